@@ -1,0 +1,111 @@
+"""What there is to trade: markets, their two tokens, the groups they form, and the catalogue of all of them."""
+
+from enum import StrEnum
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from models.messages.base import MarketId
+from models.units import ONE, SHARE, Price, Size
+
+Outcome: TypeAlias = Literal[0, 1]
+"""Which token of a market: 0 is YES (the first outcome), 1 is NO."""
+
+YES: Final[Outcome] = 0
+NO: Final[Outcome] = 1
+
+
+class Side(StrEnum):
+    """What the order does with the token it names."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+def opposite(side: Side) -> Side:
+    """Return the side that trades against `side`."""
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
+def complement(outcome: Outcome) -> Outcome:
+    """Return the other token of the market."""
+    return NO if outcome == YES else YES
+
+
+def in_yes_terms(outcome: Outcome, side: Side, price: Price) -> tuple[Side, Price]:
+    """Say an order or print of either token as the same thing on the YES token: buying NO at q is selling YES at 1 - q."""
+    return (side, price) if outcome == YES else (opposite(side), ONE - price)
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """Fee schedule of a market: fee = shares x rate x (p (1 - p)) ^ exponent, paid by takers; rates in millionths."""
+
+    rate_e6: int = 0
+    exponent: int = 1
+    rebate_share_e6: int = 0
+
+
+class Market(msgspec.Struct, frozen=True):
+    """A condition with two tokens, as the catalogue knows it.
+
+    `assumed` names the fields that no source gave and that were inferred; `end_ns` and `start_ns` (game start) are UTC
+    nanoseconds or None where unknown; `reference` names the outside price that the market follows, if any.
+    """
+
+    id: MarketId
+    slug: str
+    token_ids: tuple[str, str]
+    outcomes: tuple[str, str] = ("YES", "NO")
+    condition_id: str | None = None
+    question: str = ""
+    tick: Price = 100
+    min_order_size: Size = 5 * SHARE
+    neg_risk: bool = False
+    fees: Fees = Fees()
+    end_ns: int | None = None
+    start_ns: int | None = None
+    taker_delay_ms: int = 0
+    group: str | None = None
+    placeholder: bool = False
+    accepting_orders: bool = True
+    reference: str | None = None
+    version: str = "v1"
+    assumed: tuple[str, ...] = ()
+
+    def outcome_of(self, token_id: str) -> Outcome:
+        """Return which outcome a token id is. Raises KeyError for a token of another market."""
+        if token_id == self.token_ids[0]:
+            return YES
+        if token_id == self.token_ids[1]:
+            return NO
+        raise KeyError(token_id)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Markets of one event that are decided together: a neg-risk event, a three-way match, a ladder.
+
+    `exhaustive` is true only when it is proven that exactly one member resolves YES.
+    """
+
+    id: str
+    title: str
+    markets: tuple[MarketId, ...]
+    neg_risk: bool = False
+    exhaustive: bool = False
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """All markets and groups that the engine was told of; replaced as a whole, never changed."""
+
+    markets: dict[MarketId, Market]
+    groups: dict[str, Group] = {}
+
+    def by_name(self, name: str) -> Market | None:
+        """Find a market by id, condition id or slug."""
+        found = self.markets.get(name)
+        if found is not None:
+            return found
+        for market in self.markets.values():
+            if name in (market.slug, market.condition_id):
+                return market
+        return None

@@ -1,0 +1,145 @@
+"""What operators and supervisors say, and how the trading state answers.
+
+`request` names a command so that its answer can be found; `who` is the surface and person for the audit.
+"""
+
+from collections.abc import Hashable
+from typing import ClassVar
+
+import msgspec
+
+from models.cells import TradingState
+from models.messages.base import Lane, MarketId, Message, Tag
+
+
+class SetOperatorState(Message, frozen=True, gc=False):
+    """An operator's pause, resume, reduce, off, on of one market or of all (`market` None).
+
+    `verb` is `pause`, `resume`, `reduce`, `off` or `on`; `resume` of all never clears a market's own cell, and only `on` clears `off`.
+    """
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    verb: str
+    market: MarketId | None
+    request: str
+    who: str
+
+    @property
+    def key(self) -> Hashable:
+        return self.request
+
+
+class Flatten(Message, frozen=True, gc=False):
+    """Cancel all, merge complete pairs, unwind the residual, then halt. `market` None: everything."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    market: MarketId | None
+    request: str
+    who: str
+
+    @property
+    def key(self) -> Hashable:
+        return self.request
+
+
+class Kill(Message, frozen=True, gc=False):
+    """Latch KILLED for everything. The gate is closed by whoever says this, before this message is sent."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    reason: str
+    request: str
+    who: str
+
+    @property
+    def key(self) -> Hashable:
+        return "kill"
+
+
+class ClearKill(Message, frozen=True, gc=False):
+    """A person lifts the latch, on the local socket."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    request: str
+    who: str
+
+    @property
+    def key(self) -> Hashable:
+        return self.request
+
+
+class CommandApplied(Message, frozen=True, gc=False):
+    """The risk supervisor did what an operator said. `changed` is false where it already was so."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    request: str
+    verb: str
+    market: MarketId | None
+    changed: bool
+    refusal: str | None
+    at_ns: int
+
+
+class RaiseCell(Message, frozen=True, gc=False):
+    """A part of the engine (feed, runtime, executor, ...) sets its own cell on a market or on all; ACTIVE clears it."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    market: MarketId | None
+    source: str
+    state: TradingState
+    reason: str
+
+    @property
+    def key(self) -> Hashable:
+        return (self.market, self.source)
+
+
+class CellNote(msgspec.Struct, frozen=True, gc=False):
+    """A cell as people and coordinators see it."""
+
+    scope: str
+    source: str
+    state: TradingState
+    reason: str
+    since_ns: int
+
+
+class TradingStateChanged(Message, frozen=True, gc=False):
+    """The strictest state that covers a market, and the cells that hold it, strictest first."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    market: MarketId
+    state: TradingState
+    cells: tuple[CellNote, ...]
+    at_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return self.market
+
+
+class ExposureUpdated(Message, frozen=True, gc=False):
+    """RiskSupervisor's own count of a market, from fills and orders alone: net in micro-shares, worst case in micro-dollars."""
+
+    lane: ClassVar[Lane] = Lane.MARKET
+    market: MarketId
+    net_shares: int
+    worst_case: int
+    open_orders: int
+    at_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return self.market
+
+
+class Explain(Message, frozen=True, gc=False):
+    """Ask a coordinator to say how it stands now (answered by `Explained`)."""
+
+    lane: ClassVar[Lane] = Lane.INTENT
+    tag: Tag
+    market: MarketId
+    request: str
+
+    @property
+    def key(self) -> Hashable:
+        return (self.tag, self.market)
