@@ -300,3 +300,13 @@ class MergeChanged(Message, frozen=True, gc=False):
     state: str
     cost: Money
     at_ns: int
+
+
+class PositionsRedeemed(Message, frozen=True, gc=False):
+    """A resolved market paid a desk out: every YES share got `payout_yes`, every NO share ONE minus it."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    tag: Tag
+    market: MarketId
+    payout_yes: Price
+    at_ns: int
