@@ -1,0 +1,19 @@
+"""What every test may ask for."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("keel", deadline=None, max_examples=50, derandomize="CI" in os.environ, print_blob=True)
+settings.load_profile("keel")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of recorded market data: `shared` beside the checkout, or wherever KEEL_SHARED points."""
+    folder = Path(os.environ.get("KEEL_SHARED") or Path(__file__).parents[2] / "shared")
+    if not folder.is_dir():
+        pytest.skip("recorded market data is not beside the checkout")
+    return folder
