@@ -21,10 +21,8 @@ from models.messages.decisions import Gate
 from models.messages.market import BookUpdated, FlowUpdated, ReferenceUpdated
 from models.messages.position import Position
 from models.orders import OrderState, TimeInForce
+from models.phase import Phase
 from models.units import ONE, Price, Size
-
-Phase = Literal["Balanced", "Hedge", "Fused"]
-"""What a coordinator proposes for a market; the risk supervisor enforces it by its own count."""
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
@@ -92,7 +90,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
 class Quote(msgspec.Struct, frozen=True, gc=False):
     """A resting order that is wanted: post-only, one per (market, token, side). `formula` says how the price came about.
 
-    `urgent` skips the debounce (a hedge must not wait for it).
+    `urgent` marks a hedge: it does not wait for the debounce and never rests more than its size. `anchor` is twice the
+    net mid it was made from; while that has moved by no more than a tick, an order that stands is kept.
     """
 
     market: MarketId
@@ -103,6 +102,7 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     reason: str
     formula: str = ""
     urgent: bool = False
+    anchor: Price | None = None
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
