@@ -1,0 +1,57 @@
+"""What a checkout and its lock file say about the packages: ours are ours, theirs come from PyPI."""
+
+import importlib
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[2]
+PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
+LOCK: dict[str, Any] = tomllib.loads((ROOT / "uv.lock").read_text())
+PACKAGES: list[str] = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_of_a_common_name_is_ours(package: str) -> None:
+    assert importlib.import_module(package).__file__ == str(ROOT / package / "__init__.py")
+
+
+def test_every_package_of_the_house_is_shipped() -> None:
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"} == set(PACKAGES)
+
+
+def test_the_lock_knows_only_pypi() -> None:
+    ours, *_ = (package for package in LOCK["package"] if package["name"] == "keel")
+    theirs = [package for package in LOCK["package"] if package is not ours]
+    assert ours["source"] == {"editable": "."}
+    assert {package["source"].get("registry") for package in theirs} == {"https://pypi.org/simple"}
+    files = [file for package in theirs for file in [*package.get("wheels", []), package.get("sdist")] if file]
+    assert {file["url"].split("/")[2] for file in files} == {"files.pythonhosted.org"}
+
+
+def test_the_lock_was_made_from_these_dependencies() -> None:
+    asked = [(requirement, None) for requirement in PROJECT["project"]["dependencies"]]
+    for extra, requirements in PROJECT["project"]["optional-dependencies"].items():
+        asked += [(requirement, extra) for requirement in requirements]
+    ours = next(package for package in LOCK["package"] if package["name"] == "keel")
+    assert {_locked(entry) for entry in ours["metadata"]["requires-dist"]} == {_asked(*entry) for entry in asked}
+    groups = {_asked(requirement, None) for requirement in PROJECT["dependency-groups"]["dev"]}
+    assert {_locked(entry) for entry in ours["metadata"]["requires-dev"]["dev"]} == groups
+
+
+def _locked(entry: dict[str, Any]) -> str:
+    marker = entry.get("marker", "").replace("'", "")
+    return f"{entry['name']}{sorted(entry.get('extras', []))}{entry['specifier']}{marker}"
+
+
+def _asked(requirement: str, extra: str | None) -> str:
+    parsed = Requirement(requirement)
+    marker = f"extra == {extra}" if extra else ""
+    return f"{parsed.name}{sorted(parsed.extras)}{_in_order(str(parsed.specifier))}{marker}"
+
+
+def _in_order(specifier: str) -> str:
+    return ",".join(sorted(specifier.split(","), reverse=True))
