@@ -63,7 +63,7 @@ class QuoteParameters(msgspec.Struct, frozen=True):
 class _Order:
     """One own order of a slot. `size` is what was asked for, `remaining` what may still fill."""
 
-    __slots__ = ("anchor", "cancel_asked", "intent", "placed_ns", "price", "remaining", "state")
+    __slots__ = ("anchor", "answered", "cancel_asked", "intent", "placed_ns", "price", "remaining", "state")
 
     def __init__(self, intent: str, price: Price, size: Size, anchor: Price | None, placed_ns: int) -> None:
         self.intent = intent
@@ -72,6 +72,7 @@ class _Order:
         self.anchor = anchor
         self.placed_ns = placed_ns
         self.state = OrderState.PLACING
+        self.answered = False
         self.cancel_asked = False
 
 
@@ -124,6 +125,9 @@ class Quotes:
             self._by_intent[event.intent] = (at, order)
         else:
             order = known[1]
+        if order.state is OrderState.CANCELLING and event.state is OrderState.WORKING:
+            order.cancel_asked = False
+        order.answered = True
         order.state = event.state
         order.remaining = event.size - event.filled
         if event.state in TERMINAL:
@@ -238,7 +242,7 @@ class Quotes:
         Should the executor know the order after all, its next word adopts it again.
         """
         for order in list(slot.orders):
-            if order.state is OrderState.PLACING and now_ns - order.placed_ns >= _ANSWER_MAX_MS * _MS:
+            if not order.answered and now_ns - order.placed_ns >= _ANSWER_MAX_MS * _MS:
                 self._forget(at, order)
 
     def _slot(self, at: _SlotKey) -> _Slot:

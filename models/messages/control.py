@@ -143,3 +143,11 @@ class Explain(Message, frozen=True, gc=False):
     @property
     def key(self) -> Hashable:
         return (self.tag, self.market)
+
+
+class MarketParked(Message, frozen=True, gc=False):
+    """A market that is off needs its actors no more (`parked`), or is switched on again and needs them back."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+    parked: bool

@@ -1,0 +1,178 @@
+"""Who tells whom: every arrow between actors, in one table.
+
+Why one table and not addresses in the actors: a machine returns what it has to say and knows nobody; so the same machine
+runs in a market of its own, in a group, under several desks, with or without a database, and a reader finds every
+arrow of the system on one page. Addresses are names, looked up when a message is sent, so a restart leaves none stale.
+
+Names: `book/M`, `flow/M` belong to a market; `inventory/TAG/M` and `coordinator/TAG/GROUP` to a desk on it; the global
+ones are `risk`, `executor`, `journal`, `venue`, `board`, `feed`, `markets`.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from models.messages import control, decisions, market, orders, position
+from models.messages import runtime as runtime_messages
+from models.messages.base import MarketId, Message, Tag
+
+RISK = "risk"
+EXECUTOR = "executor"
+JOURNAL = "journal"
+VENUE = "venue"
+BOARD = "board"
+FEED = "feed"
+MARKETS = "markets"
+
+Route = Callable[[Any], Iterable[str]]
+
+
+def book_name(market_id: MarketId) -> str:
+    """Name of a market's book actor."""
+    return f"book/{market_id}"
+
+
+def flow_name(market_id: MarketId) -> str:
+    """Name of a market's flow actor."""
+    return f"flow/{market_id}"
+
+
+def inventory_name(tag: Tag, market_id: MarketId) -> str:
+    """Name of a desk's inventory actor on a market."""
+    return f"inventory/{tag}/{market_id}"
+
+
+def coordinator_name(tag: Tag, group: str) -> str:
+    """Name of a desk's coordinator of a group; a market alone is a group of its own name."""
+    return f"coordinator/{tag}/{group}"
+
+
+class Topology:
+    """The arrows of one engine.
+
+    `desks` maps a tag to the groups that it decides on (group name -> markets). `present` names the global actors that
+    this process has; nothing is sent to one that it has not. `recording`: the journal takes everything worth a row, not
+    only what it must commit and pass on. `own_orders_in_feed`: books must take our orders out of what the venue shows.
+    """
+
+    def __init__(
+        self,
+        desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
+        references: Mapping[MarketId, str],
+        present: frozenset[str],
+        *,
+        recording: bool,
+        own_orders_in_feed: bool,
+    ) -> None:
+        self._coordinators: dict[MarketId, tuple[str, ...]] = {}
+        self._desk: dict[tuple[Tag, MarketId], tuple[str, ...]] = {}
+        self._followers: dict[str, tuple[str, ...]] = {}
+        for tag, groups in desks.items():
+            for group, members in groups.items():
+                self._add_desk(tag, group, members, references)
+        self._own_orders_in_feed = own_orders_in_feed
+        self._board = (BOARD,) if BOARD in present else ()
+        self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
+        self._seen = self._rows + self._board
+        self._routes = {kind: route for kind, route in self._table().items()}
+
+    def route(self, message: Message) -> Iterable[str]:
+        """Return the names of those who are told a message. Raises KeyError for a kind that has no arrow."""
+        return self._routes[type(message)](message)
+
+    def coordinators_of(self, market_id: MarketId) -> tuple[str, ...]:
+        """Return the names of all coordinators that decide on a market."""
+        return self._coordinators.get(market_id, ())
+
+    def _add_desk(
+        self, tag: Tag, group: str, members: tuple[MarketId, ...], references: Mapping[MarketId, str]
+    ) -> None:
+        name = coordinator_name(tag, group)
+        for member in members:
+            self._coordinators[member] = (*self._coordinators.get(member, ()), name)
+            self._desk[(tag, member)] = (name,)
+            reference = references.get(member)
+            if reference is not None and name not in self._followers.get(reference, ()):
+                self._followers[reference] = (*self._followers.get(reference, ()), name)
+
+    def _table(self) -> dict[type[Message], Route]:
+        board, rows, seen = self._board, self._rows, self._seen
+        deciders = self._coordinators
+        desk = self._desk
+        return {
+            # From feeds to a market's book; the book alone knows what they mean.
+            market.BookFrame: _book,
+            market.LevelsChanged: _book,
+            market.TradePrinted: _book,
+            market.TickSizeChanged: _book,
+            market.FeedLost: _book,
+            market.FeedRestored: _book,
+            market.BookVerified: _book,
+            market.RequestSnapshot: lambda _: (FEED,),
+            market.MarketResolved: lambda m: (RISK, EXECUTOR, VENUE, *deciders.get(m.market, ()), *seen),
+            market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),
+            # From a market's book and flow.
+            market.BookUpdated: lambda m: (VENUE, *deciders.get(m.market, ()), *board),
+            market.TradeSeen: lambda m: (VENUE, flow_name(m.market)),
+            market.BookEpochChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *rows),
+            market.BookResynchronised: lambda _: seen,
+            market.FlowUpdated: lambda m: (RISK, *deciders.get(m.market, ()), *board),
+            # From a desk.
+            position.InventoryUpdated: lambda m: (*desk.get((m.tag, m.market), ()), *board),
+            orders.MergePairs: lambda _: (EXECUTOR,),
+            orders.PlaceOrder: lambda _: (RISK, *rows),
+            orders.PlaceBundle: lambda _: (RISK, *rows),
+            orders.CancelOrder: lambda _: (EXECUTOR,),
+            decisions.DecisionMade: lambda _: seen,
+            decisions.Explained: lambda _: board,
+            # From risk.
+            orders.OrderApproved: lambda _: (EXECUTOR,),
+            orders.CancelMarket: lambda _: (EXECUTOR,),
+            orders.IntentDenied: lambda m: (*desk.get((m.tag, m.market), ()), *seen),
+            control.TradingStateChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *seen),
+            control.CommandApplied: lambda _: seen,
+            control.ExposureUpdated: lambda _: board,
+            control.MarketParked: lambda _: (MARKETS, *seen),
+            control.RaiseCell: lambda _: (RISK,),
+            # From the executor.
+            orders.SubmitOrder: lambda _: (JOURNAL,),
+            orders.SubmitCancel: lambda _: (VENUE, *rows),
+            orders.SubmitMerge: lambda _: (VENUE,),
+            orders.OrderChanged: self._order_changed,
+            orders.FillCounted: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
+            orders.FillSettled: lambda m: (inventory_name(m.fill.tag, m.fill.market), RISK, *seen),
+            orders.FillVoided: lambda m: (inventory_name(m.fill.tag, m.fill.market), RISK, *seen),
+            orders.MergeChanged: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
+            orders.PositionsRedeemed: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
+            position.LedgerSnapshot: lambda m: (inventory_name(m.tag, m.market),),
+            position.OrdersSnapshot: lambda m: desk.get((m.tag, m.market), ()),
+            # From the venue.
+            orders.OrderAccepted: _executor,
+            orders.OrderRejected: _executor,
+            orders.OrderCancelled: _executor,
+            orders.CancelRejected: _executor,
+            orders.TradeReported: _executor,
+            orders.MergeReported: _executor,
+            orders.OrderNotJournalled: _executor,
+            # From operators, supervisors and the watchdog.
+            control.SetOperatorState: lambda _: (RISK,),
+            control.Kill: lambda _: (RISK,),
+            control.ClearKill: lambda _: (RISK,),
+            control.Explain: lambda m: desk.get((m.tag, m.market), ()),
+            runtime_messages.ActorFailed: lambda _: (EXECUTOR, *seen),
+            runtime_messages.ActorRestarted: lambda _: (EXECUTOR, RISK, *seen),
+            runtime_messages.ActorQuarantined: lambda _: (RISK, EXECUTOR, *seen),
+            runtime_messages.HandlerSlow: lambda _: (RISK, *rows),
+            runtime_messages.HandlerRecovered: lambda _: (RISK, *rows),
+        }
+
+    def _order_changed(self, message: orders.OrderChanged) -> tuple[str, ...]:
+        told = (*self._desk.get((message.tag, message.market), ()), RISK, *self._seen)
+        return (*told, book_name(message.market)) if self._own_orders_in_feed else told
+
+
+def _book(message: Any) -> tuple[str]:
+    return (book_name(message.market),)
+
+
+def _executor(_: Message) -> tuple[str]:
+    return (EXECUTOR,)
