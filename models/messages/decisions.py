@@ -35,7 +35,8 @@ class QuoteNote(msgspec.Struct, frozen=True, gc=False):
     """Where a wanted or working quote stands against the touch of its token's net book.
 
     `ticks_from_touch`: 0 joins, positive improves, negative is behind. `ahead` is what rests at better prices and at its
-    own: the most that can trade before it. `formula` says how the price came about.
+    own: the most that can trade before it. `formula` says how the price came about. `touch` is that token's best price on
+    the quote's side, None where there is none.
     """
 
     outcome: Outcome
@@ -47,6 +48,7 @@ class QuoteNote(msgspec.Struct, frozen=True, gc=False):
     ticks_from_touch: int
     ahead: Size
     formula: str = ""
+    touch: Price | None = None
 
 
 class NakedLeg(msgspec.Struct, frozen=True, gc=False):
