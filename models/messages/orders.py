@@ -223,7 +223,11 @@ class OrderChanged(Message, frozen=True, gc=False):
 
 
 class FillCounted(Message, frozen=True, gc=False):
-    """A fill, exactly once. `cash` is what was paid (BUY) or received (SELL) for it, fee apart."""
+    """A fill, exactly once. `cash` is what was paid (BUY) or received (SELL) for it, fee apart.
+
+    `cost_out` is the part of the leg's cost that left with a SELL, so that a void can bring exactly it back; 0 for a BUY,
+    which adds its cash.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     trade_id: str
@@ -240,6 +244,7 @@ class FillCounted(Message, frozen=True, gc=False):
     rebate: Money
     maker: bool
     at_ns: int
+    cost_out: Money = 0
 
 
 class FillSettled(Message, frozen=True, gc=False):

@@ -23,7 +23,8 @@ class Position(msgspec.Struct, frozen=True, gc=False):
 
     `merging` pairs are on their way to a dollar each: no longer in the legs' free quantity, not yet cash. `provisional` are
     counted fills that are not yet settled. `realized` excludes fees and rebates, which have their own lines.
-    `unpaired_since_ns` is when the present naked quantity began, None while flat.
+    `unpaired_since_ns` is when the present naked quantity began, None while flat; `unpaired_cost` is what its own lots cost
+    (the average of the whole leg is the leg's cost over its shares).
     """
 
     yes: Leg = Leg()
@@ -34,6 +35,7 @@ class Position(msgspec.Struct, frozen=True, gc=False):
     rebates: Money = 0
     fills: int = 0
     unpaired_since_ns: int | None = None
+    unpaired_cost: Money = 0
     provisional: tuple[FillCounted, ...] = ()
 
 
