@@ -10,7 +10,10 @@ from models.text import clean
 
 
 def test_an_ordinary_title_stays_as_it_is() -> None:
-    assert clean("Will Bitcoin reach $100k in December? — déjà vu, 東京") == "Will Bitcoin reach $100k in December? — déjà vu, 東京"
+    assert (
+        clean("Will Bitcoin reach $100k in December? — déjà vu, 東京")
+        == "Will Bitcoin reach $100k in December? — déjà vu, 東京"
+    )
 
 
 @pytest.mark.parametrize(
