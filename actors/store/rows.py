@@ -1,0 +1,338 @@
+"""What a message leaves in the database: pure functions from messages to rows.
+
+Why three classes of messages: an order must be on the disk before it leaves, and a fill, a merge or a command that a
+crash takes away cannot be derived from anything else we keep: these are `DURABLE`. What belongs to the life of an order
+is chained beside them (`CHAINED`), but may wait, because the venue can be asked again. Everything else is for people.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import msgspec
+from peewee import Model
+
+from actors.store.tables import (
+    Audit,
+    BookSnapshot,
+    Decision,
+    Error,
+    Event,
+    Fact,
+    Fill,
+    LatencyMetric,
+    Order,
+    OrderIntent,
+    PnlSnapshot,
+    PositionSnapshot,
+)
+from models.messages.base import Message
+from models.messages.control import ClearKill, CommandApplied, Flatten, Kill, SetOperatorState, TradingStateChanged
+from models.messages.decisions import DecisionMade
+from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
+from models.messages.orders import (
+    FillCounted,
+    FillSettled,
+    FillVoided,
+    IntentDenied,
+    MergeChanged,
+    OrderChanged,
+    PositionsRedeemed,
+    SubmitCancel,
+    SubmitOrder,
+)
+from models.messages.position import InventoryUpdated
+from models.messages.records import LatencyMeasured, ProfitMarked
+from models.messages.runtime import (
+    ActorFailed,
+    ActorQuarantined,
+    DeadLettered,
+    HandlerSlow,
+    HandlerStuck,
+    MailOverflowed,
+)
+
+Values: TypeAlias = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """Values for every column of a table, and perhaps for more; a repeated key is the writer's business."""
+
+    table: type[Model]
+    values: Values
+
+
+Chained: TypeAlias = (
+    SubmitOrder
+    | SubmitCancel
+    | OrderChanged
+    | FillCounted
+    | FillSettled
+    | FillVoided
+    | MergeChanged
+    | PositionsRedeemed
+    | MarketResolved
+    | CommandApplied
+)
+"""Messages that enter the chain."""
+
+CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
+    {
+        SubmitOrder: lambda m: m.order_id,
+        SubmitCancel: lambda m: m.order_id,
+        OrderChanged: lambda m: m.order_id,
+        FillCounted: lambda m: m.trade_id,
+        FillSettled: lambda m: m.fill.trade_id,
+        FillVoided: lambda m: m.fill.trade_id,
+        MergeChanged: lambda m: m.operation,
+        PositionsRedeemed: lambda m: m.market,
+        MarketResolved: lambda m: m.market,
+        CommandApplied: lambda m: m.request,
+    }
+)
+"""What each of them is about: the order, trade, merge, market or request."""
+
+DURABLE: Final = frozenset({SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, CommandApplied})
+"""Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
+
+KILL: Final = "kill"
+"""Key of the kill latch in `meta`: JSON with `request` and `at_ns`; null after a person cleared it."""
+
+_BOOK_LEVELS = 5
+
+
+def rows_of(message: Message, run: str, now_ns: int) -> tuple[Row, ...]:
+    """Return the rows that a message makes; none for a message that is nobody's record."""
+    make = _MAKERS.get(type(message))
+    return () if make is None else make(message, run, now_ns)
+
+
+def touch_row(book: BookUpdated) -> Row:
+    """Return the event of a changed touch."""
+    return _event("touch", book.market, book.event_ns, bid=book.bid, ask=book.ask, seq=book.book_seq)
+
+
+def book_row(book: BookUpdated, now_ns: int) -> Row:
+    """Return a sparse book state: the best five levels of each side."""
+    bids = [level for level, _ in zip(book.bids.descending(), range(_BOOK_LEVELS), strict=False)]
+    asks = [level for level, _ in zip(book.asks.ascending(), range(_BOOK_LEVELS), strict=False)]
+    return Row(
+        BookSnapshot,
+        {
+            "at_ns": now_ns,
+            "market": book.market,
+            "book_seq": book.book_seq,
+            "epoch": book.epoch,
+            "bids": _json(bids),
+            "asks": _json(asks),
+            "unusable": book.unusable,
+        },
+    )
+
+
+def _submit(message: SubmitOrder, run: str, _now_ns: int) -> tuple[Row, ...]:
+    order = message.order
+    intent: Values = {
+        **msgspec.structs.asdict(order),
+        "order_id": message.order_id,
+        "run": run,
+        "side": order.side.value,
+        "time_in_force": order.time_in_force.value,
+        "submitted_ns": message.submitted_ns,
+    }
+    placing: Values = {**intent, "filled": 0, "state": "placing", "changed_ns": message.submitted_ns}
+    return Row(OrderIntent, intent), Row(Order, placing)
+
+
+def _order_changed(message: OrderChanged, run: str, _now_ns: int) -> tuple[Row, ...]:
+    values: Values = {
+        **msgspec.structs.asdict(message),
+        "run": run,
+        "side": message.side.value,
+        "state": message.state.value,
+        "created_ns": message.at_ns,
+        "changed_ns": message.at_ns,
+    }
+    return (Row(Order, values),)
+
+
+def _fill(fill: FillCounted, status: str, run: str, at_ns: int) -> Row:
+    values = {**msgspec.structs.asdict(fill), "run": run, "side": fill.side.value, "status": status}
+    return Row(Fill, values | {"changed_ns": at_ns})
+
+
+def _fill_counted(message: FillCounted, run: str, _now_ns: int) -> tuple[Row, ...]:
+    shown = _event(
+        "fill",
+        message.market,
+        message.at_ns,
+        order=message.order_id,
+        outcome=message.outcome,
+        side=message.side.value,
+        price=message.price,
+        size=message.size,
+    )
+    return _fill(message, "pending", run, message.at_ns), shown
+
+
+def _fill_settled(message: FillSettled, run: str, _now_ns: int) -> tuple[Row, ...]:
+    return (_fill(message.fill, "settled", run, message.at_ns),)
+
+
+def _fill_voided(message: FillVoided, run: str, _now_ns: int) -> tuple[Row, ...]:
+    shown = _event("fill_voided", message.fill.market, message.at_ns, trade=message.fill.trade_id)
+    return _fill(message.fill, "voided", run, message.at_ns), shown
+
+
+def _position(message: InventoryUpdated, _run: str, _now_ns: int) -> tuple[Row, ...]:
+    held = message.position
+    values: Values = {
+        "at_ns": message.at_ns,
+        "tag": message.tag,
+        "market": message.market,
+        "yes_shares": held.yes.shares,
+        "yes_cost": held.yes.cost,
+        "yes_settled": held.yes.settled,
+        "no_shares": held.no.shares,
+        "no_cost": held.no.cost,
+        "no_settled": held.no.settled,
+        "merging": held.merging,
+        "realized": held.realized,
+        "fees": held.fees,
+        "rebates": held.rebates,
+        "fills": held.fills,
+    }
+    return (Row(PositionSnapshot, values),)
+
+
+def _decision(message: DecisionMade, _run: str, _now_ns: int) -> tuple[Row, ...]:
+    said = message.explanation
+    values: Values = {
+        "at_ns": said.at_ns,
+        "tag": message.tag,
+        "market": message.market,
+        "sequence": message.sequence,
+        "phase": said.phase,
+        "state": said.state.name,
+        "reason": said.reason,
+        "on_synthetic_proof": message.on_synthetic_proof,
+        "explanation": _json(said),
+    }
+    return (Row(Decision, values),)
+
+
+def _command(message: SetOperatorState | Flatten | Kill | ClearKill, _run: str, now_ns: int) -> tuple[Row, ...]:
+    match message:
+        case SetOperatorState():
+            verb, market, arguments = message.verb, message.market, {}
+        case Flatten():
+            verb, market, arguments = "flatten", message.market, {}
+        case Kill():
+            verb, market, arguments = "kill", None, {"reason": message.reason}
+        case ClearKill():
+            verb, market, arguments = "clear_kill", None, {}
+    return (_audit(message.request, now_ns, message.who, verb, market, arguments, None, None),)
+
+
+def _command_applied(message: CommandApplied, _run: str, _now_ns: int) -> tuple[Row, ...]:
+    result = f"refused: {message.refusal}" if message.refusal else "changed" if message.changed else "as it was"
+    rows = [
+        _audit(message.request, message.at_ns, "", message.verb, message.market, {}, result, message.at_ns),
+        _event("command", message.market, message.at_ns, verb=message.verb, result=result),
+    ]
+    if message.changed and message.verb == "kill":
+        rows.append(Row(Fact, {"key": KILL, "value": _json({"request": message.request, "at_ns": message.at_ns})}))
+    elif message.changed and message.verb == "clear_kill":
+        rows.append(Row(Fact, {"key": KILL, "value": None}))
+    return tuple(rows)
+
+
+def _audit(
+    request: str,
+    at_ns: int,
+    who: str,
+    verb: str,
+    market: str | None,
+    arguments: dict[str, str],
+    result: str | None,
+    answered_ns: int | None,
+) -> Row:
+    values: Values = {
+        "request": request,
+        "at_ns": at_ns,
+        "who": who,
+        "verb": verb,
+        "market": market,
+        "arguments": _json(arguments),
+        "result": result,
+        "answered_ns": answered_ns,
+    }
+    return Row(Audit, values)
+
+
+def _event(kind: str, market: str | None, at_ns: int, **detail: object) -> Row:
+    return Row(
+        Event,
+        {
+            "at_ns": at_ns,
+            "kind": kind,
+            "market": market,
+            "detail": _json(detail),
+            "tape_segment": None,
+            "tape_offset": None,
+        },
+    )
+
+
+def _error(actor: str, message: Message, now_ns: int, text: str) -> tuple[Row, ...]:
+    return (Row(Error, {"at_ns": now_ns, "actor": actor, "kind": type(message).__name__, "text": text}),)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()
+
+
+_MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]]] = MappingProxyType(
+    {
+        SubmitOrder: _submit,
+        OrderChanged: _order_changed,
+        FillCounted: _fill_counted,
+        FillSettled: _fill_settled,
+        FillVoided: _fill_voided,
+        InventoryUpdated: _position,
+        DecisionMade: _decision,
+        SetOperatorState: _command,
+        Flatten: _command,
+        Kill: _command,
+        ClearKill: _command,
+        CommandApplied: _command_applied,
+        TradeSeen: lambda m, _run, _now: (
+            _event("trade", m.market, m.at_ns, side=m.side.value, price=m.price, size=m.size, inferred=m.inferred),
+        ),
+        BookEpochChanged: lambda m, _run, now: (
+            _event("epoch", m.market, now, epoch=m.epoch, tick=m.tick, reason=m.reason),
+        ),
+        BookResynchronised: lambda m, _run, now: (_event("resync", m.market, now, outcome=m.outcome, gap_ms=m.gap_ms),),
+        MarketResolved: lambda m, _run, _now: (_event("resolved", m.market, m.received_ns, payout_yes=m.payout_yes),),
+        TradingStateChanged: lambda m, _run, _now: (
+            _event("state", m.market, m.at_ns, state=m.state.name, cells=m.cells),
+        ),
+        IntentDenied: lambda m, _run, _now: (
+            _event("denied", m.market, m.at_ns, intent=m.intent, reason=m.reason, detail=m.detail),
+        ),
+        MergeChanged: lambda m, _run, _now: (
+            _event("merge", m.market, m.at_ns, operation=m.operation, state=m.state, size=m.size, cost=m.cost),
+        ),
+        PositionsRedeemed: lambda m, _run, _now: (
+            _event("redeemed", m.market, m.at_ns, tag=m.tag, payout_yes=m.payout_yes),
+        ),
+        ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
+        LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),
+        ActorFailed: lambda m, _run, now: _error(m.name, m, now, f"{m.error} (handling {m.handling or 'nothing'})"),
+        ActorQuarantined: lambda m, _run, now: _error(m.name, m, now, m.reason),
+        HandlerSlow: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} took {m.age_ns // 1_000_000} ms"),
+        HandlerStuck: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} since {m.age_ns // 1_000_000} ms"),
+        MailOverflowed: lambda m, _run, now: _error(m.name, m, now, f"{m.overflowed.name} lost {m.dropped}"),
+        DeadLettered: lambda m, _run, now: _error(m.actor, m, now, f"{type(m.message).__name__}: {m.reason}"),
+    }
+)
