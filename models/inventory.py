@@ -1,7 +1,7 @@
 """The inventory of one desk in one market: its position, whether it may open more, and when its pairs are merged.
 
-Why merging belongs to inventory: complete pairs count against the position value, so a market maker that never merges is
-shut out of its own market after one or two pairs, while each pair is a dollar that only has to be asked for.
+Why merging belongs to inventory: complete pairs count against the position value, so a market maker that never merges
+is shut out of its own market after one or two pairs, while each pair is a dollar that only has to be asked for.
 """
 
 from typing import Annotated, Literal
@@ -31,7 +31,7 @@ class InventoryParameters(msgspec.Struct, frozen=True):
     max_portfolio_cost: Annotated[
         Price,
         parameter(
-            "Opening stops when the average cost of YES plus that of NO reaches this; also the highest ceiling of a hedge.",
+            "Opening stops when average cost of YES plus that of NO reaches this; no hedge is raised beyond it.",
             "price",
             env=["PM_MAX_PORTFOLIO_COST"],
             gt=0,
@@ -70,11 +70,14 @@ def can_open(position: Position, parameters: InventoryParameters) -> OpenCheck:
 
 
 def portfolio_cost(position: Position) -> Price:
-    """Return the average cost of YES plus that of NO, rounded up; 0 while either leg is empty."""
+    """Return the average cost of YES plus that of NO; 0 while either leg is empty.
+
+    Rounded down, so that it is below a limit exactly when the unrounded cost is.
+    """
     yes, no = position.yes, position.no
     if yes.shares <= 0 or no.shares <= 0:
         return 0
-    return -(-(yes.cost * no.shares + no.cost * yes.shares) * ONE // (yes.shares * no.shares))
+    return (yes.cost * no.shares + no.cost * yes.shares) * ONE // (yes.shares * no.shares)
 
 
 class InventoryMachine:

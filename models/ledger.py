@@ -51,8 +51,9 @@ FillEvent: TypeAlias = FillCounted | FillSettled | FillVoided
 class Booking(NamedTuple):
     """What one report did to the ledger.
 
-    `first`: the trade was not known of before. `trouble` is `disputed`, `contradiction` (the report says another token,
-    side, price or size than the order or an earlier report; nothing was booked) or `unknown_status`, None where all is well.
+    `first`: the trade was not known of before. `trouble` is None where all is well, `disputed`, `unknown_status`, or
+    `contradiction`: the report names another token, side, price or size than the order or an earlier report; it was not
+    booked.
     """
 
     events: tuple[FillEvent, ...] = ()
@@ -83,9 +84,9 @@ def amounts_of(order: PlaceOrder) -> Amounts:
 def cash_of_fill(order: PlaceOrder, price: Price, size: Size) -> Money:
     """Return the dollars that change hands when `size` shares of an order are filled at `price`.
 
-    The exchange contract pays floor(making x taking_amount / making_amount), where `making` are the shares that the seller
-    of the trade gives. At the order's own price its own amounts decide; at a better one (a taker's) the price does, for
-    the amounts are then those of the orders that it met.
+    The exchange contract pays floor(making x taking_amount / making_amount), where `making` are the shares that the
+    seller of the trade gives. At the order's own price its own amounts decide; at a better one (a taker's) the price
+    does, for the amounts are then those of the orders that it met.
     """
     if price != order.price:
         return cash_of(price, size)

@@ -3,10 +3,10 @@
 Why quantities and costs, never averages: an average in any fixed unit cannot be restored after a void between other
 fills. An average is cost / shares at the moment when somebody asks, and is compared by cross-multiplication.
 
-Why a sale or a merge takes the average of the *settled* shares: only settled shares can be sold or merged, and so a fill
-that is still provisional changes nothing but its own shares and its own cost. Voiding it leaves the position that would
-be there had it never come. The part of the cost that leaves is rounded down, the remainder stays, and the last share
-takes all that is left.
+Why a sale or a merge takes the average of the *settled* shares: only these can be sold or merged, and so a fill that is
+still provisional changes nothing but its own shares and its own cost. Voiding it leaves the position that would be there
+had it never come. The part of the cost that leaves is rounded down, the remainder stays, and the last share takes all
+that is left.
 
 Conservation, exact to the micro-dollar after every transition: the cash that has flowed = realized - fees - cost held.
 """
@@ -150,7 +150,7 @@ def _redeemed(position: Position, payout_yes: Price) -> Position:
 
 
 def _with_leg(position: Position, outcome: Outcome, leg: Leg, realized: Money) -> Position:
-    """Put a leg in place. A leg without shares has no cost: what is left of it (a sale was told before its buy) is realised."""
+    """Put a leg in place. One without shares has no cost: a rest (a sale was told before its buy) is realised."""
     if leg.shares == 0 and leg.cost:
         realized -= leg.cost
         leg = replace(leg, cost=0)
