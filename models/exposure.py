@@ -1,57 +1,68 @@
-"""What could happen to one market's money: kept from fills and orders alone, by payoff in each outcome.
+"""What could happen to one market's money: kept from the ledger's events and the orders alone, by payoff in each outcome.
 
-Why by payoff and not by sum: a pair of YES and NO is riskless whatever it cost to count, and a resting NO bid lowers the
-loss of a YES holder in one outcome and raises it in the other. The worst case is the worst of the outcomes, each with
-those resting and in-flight orders filled that make it worse.
+Why by payoff and not by sum: a pair of YES and NO is riskless however large it is, and a resting NO bid lowers the loss of
+a YES holder in one outcome and raises it in the other. The worst case is the worst of the outcomes, each with those
+resting and in-flight orders filled that make it worse.
 """
 
 import msgspec
 
 from models.markets import NO, YES, Outcome, Side
-from models.messages.orders import FillCounted, OrderChanged, PlaceOrder
+from models.messages.base import Message, Tag
+from models.messages.orders import OrderChanged, PlaceOrder
+from models.messages.position import Position
 from models.orders import TERMINAL, OrderState
 from models.phase import signed_size
+from models.positions import advance, leg_of
 from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up
+
+_PAYOUTS_OF_YES = (ONE, 0, ONE // 2)
+"""YES wins, NO wins, void."""
 
 
 class RestingOrder(msgspec.Struct, frozen=True, gc=False):
     """An order that can still fill: approved, on its way, resting, being cancelled, or of unknown fate."""
 
-    tag: str
     outcome: Outcome
     side: Side
     price: Price
     remaining: Size
-    post_only: bool
 
 
 class MarketExposure:
-    """One market's shares, cash and open orders over all desks, as the risk supervisor counts them itself."""
+    """One market's positions and open orders over all desks, as the risk supervisor counts them itself."""
 
     def __init__(self) -> None:
-        self.shares: list[Size] = [0, 0]
-        self.settled: list[Size] = [0, 0]
-        self.paid: Money = 0
-        self.fees: Money = 0
         self.unknown: set[str] = set()
-        self.unsettled: dict[tuple[str, str], Size] = {}
         self.orders: dict[str, RestingOrder] = {}
+        self._positions: dict[Tag, Position] = {}
 
     @property
     def net(self) -> Size:
         """YES minus NO in micro-shares."""
-        return self.shares[YES] - self.shares[NO]
+        return self._shares(YES) - self._shares(NO)
 
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held, open, unknown or unsettled: only then may the market's actors stop."""
-        return not (self.shares[YES] or self.shares[NO] or self.orders or self.unsettled)
+        return not self.orders and all(
+            not (position.yes.shares or position.no.shares or position.provisional or position.merging)
+            for position in self._positions.values()
+        )
+
+    def settled(self, outcome: Outcome) -> Size:
+        """Return the shares of a token that may be sold."""
+        return sum(leg_of(position, outcome).settled for position in self._positions.values())
+
+    def moved(self, tag: Tag, event: Message) -> None:
+        """Apply an event of the ledger to a desk's position."""
+        position = advance(self._positions.get(tag, Position()), event)
+        if position is not None:
+            self._positions[tag] = position
 
     def approved(self, order: PlaceOrder) -> None:
         """Count an approved intent at once, before the executor has said anything."""
-        self.orders[order.intent] = RestingOrder(
-            order.tag, order.outcome, order.side, order.price, order.size, order.post_only
-        )
+        self.orders[order.intent] = RestingOrder(order.outcome, order.side, order.price, order.size)
 
     def order_changed(self, event: OrderChanged) -> None:
         """Follow an order; a cancelling or unknown one keeps its exposure until the venue has spoken."""
@@ -62,39 +73,8 @@ class MarketExposure:
         remaining = event.size - event.filled
         if event.state in TERMINAL or remaining <= 0:
             self.orders.pop(event.intent, None)
-            return
-        self.orders[event.intent] = RestingOrder(
-            event.tag, event.outcome, event.side, event.price, remaining, event.post_only
-        )
-
-    def filled(self, fill: FillCounted) -> None:
-        """Count a fill; its shares are unsettled until confirmed."""
-        self._move(fill, 1)
-        self.unsettled[(fill.trade_id, fill.order_id)] = fill.size
-
-    def fill_settled(self, fill: FillCounted) -> None:
-        """A fill was confirmed: its shares may be sold."""
-        if self.unsettled.pop((fill.trade_id, fill.order_id), None) is not None:
-            self.settled[fill.outcome] += fill.size if fill.side is Side.BUY else -fill.size
-
-    def fill_voided(self, fill: FillCounted) -> None:
-        """Take a failed fill back exactly."""
-        if self.unsettled.pop((fill.trade_id, fill.order_id), None) is None:
-            self.settled[fill.outcome] -= fill.size if fill.side is Side.BUY else -fill.size
-        self._move(fill, -1)
-
-    def merged(self, size: Size, cost: Money) -> None:
-        """Pairs became dollars."""
-        for outcome in (YES, NO):
-            self.shares[outcome] -= size
-            self.settled[outcome] -= size
-        self.paid -= size - cost
-
-    def redeemed(self, payout_yes: Price) -> None:
-        """The market paid out; nothing is held any more."""
-        self.paid -= cash_of(payout_yes, self.shares[YES]) + cash_of(ONE - payout_yes, self.shares[NO])
-        self.shares = [0, 0]
-        self.settled = [0, 0]
+        else:
+            self.orders[event.intent] = RestingOrder(event.outcome, event.side, event.price, remaining)
 
     def worst_net(self) -> tuple[Size, Size]:
         """Return net with every order that raises it filled, and with every order that lowers it filled."""
@@ -108,31 +88,25 @@ class MarketExposure:
         return up, down
 
     def worst_case(self, extra: tuple[PlaceOrder, ...] = ()) -> Money:
-        """Return the most that can still be lost from here (micro-dollars, not negative), over YES, NO and VOID.
+        """Return the most of what is held and offered that can be lost from here, over YES, NO and VOID; never negative.
 
-        Past realised profit and loss is not part of it: it is the value at stake in what is held and offered.
+        It is the cost of what is held, less what the outcome pays for it, plus the loss of every order that the outcome
+        turns against us. Past profit and loss is not part of it.
         """
-        return max(0, *(self._loss(payout, extra) for payout in (ONE, 0, ONE // 2)))
+        at_risk = [(order.outcome, order.side, order.price, order.remaining) for order in self.orders.values()]
+        at_risk += [(order.outcome, order.side, order.price, order.size) for order in extra]
+        cost = sum(position.yes.cost + position.no.cost for position in self._positions.values())
+        yes, no = self._shares(YES), self._shares(NO)
+        worst = 0
+        for payout_yes in _PAYOUTS_OF_YES:
+            loss = cost - cash_of(payout_yes, yes) - cash_of(ONE - payout_yes, no)
+            for outcome, side, price, size in at_risk:
+                payout = payout_yes if outcome == YES else ONE - payout_yes
+                edge = payout - price if side is Side.BUY else price - payout
+                if edge < 0:
+                    loss += cash_of_rounded_up(-edge, size)
+            worst = max(worst, loss)
+        return worst
 
-    def _loss(self, payout_yes: Price, extra: tuple[PlaceOrder, ...]) -> Money:
-        loss = self.cost_at_stake()
-        loss -= cash_of(payout_yes, self.shares[YES]) + cash_of(ONE - payout_yes, self.shares[NO])
-        resting = [(order.outcome, order.side, order.price, order.remaining) for order in self.orders.values()]
-        resting += [(order.outcome, order.side, order.price, order.size) for order in extra]
-        for outcome, side, price, size in resting:
-            payout = payout_yes if outcome == YES else ONE - payout_yes
-            edge = payout - price if side is Side.BUY else price - payout
-            if edge < 0:
-                loss += cash_of_rounded_up(-edge, size)
-        return loss
-
-    def cost_at_stake(self) -> Money:
-        """Return what was paid for what is still held: cash out less cash in, never below zero while shares are held."""
-        held = self.shares[YES] or self.shares[NO]
-        return max(0, self.paid) if held else 0
-
-    def _move(self, fill: FillCounted, sign: int) -> None:
-        shares = fill.size if fill.side is Side.BUY else -fill.size
-        self.shares[fill.outcome] += sign * shares
-        self.paid += sign * (fill.cash if fill.side is Side.BUY else -fill.cash)
-        self.fees += sign * fill.fee
+    def _shares(self, outcome: Outcome) -> Size:
+        return sum(leg_of(position, outcome).shares for position in self._positions.values())

@@ -7,6 +7,7 @@ contradicts them. A refusal is a value with the control that refused and its num
 Why the checks and the reservation are one step: between a check and a later reservation another intent could pass.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -41,7 +42,7 @@ from models.messages.orders import (
     PositionsRedeemed,
     INTENT_TIME_TO_LIVE_NS,
 )
-from models.messages.runtime import ActorQuarantined, HandlerRecovered, HandlerSlow
+from models.messages.runtime import ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
 from models.parameters import parameter
 from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of, signed_size
 from models.units import DOLLAR, ONE, Money, Size, cash_of_rounded_up, format_money, format_size
@@ -107,16 +108,12 @@ class RiskMachine:
                 return self._place_bundle(message, now_ns)
             case OrderChanged():
                 return self._counted(message.market, lambda exposure: exposure.order_changed(message), now_ns)
-            case FillCounted():
-                return self._counted(message.market, lambda exposure: exposure.fill_counted(message), now_ns)
-            case FillSettled():
-                return self._counted(message.fill.market, lambda exposure: exposure.fill_settled(message), now_ns)
-            case FillVoided():
-                return self._counted(message.fill.market, lambda exposure: exposure.fill_voided(message), now_ns)
-            case MergeChanged():
-                return self._counted(message.market, lambda exposure: exposure.merge_changed(message), now_ns)
-            case PositionsRedeemed():
-                return self._counted(message.market, lambda exposure: exposure.redeemed(message), now_ns)
+            case FillCounted() | MergeChanged() | PositionsRedeemed():
+                tag = message.tag
+                return self._counted(message.market, lambda exposure: exposure.moved(tag, message), now_ns)
+            case FillSettled() | FillVoided():
+                tag = message.fill.tag
+                return self._counted(message.fill.market, lambda exposure: exposure.moved(tag, message), now_ns)
             case FlowUpdated():
                 return self._flow(message, now_ns)
             case RaiseCell():
@@ -129,6 +126,10 @@ class RiskMachine:
                 return self._clear_kill(message, now_ns)
             case MarketResolved():
                 return self._raise(message.market, "venue", TradingState.HALTED, "resolved", now_ns)
+            case ActorRestarted():
+                # A new coordinator knows no state; the old one's is said again.
+                self._states.pop(message.scope, None)
+                return self._states_changed((message.scope,), now_ns) if message.scope in self._markets else ()
             case ActorQuarantined():
                 return self._raise(message.scope or None, "runtime", TradingState.HALTED, message.reason, now_ns)
             case HandlerSlow():
@@ -261,7 +262,7 @@ class RiskMachine:
 
     # What is held and what flows
 
-    def _counted(self, market: MarketId, change, now_ns: int) -> tuple[Message, ...]:
+    def _counted(self, market: MarketId, change: Callable[[MarketExposure], None], now_ns: int) -> tuple[Message, ...]:
         exposure = self._exposure(market)
         self._recount(market, exposure, lambda: change(exposure))
         return (*self._inventory_cell(market, exposure, now_ns), *self._exposure_events(market, now_ns), *self._park(market))
@@ -371,7 +372,7 @@ class RiskMachine:
             exposure = self._exposures[market] = MarketExposure()
         return exposure
 
-    def _recount(self, market: MarketId, exposure: MarketExposure, change) -> None:
+    def _recount(self, market: MarketId, exposure: MarketExposure, change: Callable[[], None]) -> None:
         """Apply a change to one market and keep the totals: they are asked for by every intent."""
         open_before = len(exposure.orders)
         change()
