@@ -357,9 +357,16 @@ class RiskMachine:
         return () if market is None else self._raise(market, "runtime", state, "slow_handler", now_ns)
 
     def _park(self, market: MarketId) -> tuple[Message, ...]:
-        """A market that is off, flat, and has nothing open, unknown or unsettled needs no actors any more."""
+        """A market that is off, flat, and has nothing open, unknown or unsettled needs no actors any more.
+
+        A late fill brings them back: what is held must be marked, settled and counted.
+        """
+        flat = self._exposure(market).is_flat
+        if market in self._parked and not flat:
+            self._parked.discard(market)
+            return (MarketParked(market, False),)
         off = any(cell.source == SWITCH for cell in self._cells.covering(Scope("market", market)))
-        if not off or market in self._parked or not self._exposure(market).is_flat:
+        if not off or market in self._parked or not flat:
             return ()
         self._parked.add(market)
         return (MarketParked(market, True),)

@@ -60,12 +60,11 @@ class Supervisor:
         assert isinstance(order, PlaceOrder)
         size = order.size if shares is None else shares * SHARE
         state = OrderState.FILLED if size == order.size else OrderState.WORKING
-        self.tell(self.changed(order, state, size))
         fill = FillCounted(
             f"t{order.intent}", f"o{order.intent}", order.intent, "tag", order.market, order.outcome, order.side,
             order.price, size, order.price * size // 10_000, 0, 0, True, self.now_ns,
         )  # fmt: skip
-        return self.tell(fill), fill
+        return (*self.tell(fill), *self.tell(self.changed(order, state, size))), fill
 
     def changed(self, order: PlaceOrder, state: OrderState, filled: int = 0) -> OrderChanged:
         return OrderChanged(
@@ -171,6 +170,17 @@ def test_a_market_that_is_off_is_parked_only_when_flat_with_nothing_open_unknown
     assert MarketParked(M, True) not in out, "a fill that raced the cancel is booked and keeps the market alive"
     assert MarketParked(M, True) in risk.tell(FillVoided(fill, risk.now_ns)), "FAILED after the off leaves it flat"
     assert MarketParked(M, False) in risk.say("on", M)
+
+
+def test_a_fill_that_comes_after_the_market_was_parked_brings_its_actors_back() -> None:
+    risk = Supervisor()
+    order = risk.place(YES, 4_900)
+    assert isinstance(order, PlaceOrder)
+    risk.say("off", M)
+    assert MarketParked(M, True) in risk.tell(risk.changed(order, OrderState.CANCELLED))
+    out, _ = risk.fill(order)
+    assert MarketParked(M, False) in out
+    assert risk.place(NO, 4_900) == "halted"
 
 
 def test_a_kill_is_latched_and_resume_says_so() -> None:
