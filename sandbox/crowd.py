@@ -1,0 +1,169 @@
+"""The outside makers of one market: they hold a touch, a depth behind it, and follow a price."""
+
+from dataclasses import dataclass
+from random import Random
+
+from sandbox.books import OPPOSITE, MirroredBook, Side
+from sandbox.draws import Draw, child, print_delay
+from sandbox.markets import Market
+from sandbox.units import MILLISECOND, ONE
+from sandbox.venue import Venue
+
+_OWNER = "crowd"
+_SIDES: tuple[Side, Side] = ("BUY", "SELL")
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How the makers of a kind of market behave; sizes in millionths of a share, distances in ticks."""
+
+    levels: int
+    """Levels on each side, kept within two."""
+    spread: Draw
+    touch_size: Draw
+    level_size: Draw
+    distance: Draw
+    """Ticks from the touch of a level that is changed."""
+    changes: Draw
+    """Levels changed together."""
+    removal_share: float
+    touch_range: tuple[int, int] | None = None
+    """Bounds in which the size at the touch is held, None: as it comes."""
+    repair_ns: tuple[int, int] = (150 * MILLISECOND, 350 * MILLISECOND)
+    """How long after a trade the touch is filled up again."""
+
+
+class Crowd:
+    """Keeps one market's book two-sided around a wanted bid and spread, and never crosses it."""
+
+    def __init__(self, venue: Venue, market: Market, style: Style, bid: int, random: Random) -> None:
+        assert isinstance(market.book, MirroredBook)
+        self.venue = venue
+        self.market = market
+        self.bid = bid
+        """The price at which the makers want to buy YES."""
+        self.paused_until_ns = 0
+        """Until then the market's own trades and walks hold still."""
+        self._book = market.book
+        self._style = style
+        self._random = child(random)
+        self._spread = style.spread(self._random)
+        self._settle()
+        self._book.drain_changes()
+
+    @property
+    def ask(self) -> int:
+        """The price at which the makers want to sell YES."""
+        return self.bid + self._spread * self.market.tick
+
+    def idle(self, now_ns: int) -> bool:
+        """Whether the market should hold still for now, or has ended."""
+        return self.market.closed or not self.market.accepting or now_ns < self.paused_until_ns
+
+    def move(self, ticks: int, now_ns: int, spread: int | None = None) -> None:
+        """Shift the touch by whole ticks, perhaps to another spread, in one frame."""
+        self.bid += ticks * self.market.tick
+        if spread is not None:
+            self._spread = spread
+        self._settle()
+        self.venue.publish(self.market, now_ns)
+
+    def breathe(self, now_ns: int) -> None:
+        """Take another spread, around the same middle."""
+        wanted = self._style.spread(self._random)
+        change = self._spread - wanted
+        self.move(change // 2 if self._random.random() < 0.5 else -(-change // 2), now_ns, wanted)
+
+    def follow(self, fair: int, now_ns: int) -> None:
+        """Stand around a fair price; near 0 or 1 one side finds no price left and goes."""
+        tick = self.market.tick
+        wanted = (fair - self._spread * tick // 2) // tick * tick
+        wanted = min(max(wanted, (1 - self._spread) * tick), ONE - tick)
+        if wanted != self.bid:
+            self.bid = wanted
+            self._settle()
+            self.venue.publish(self.market, now_ns)
+
+    def churn(self, now_ns: int) -> None:
+        """Change a few levels in one frame, as makers do all the time."""
+        for _ in range(self._style.changes(self._random)):
+            self._change_level()
+        if self._random.random() < 0.5:
+            self._settle()
+        self.venue.publish(self.market, now_ns)
+
+    def trade(self, yes_side: Side, token: int, size: int, now_ns: int) -> None:
+        """Let a taker buy or sell YES, or do the same through the NO token; the touch fills up a little later."""
+        side = yes_side if token == 0 else OPPOSITE[yes_side]
+        self.venue.trade(self.market, token, side, size, print_delay(self._random), now_ns)
+        self.venue.schedule.at(now_ns + self._random.randint(*self._style.repair_ns), self._repair)
+
+    def withdraw_side(self, side: Side, now_ns: int) -> None:
+        """Leave one side of the book empty."""
+        for price in tuple(self._book.ladder(side).prices):
+            self._set(side, price, 0)
+        self.venue.publish(self.market, now_ns)
+
+    def _repair(self, now_ns: int) -> None:
+        if not self.idle(now_ns):
+            self._settle()
+            self.venue.publish(self.market, now_ns)
+
+    def _settle(self) -> None:
+        """Bring touch and depth to what is wanted; leaving comes before arriving, so nothing crosses on the way."""
+        for price in [price for price in self._book.bids.prices if price > self.bid]:
+            self._set("BUY", price, 0)
+        for price in [price for price in self._book.asks.prices if price < self.ask]:
+            self._set("SELL", price, 0)
+        for side in _SIDES:
+            self._settle_touch(side)
+            self._settle_depth(side)
+
+    def _settle_touch(self, side: Side) -> None:
+        price = self.bid if side == "BUY" else self.ask
+        if not self._valid(price):
+            return
+        size = self._book.ladder(side).sizes.get(price, 0)
+        low, high = self._style.touch_range or (1, size)
+        if not low <= size <= high:
+            self._set(side, price, self._style.touch_size(self._random))
+
+    def _settle_depth(self, side: Side) -> None:
+        ladder = self._book.ladder(side)
+        outwards = -self.market.tick if side == "BUY" else self.market.tick
+        price = self.bid if side == "BUY" else self.ask
+        while len(ladder.prices) < self._style.levels - 1 and self._valid(price):
+            if price not in ladder.sizes:
+                self._set(side, price, self._style.level_size(self._random))
+            price += outwards * self._random.choice((1, 1, 1, 2))
+        while len(ladder.prices) > self._style.levels + 2:
+            self._set(side, ladder.prices[0] if side == "BUY" else ladder.prices[-1], 0)
+
+    def _change_level(self) -> None:
+        side = self._random.choice(_SIDES)
+        distance = self._style.distance(self._random) * self.market.tick
+        price = self.bid - distance if side == "BUY" else self.ask + distance
+        if not self._valid(price):
+            return
+        exists = price in self._book.ladder(side).sizes
+        if exists and self._random.random() < self._style.removal_share:
+            self._set(side, price, 0)
+        else:
+            law = self._style.level_size if distance else self._style.touch_size
+            self._set(side, price, law(self._random))
+
+    def _set(self, side: Side, price: int, size: int) -> None:
+        """Bring the crowd's part of a level to a total: newest orders leave first, what is missing joins last."""
+        own = [order for order in self._book.orders(side, price) if order.owner == _OWNER]
+        surplus = sum(order.remaining for order in own) - size
+        for order in reversed(own):
+            if surplus <= 0:
+                break
+            leaving = min(surplus, order.remaining)
+            self._book.cancel(order, leaving)
+            surplus -= leaving
+        if surplus < 0:
+            self._book.rest(_OWNER, side, price, -surplus)
+
+    def _valid(self, price: int) -> bool:
+        return self.market.tick <= price <= ONE - self.market.tick

@@ -1,0 +1,245 @@
+"""The generated worlds by name, and the numbers that make each what it is.
+
+`demo` is small and quick, so that half a minute shows a market maker everything. The others follow measured markets:
+live games (`sports_inplay`), five-minute crypto windows (`crypto_5m`), both at once at the venue's own scale
+(`venue_wide_stress`), and games on a bad line (`adverse`).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+
+from sandbox import questions
+from sandbox.crowd import Crowd, Style
+from sandbox.draws import (
+    child,
+    from_quantiles,
+    seconds_apart,
+    seconds_around,
+    seconds_lognormal,
+    spread_shares,
+    weighted,
+    whole_shares,
+)
+from sandbox.markets import Event
+from sandbox.misfortunes import Misfortunes
+from sandbox.population import Bursts, Churn, LostFrames, Surges, Trades, Walk
+from sandbox.questions import Question
+from sandbox.reference import Reference, ReferenceChannel
+from sandbox.tied import Tie, Windows, linear
+from sandbox.units import MILLISECOND, SECOND, SHARE
+from sandbox.venue import Venue
+
+_DAY_NS = 86_400 * SECOND
+
+_GAPS_MS = ((0.0, 5.0), (0.1, 53.0), (0.25, 117.0), (0.5, 262.0), (0.75, 861.0), (0.9, 3_932.0), (0.99, 55_790.0))
+_CHANGES = weighted([(1, 0.661), (2, 0.215), (3, 0.06), (4, 0.047), (5, 0.011), (6, 0.004), (8, 0.002)])
+_DISTANCES = weighted(
+    [(0, 0.158), (1, 0.167), (2, 0.169), (3, 0.123), (4, 0.079), (5, 0.057), (6, 0.046)]
+    + [(ticks, 0.022) for ticks in (7, 8, 9, 10)]
+    + [(ticks, 0.006) for ticks in range(11, 16)]
+    + [(20, 0.024), (25, 0.024)]
+)
+
+_DEMO = Style(
+    levels=9,
+    spread=weighted([(1, 0.65), (2, 0.2), (3, 0.15)]),
+    touch_size=whole_shares(20, 60),
+    level_size=whole_shares(40, 200),
+    distance=weighted([(1, 1), (2, 1), (3, 1), (4, 1), (5, 1)]),
+    changes=weighted([(1, 0.8), (2, 0.2)]),
+    removal_share=0.2,
+    touch_range=(20 * SHARE, 60 * SHARE),
+)
+_SPORTS = Style(
+    levels=12,
+    spread=weighted([(1, 0.6), (2, 0.15), (3, 0.25)]),
+    touch_size=spread_shares(640, 2.5, 5, 200_000),
+    level_size=spread_shares(2_500, 2.5, 5, 300_000),
+    distance=_DISTANCES,
+    changes=_CHANGES,
+    removal_share=0.25,
+)
+_CRYPTO = Style(
+    levels=45,
+    spread=weighted([(1, 0.9), (2, 0.1)]),
+    touch_size=spread_shares(150, 1.3, 5, 10_000),
+    level_size=spread_shares(100, 1.3, 5, 20_000),
+    distance=_DISTANCES,
+    changes=_CHANGES,
+    removal_share=0.25,
+    repair_ns=(20 * MILLISECOND, 80 * MILLISECOND),
+)
+
+_COINS = (
+    ("BTCUSD", 6_400_000, 600.0),
+    ("ETHUSD", 260_000, 40.0),
+    ("SOLUSD", 15_000, 4.0),
+    ("XRPUSD", 24_000, 6.0),
+    ("DOGEUSD", 18_000, 5.0),
+    ("BNBUSD", 70_000, 10.0),
+    ("HYPEUSD", 4_000, 2.0),
+)
+"""Names, first prices in cents, and the deviation of a quarter-second's step in cents."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What a profile is built into."""
+
+    venue: Venue
+    references: ReferenceChannel
+    random: Random
+    seed: int
+    now_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A world by name; `count` markets unless the caller says otherwise (coins in `crypto_5m`)."""
+
+    count: int
+    build: Callable[[World, int], None]
+
+
+def _build_demo(world: World, count: int) -> None:
+    name, base, step = _COINS[0]
+    # A base that it returns to keeps the tied markets away from 0 and 1 however long a demo runs.
+    bitcoin = Reference(name, base, step, 0.00125, child(world.random))
+    world.references.add(bitcoin, world.now_ns)
+    crowds: list[Crowd] = []
+    for size, number in _blocks(count):
+        if size == 10:
+            crowds += _group(world, *questions.soccer(number), (4_400, 2_700, 2_700))
+            crowds += _group(world, *questions.rates(number), (1_200, 3_800, 3_400, 1_400))
+        else:
+            crowds.append(_single(world, questions.election(number), 3_000 + number * 1_300 % 4_000))
+        for strike in _strikes(size, number, base):
+            crowds.append(_followed(world, bitcoin, strike))
+    for crowd in crowds:
+        Trades(crowd, seconds_around(0.5, 0.1), whole_shares(1, 20), world.random, world.now_ns, alternating=True)
+        Churn(crowd, seconds_around(0.8, 0.5), weighted([(1, 1)]), seconds_apart(0.1), 0.0, world.random, world.now_ns)
+    Bursts(crowds, seconds_around(9, 0.1), whole_shares(14, 20), world.random, world.now_ns)
+    LostFrames(crowds, seconds_around(8, 0.2), world.random, world.now_ns)
+
+
+def _blocks(count: int) -> list[tuple[int, int]]:
+    """Whole blocks of ten markets (three-way game, four-way decision, three more), then single questions."""
+    return [(10, number) for number in range(count // 10)] + [(1, number) for number in range(count % 10)]
+
+
+def _strikes(size: int, number: int, base: int) -> tuple[int, ...]:
+    if size == 10:
+        return (base + number * 100, base + 12_000 + number * 100, base - 12_000 - number * 100)
+    return ()
+
+
+def _group(world: World, event: Event, asked: tuple[Question, ...], bids: tuple[int, ...]) -> list[Crowd]:
+    crowds = [_open(world, question, event, _DEMO, bid) for question, bid in zip(asked, bids, strict=True)]
+    # Each step moves two of the markets, so this makes each of them move about once a second.
+    Walk(crowds, seconds_around(2 / len(crowds), 0.5), 6, world.random, world.now_ns)
+    return crowds
+
+
+def _single(world: World, question: Question, bid: int) -> Crowd:
+    crowd = _open(world, question, questions.alone(question), _DEMO, bid // 100 * 100)
+    Walk([crowd], seconds_around(1, 0.5), 8, world.random, world.now_ns)
+    return crowd
+
+
+def _followed(world: World, reference: Reference, strike: int) -> Crowd:
+    question = questions.above(reference.name, strike // 100)
+    fair = linear(strike, 1_200)
+    bid = (fair(reference.price, world.now_ns) - 50) // 100 * 100
+    crowd = _open(world, question, questions.alone(question), _DEMO, bid)
+    Tie(crowd, reference, fair, child(world.random))
+    return crowd
+
+
+def _build_sports(world: World, count: int) -> None:
+    for number in range(count):
+        _game(world, number)
+
+
+def _game(world: World, number: int) -> Crowd:
+    question = questions.game(number)
+    bid = world.random.randrange(2_500, 7_500, 100)
+    crowd = _open(world, question, questions.alone(question), _SPORTS, bid)
+    Churn(
+        crowd,
+        from_quantiles(_GAPS_MS, low=0.5),
+        lambda random: min(1 + int(random.expovariate(0.41)), 15),
+        from_quantiles(_GAPS_MS[:4]),
+        0.12,
+        world.random,
+        world.now_ns,
+    )
+    Trades(
+        crowd,
+        seconds_lognormal(16, 1.8),
+        spread_shares(30, 2.3, 1, 20_000),
+        world.random,
+        world.now_ns,
+        alternating=False,
+    )
+    return crowd
+
+
+def _build_crypto(world: World, count: int) -> None:
+    _build_coins(world, count, _enliven_window)
+
+
+def _build_coins(world: World, count: int, enliven: Callable[[Crowd, Random, int], None]) -> None:
+    for number in range(count):
+        name, base, step = _COINS[number % len(_COINS)]
+        name = name if number < len(_COINS) else f"{name[:-3]}{number // len(_COINS) + 1}USD"
+        reference = Reference(name, base, step, 0.0, child(world.random))
+        world.references.add(reference, world.now_ns)
+        Windows(world.venue, reference, _CRYPTO, enliven, world.seed, world.random, world.now_ns)
+
+
+def _enliven_window(crowd: Crowd, random: Random, now_ns: int) -> None:
+    Churn(
+        crowd,
+        seconds_apart(0.2),
+        lambda source: min(1 + int(source.expovariate(0.065)), 120),
+        seconds_apart(0.003),
+        0.0,
+        random,
+        now_ns,
+    )
+    Trades(crowd, seconds_apart(0.28), spread_shares(10, 1.2, 1, 500), random, now_ns, alternating=False)
+
+
+def _build_stress(world: World, count: int) -> None:
+    coins = min(count, len(_COINS))
+    crowds: list[Crowd] = []
+
+    def enliven(crowd: Crowd, random: Random, now_ns: int) -> None:
+        crowds[:] = [known for known in crowds if not known.market.closed] + [crowd]
+        _enliven_window(crowd, random, now_ns)
+
+    _build_coins(world, coins, enliven)
+    _build_sports(world, count - coins)
+    Surges(world.venue.schedule, crowds, 2_500, seconds_around(20, 0.3), world.random, world.now_ns)
+
+
+def _build_adverse(world: World, count: int) -> None:
+    crowds = [_game(world, number) for number in range(count)]
+    Misfortunes(crowds, seconds_apart(4), world.random, world.now_ns)
+
+
+def _open(world: World, question: Question, event: Event, style: Style, bid: int) -> Crowd:
+    market = questions.make_market(question, event, world.seed, world.now_ns, world.now_ns + _DAY_NS)
+    crowd = Crowd(world.venue, market, style, bid, world.random)
+    world.venue.list_market(market, world.now_ns)
+    return crowd
+
+
+PROFILES = {
+    "demo": Profile(10, _build_demo),
+    "sports_inplay": Profile(8, _build_sports),
+    "crypto_5m": Profile(3, _build_crypto),
+    "venue_wide_stress": Profile(257, _build_stress),
+    "adverse": Profile(8, _build_adverse),
+}
