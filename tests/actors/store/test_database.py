@@ -36,7 +36,7 @@ def test_a_database_that_is_newer_is_refused(url: str) -> None:
     database, close = open_writer(url)
     database.execute_sql("INSERT INTO schema_migration (name, applied) VALUES ('9999_later', '2030-01-01')")
     close()
-    with pytest.raises(StoreError, match="newer than this version.*9999_later"):
+    with pytest.raises(StoreError, match=r"newer than this version.*9999_later"):
         open_writer(url)
 
 
@@ -54,7 +54,7 @@ def test_a_reader_reads_beside_the_writer_and_cannot_write(url: str) -> None:
     reader = open_reader(url)
     writer.execute_sql("INSERT INTO meta (key, value) VALUES ('a', 'b')")
     assert reader.execute_sql("SELECT value FROM meta WHERE key = 'a'").fetchone() == ("b",)
-    with pytest.raises(Exception, match="read.?only"):
+    with pytest.raises(Exception, match=r"read.?only"):
         reader.execute_sql("DELETE FROM meta")
     reader.close()
     close()
@@ -79,7 +79,7 @@ def test_reading_what_is_not_there_makes_nothing(tmp_path: Path) -> None:
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
     path = tmp_path / "arb.db"
     path.write_bytes(b"this is a text, and long enough not to be taken for an empty file" * 100)
-    with pytest.raises(StoreError, match="arb.db: file is not a database"):
+    with pytest.raises(StoreError, match=r"arb.db: file is not a database"):
         open_writer(sqlite_url(path))
 
 
@@ -92,7 +92,7 @@ def test_a_damaged_page_refuses_the_start(tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(3 * 4096)
         file.write(b"\xff" * 4096 * 8)
-    with pytest.raises(StoreError, match="arb.db"):
+    with pytest.raises(StoreError, match=r"arb.db"):
         open_writer(sqlite_url(path))
 
 
