@@ -71,6 +71,7 @@ class Topology:
                 self._add_desk(tag, group, members, references)
         self._own_orders_in_feed = own_orders_in_feed
         self._board = (BOARD,) if BOARD in present else ()
+        self._venue = (VENUE,) if VENUE in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
         self._routes = {kind: route for kind, route in self._table().items()}
@@ -95,7 +96,7 @@ class Topology:
                 self._followers[reference] = (*self._followers.get(reference, ()), name)
 
     def _table(self) -> dict[type[Message], Route]:
-        board, rows, seen = self._board, self._rows, self._seen
+        board, rows, seen, venue = self._board, self._rows, self._seen, self._venue
         deciders = self._coordinators
         desk = self._desk
         return {
@@ -108,11 +109,11 @@ class Topology:
             market.FeedRestored: _book,
             market.BookVerified: _book,
             market.RequestSnapshot: lambda _: (FEED,),
-            market.MarketResolved: lambda m: (RISK, EXECUTOR, VENUE, *deciders.get(m.market, ()), *seen),
+            market.MarketResolved: lambda m: (RISK, EXECUTOR, *venue, *deciders.get(m.market, ()), *seen),
             market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),
             # From a market's book and flow.
-            market.BookUpdated: lambda m: (VENUE, *deciders.get(m.market, ()), *board),
-            market.TradeSeen: lambda m: (VENUE, flow_name(m.market)),
+            market.BookUpdated: lambda m: (*venue, *deciders.get(m.market, ()), *board),
+            market.TradeSeen: lambda m: (*venue, flow_name(m.market)),
             market.BookEpochChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *rows),
             market.BookResynchronised: lambda _: seen,
             market.FlowUpdated: lambda m: (RISK, *deciders.get(m.market, ()), *board),
@@ -135,8 +136,8 @@ class Topology:
             control.RaiseCell: lambda _: (RISK,),
             # From the executor.
             orders.SubmitOrder: lambda _: (JOURNAL,),
-            orders.SubmitCancel: lambda _: (VENUE, *rows),
-            orders.SubmitMerge: lambda _: (VENUE,),
+            orders.SubmitCancel: lambda _: (*venue, *rows),
+            orders.SubmitMerge: lambda _: venue,
             orders.OrderChanged: self._order_changed,
             orders.FillCounted: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
             orders.FillSettled: lambda m: (inventory_name(m.fill.tag, m.fill.market), RISK, *seen),

@@ -1,0 +1,157 @@
+"""What actors an engine is made of, and how each one's machine is built. One place, whatever they run on.
+
+Why apart from `actors/system.py`: a replay, a benchmark and a live process build the same machines from the same plan; only
+who starts and restarts them differs.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from actors.runtime.machine import Machine
+from actors.topology import (
+    EXECUTOR,
+    RISK,
+    VENUE,
+    Topology,
+    book_name,
+    coordinator_name,
+    flow_name,
+    inventory_name,
+)
+from models.book import BookMachine
+from models.coordinator import CoordinatorMachine
+from models.engine import EngineParameters
+from models.executor import ExecutorMachine
+from models.flow import FlowMachine
+from models.inventory import InventoryMachine
+from models.markets import Catalogue, Market
+from models.messages.base import MarketId, Tag
+from models.paper.exchange import PaperMachine
+from models.risk import RiskMachine
+from models.strategies.catalogue import STRATEGIES
+
+Mode = Literal["observe", "paper"]
+Build = Callable[[bool], Machine]
+"""Builds a new machine; told whether it takes the place of one that died."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One actor: its name, how its machine is built, and the market or group it belongs to (empty: global)."""
+
+    name: str
+    build: Build
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an engine trades and how. `desks` maps a tag to the name of its strategy; `seed` decides all paper draws."""
+
+    catalogue: Catalogue
+    desks: dict[Tag, str]
+    parameters: EngineParameters
+    mode: Mode
+    run_id: str
+    seed: int = 0
+
+
+class Assembly:
+    """The parts of a plan. `built` is told of every machine that is made, for reports that read its counts."""
+
+    def __init__(self, plan: Plan, built: Callable[[str, Machine], object] | None = None) -> None:
+        self.plan = plan
+        self._built = built
+        self.groups: dict[Tag, dict[str, tuple[MarketId, ...]]] = {
+            tag: _groups(plan, strategy) for tag, strategy in plan.desks.items()
+        }
+
+    def topology(self, present: frozenset[str], *, recording: bool) -> Topology:
+        """Return the arrows between the parts, given which global actors this process has."""
+        references = {
+            market.id: market.reference
+            for market in self.plan.catalogue.markets.values()
+            if market.reference is not None
+        }
+        own_orders = self.plan.parameters.book.own_orders_in_feed
+        return Topology(self.groups, references, present, recording=recording, own_orders_in_feed=own_orders)
+
+    def global_parts(self) -> tuple[Part, ...]:
+        """Return risk, executor and, where orders go somewhere, the venue."""
+        plan, parameters = self.plan, self.plan.parameters
+        markets = plan.catalogue.markets
+        parts = [
+            self._part(RISK, lambda _: RiskMachine(markets, parameters.risk, parameters.phase)),
+            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor)),
+        ]
+        if plan.mode == "paper":
+            parts.append(self._part(VENUE, lambda _: PaperMachine(markets, parameters.paper, plan.seed)))
+        return tuple(parts)
+
+    def market_parts(self, market_id: MarketId) -> tuple[Part, ...]:
+        """Return the actors of one market in the order in which they start: book, flow, inventories, coordinators."""
+        parameters = self.plan.parameters
+        market = self.plan.catalogue.markets[market_id]
+        parts = [
+            self._part(book_name(market_id), lambda _: BookMachine(market, parameters.book), market_id),
+            self._part(flow_name(market_id), lambda again: FlowMachine(market_id, parameters.flow, restarted=again), market_id),
+        ]
+        for tag, groups in self.groups.items():
+            if any(market_id in members for members in groups.values()):
+                parts.append(self._inventory(tag, market_id))
+            if groups.get(market_id) == (market_id,):
+                parts.append(self._coordinator(tag, market_id, (market,)))
+        return tuple(parts)
+
+    def event_parts(self) -> tuple[Part, ...]:
+        """Return the coordinators that serve more than one market."""
+        markets = self.plan.catalogue.markets
+        return tuple(
+            self._coordinator(tag, group, tuple(markets[member] for member in members))
+            for tag, groups in self.groups.items()
+            for group, members in groups.items()
+            if len(members) > 1
+        )
+
+    def _inventory(self, tag: Tag, market_id: MarketId) -> Part:
+        parameters = self.plan.parameters.inventory
+        return self._part(
+            inventory_name(tag, market_id), lambda _: InventoryMachine(tag, market_id, parameters), market_id
+        )
+
+    def _coordinator(self, tag: Tag, group: str, markets: tuple[Market, ...]) -> Part:
+        parameters = self.plan.parameters
+        build_strategy = STRATEGIES[self.plan.desks[tag]]
+
+        def build(again: bool) -> Machine:
+            strategy = build_strategy(parameters)
+            strategy.groups(self.plan.catalogue)
+            return CoordinatorMachine(
+                tag, group, markets, strategy, parameters.quotes, parameters.phase, parameters.coordinator,
+                parameters.leg, restarted=again,
+            )  # fmt: skip
+
+        return self._part(coordinator_name(tag, group), build, group)
+
+    def _part(self, name: str, build: Build, scope: str = "") -> Part:
+        built = self._built
+        if built is None:
+            return Part(name, build, scope)
+
+        def build_and_tell(again: bool) -> Machine:
+            machine = build(again)
+            built(name, machine)
+            return machine
+
+        return Part(name, build_and_tell, scope)
+
+
+def _groups(plan: Plan, strategy: str) -> dict[str, tuple[MarketId, ...]]:
+    """Name the groups of a strategy: a market alone by its id, a larger group by its event."""
+    named: dict[str, tuple[MarketId, ...]] = {}
+    by_members = {group.markets: group.id for group in plan.catalogue.groups.values()}
+    for members in STRATEGIES[strategy](plan.parameters).groups(plan.catalogue):
+        name = members[0] if len(members) == 1 else by_members.get(members, "+".join(members))
+        named[name] = members
+    return named

@@ -1,0 +1,169 @@
+"""The catalogue from Gamma: its market objects, of all vintages, as our `Market`s and `Group`s.
+
+Why everything is optional here: the schema says so, old objects lack half of the fields, numbers come as strings, and lists
+come as JSON inside a string. What is missing is assumed and named in `Market.assumed`; what is wrong skips that one market
+with a reason, never the page.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from models.markets import Catalogue, Fees, Group, Market
+from models.messages.base import MarketId
+from models.text import clean
+from models.units import SHARE, parse_size, parse_tick
+
+_PAGE: Final = 100
+_PAGES_MAX: Final = 200
+_PLACEHOLDERS: Final = ("other", "person ", "candidate ", "team ", "option ")
+
+
+class GammaError(RuntimeError):
+    """Gamma did not answer with a catalogue; says what it answered."""
+
+
+class Skipped(msgspec.Struct, frozen=True):
+    """A market object that cannot be traded or read, and why."""
+
+    name: str
+    reason: str
+
+
+def fetch_catalogue(client: httpx.Client, gamma_url: str) -> tuple[Catalogue, tuple[Skipped, ...]]:
+    """Read all tradable markets, page by page. Raises GammaError where a page cannot be had: half a catalogue is none."""
+    objects: list[Mapping[str, Any]] = []
+    for page in range(_PAGES_MAX):
+        query = {"limit": str(_PAGE), "offset": str(page * _PAGE), "closed": "false", "active": "true"}
+        batch = _get_list(client, f"{gamma_url}/markets", query)
+        objects += batch
+        if len(batch) < _PAGE:
+            return catalogue_of(objects)
+    raise GammaError(f"{gamma_url}/markets has more than {_PAGES_MAX * _PAGE} open markets: name the ones to trade")
+
+
+def catalogue_of(objects: Iterable[Mapping[str, Any]]) -> tuple[Catalogue, tuple[Skipped, ...]]:
+    """Turn Gamma market objects into a catalogue, with the reason for each that was left out."""
+    markets: dict[MarketId, Market] = {}
+    titles: dict[str, str] = {}
+    augmented: set[str] = set()
+    skipped: list[Skipped] = []
+    for found in objects:
+        try:
+            market = market_of(found)
+        except (KeyError, TypeError, ValueError) as error:
+            name = clean(str(found.get("slug") or found.get("conditionId") or "?"), 80)
+            skipped.append(Skipped(name, f"{type(error).__name__}: {clean(str(error), 120)}"))
+            continue
+        markets[market.id] = market
+        if market.group is not None:
+            events = found.get("events") or [{}]
+            titles.setdefault(market.group, clean(str(events[0].get("title") or market.group), 120))
+            if found.get("negRiskOther") or events[0].get("negRiskAugmented"):
+                augmented.add(market.group)
+    return Catalogue(markets, _groups(markets, titles, augmented)), tuple(skipped)
+
+
+def market_of(found: Mapping[str, Any]) -> Market:
+    """Read one Gamma market object. Raises KeyError, TypeError or ValueError naming what is missing or wrong."""
+    condition_id = str(found["conditionId"])
+    token_ids = _strings(found.get("clobTokenIds"))
+    if len(token_ids) != 2 or not all(token.isdigit() for token in token_ids):
+        raise ValueError(f"clobTokenIds {found.get('clobTokenIds')!r} are not two token ids")
+    outcomes = _strings(found.get("outcomes")) or ["Yes", "No"]
+    assumed = [field for field in ("orderPriceMinTickSize", "orderMinSize") if found.get(field) is None]
+    neg_risk = bool(found.get("negRisk"))
+    title = str(found.get("groupItemTitle") or "")
+    return Market(
+        id=condition_id,
+        slug=clean(str(found.get("slug") or condition_id), 120),
+        token_ids=(token_ids[0], token_ids[1]),
+        outcomes=(clean(outcomes[0], 40), clean(outcomes[1], 40)),
+        condition_id=condition_id,
+        question=clean(str(found.get("question") or ""), 200),
+        tick=parse_tick(_decimal(found.get("orderPriceMinTickSize", "0.01"))),
+        min_order_size=parse_size(_decimal(found.get("orderMinSize", "5"))) or 5 * SHARE,
+        neg_risk=neg_risk,
+        fees=_fees(found),
+        end_ns=_time_ns(found.get("endDate")),
+        start_ns=_time_ns(found.get("gameStartTime")),
+        taker_delay_ms=int(found.get("secondsDelay") or 0) * 1_000,
+        group=_group(found) if neg_risk else None,
+        placeholder=bool(found.get("negRiskOther")) or title.lower().startswith(_PLACEHOLDERS),
+        accepting_orders=bool(found.get("acceptingOrders", True)) and not found.get("closed", False),
+        version=str(found.get("version") or "v1"),
+        assumed=tuple(assumed),
+    )
+
+
+def _groups(markets: Mapping[MarketId, Market], titles: Mapping[str, str], augmented: set[str]) -> dict[str, Group]:
+    members: dict[str, list[MarketId]] = {}
+    for market in markets.values():
+        if market.group is not None:
+            members.setdefault(market.group, []).append(market.id)
+    # Proven exhaustive only where every listed member is open, named, and none stands for "anyone else".
+    return {
+        name: Group(
+            name,
+            titles[name],
+            tuple(listed),
+            neg_risk=True,
+            exhaustive=name not in augmented
+            and all(markets[member].accepting_orders and not markets[member].placeholder for member in listed),
+        )
+        for name, listed in members.items()
+        if len(listed) > 1
+    }
+
+
+def _group(found: Mapping[str, Any]) -> str | None:
+    named = found.get("negRiskMarketID")
+    if named:
+        return str(named)
+    events = found.get("events") or []
+    return str(events[0]["slug"]) if events and events[0].get("slug") else None
+
+
+def _fees(found: Mapping[str, Any]) -> Fees:
+    schedule = found.get("feeSchedule")
+    if not found.get("feesEnabled", schedule is not None) or not isinstance(schedule, Mapping):
+        return Fees()
+    rate, rebate = (parse_size(_decimal(schedule.get(key, "0"))) for key in ("rate", "rebateRate"))
+    return Fees(rate, int(float(_decimal(schedule.get("exponent", "1")))), rebate)
+
+
+def _strings(value: Any) -> list[str]:
+    """Read a list of texts that may be JSON inside a string."""
+    listed = msgspec.json.decode(value) if isinstance(value, str) and value else value
+    return [str(item) for item in listed] if isinstance(listed, list) else []
+
+
+def _decimal(value: Any) -> str:
+    """Write a number of Gamma (a float or a string) as the plain decimal that it means."""
+    if isinstance(value, str):
+        return value
+    return f"{float(value):.6f}".rstrip("0").rstrip(".") or "0"
+
+
+def _time_ns(value: Any) -> int | None:
+    if not value:
+        return None
+    # `gameStartTime` is written "2026-02-21 00:30:00+00": Python 3.11 reads an offset of hours only with a T.
+    moment = datetime.fromisoformat(str(value).replace(" ", "T", 1))
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    return int(moment.timestamp()) * 1_000_000_000
+
+
+def _get_list(client: httpx.Client, url: str, query: dict[str, str]) -> list[Mapping[str, Any]]:
+    try:
+        answer = client.get(url, params=query)
+        listed = msgspec.json.decode(answer.content) if answer.status_code == 200 else None
+    except (httpx.HTTPError, msgspec.DecodeError) as error:
+        raise GammaError(f"{url} did not answer with markets: {type(error).__name__}: {error}") from error
+    if not isinstance(listed, list):
+        raise GammaError(f"{url} answered {answer.status_code} instead of a list of markets")
+    return [item for item in listed if isinstance(item, Mapping)]
+

@@ -1,0 +1,42 @@
+"""All parameters of one engine, each declared by the machine or strategy that uses it; the sections of the configuration."""
+
+import msgspec
+
+from models.book import BookParameters
+from models.coordinator import CoordinatorParameters
+from models.executor import ExecutorParameters
+from models.flow import FlowParameters
+from models.inventory import InventoryParameters
+from models.leg_risk import LegParameters
+from models.marks import MarkParameters
+from models.paper.parameters import PaperParameters
+from models.phase import PhaseParameters
+from models.quotes import QuoteParameters
+from models.risk import RiskParameters
+from models.storage import JournalParameters, TapeParameters
+from models.strategies.complete_set import CompleteSetParameters
+from models.strategies.lead_lag import LeadLagParameters
+from models.strategies.maker import MakerParameters
+from models.strategies.two_sided import TwoSidedParameters
+
+
+class EngineParameters(msgspec.Struct, frozen=True):
+    """One field a section."""
+
+    book: BookParameters = BookParameters()
+    flow: FlowParameters = FlowParameters()
+    inventory: InventoryParameters = InventoryParameters()
+    leg: LegParameters = LegParameters()
+    marks: MarkParameters = MarkParameters()
+    phase: PhaseParameters = PhaseParameters()
+    quotes: QuoteParameters = QuoteParameters()
+    coordinator: CoordinatorParameters = CoordinatorParameters()
+    risk: RiskParameters = RiskParameters()
+    executor: ExecutorParameters = ExecutorParameters()
+    paper: PaperParameters = PaperParameters()
+    journal: JournalParameters = JournalParameters()
+    tape: TapeParameters = TapeParameters()
+    maker: MakerParameters = MakerParameters()
+    lead_lag: LeadLagParameters = LeadLagParameters()
+    complete_set: CompleteSetParameters = CompleteSetParameters()
+    two_sided: TwoSidedParameters = TwoSidedParameters()

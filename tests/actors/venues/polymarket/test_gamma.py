@@ -1,0 +1,91 @@
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from actors.venues.polymarket.gamma import GammaError, catalogue_of, fetch_catalogue, market_of
+from models.units import SHARE
+
+LISTED: dict[str, Any] = {
+    "conditionId": "0xabc",
+    "slug": "will-it-rain",
+    "question": "Will it rain?",
+    "clobTokenIds": '["111", "222"]',
+    "outcomes": '["Yes", "No"]',
+    "orderPriceMinTickSize": 0.001,
+    "orderMinSize": 5,
+    "acceptingOrders": True,
+    "endDate": "2026-12-31T12:00:00Z",
+    "gameStartTime": "2026-12-30 10:00:00+00",
+    "feesEnabled": True,
+    "feeSchedule": {"exponent": 1, "rate": 0.07, "takerOnly": True, "rebateRate": 0.2},
+}
+
+
+def member(condition: str, **changes: Any) -> dict[str, Any]:
+    tokens = json.dumps([condition[2:] + "1", condition[2:] + "2"])
+    event = [{"slug": "cup", "title": "Who wins the cup?"}]
+    return LISTED | {"conditionId": condition, "clobTokenIds": tokens, "negRisk": True, "negRiskMarketID": "0x9", "events": event} | changes
+
+
+def test_a_market_object_is_read_exactly() -> None:
+    market = market_of(LISTED)
+    assert (market.tick, market.min_order_size, market.token_ids) == (10, 5 * SHARE, ("111", "222"))
+    assert (market.fees.rate_e6, market.fees.exponent, market.fees.rebate_share_e6) == (70_000, 1, 200_000)
+    assert market.end_ns == 1_798_718_400_000_000_000
+    assert market.start_ns == 1_798_624_800_000_000_000
+    assert market.assumed == ()
+
+
+def test_what_an_object_does_not_say_is_assumed_and_named() -> None:
+    market = market_of({key: value for key, value in LISTED.items() if key not in ("orderMinSize", "orderPriceMinTickSize")})
+    assert (market.tick, market.min_order_size) == (100, 5 * SHARE)
+    assert market.assumed == ("orderPriceMinTickSize", "orderMinSize")
+
+
+def test_an_object_without_two_tokens_is_skipped_with_its_reason_and_the_rest_stay() -> None:
+    catalogue, skipped = catalogue_of([LISTED, LISTED | {"slug": "new", "clobTokenIds": ""}])
+    assert list(catalogue.markets) == ["0xabc"]
+    assert [(skip.name, "clobTokenIds" in skip.reason) for skip in skipped] == [("new", True)]
+
+
+def test_a_neg_risk_event_is_exhaustive_only_when_no_member_is_a_placeholder_and_all_take_orders() -> None:
+    proven, _ = catalogue_of([member("0x1"), member("0x3")])
+    assert [(group.title, group.exhaustive) for group in proven.groups.values()] == [("Who wins the cup?", True)]
+    for doubt in ({"negRiskOther": True}, {"groupItemTitle": "Other"}, {"acceptingOrders": False}):
+        doubtful, _ = catalogue_of([member("0x1"), member("0x3", **doubt)])
+        assert not next(iter(doubtful.groups.values())).exhaustive
+
+
+def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
+    market = market_of(LISTED | {"question": "Rain?\x1b]52;c;AA\x07\u202e\n2026 INFO kill off"})
+    assert "\x1b" not in market.question
+    assert "\u202e" not in market.question
+    assert "\n" not in market.question
+
+
+def test_pages_are_read_until_one_is_short() -> None:
+    pages = [[member(f"0x{page}{item:03d}") for item in range(count)] for page, count in ((1, 100), (2, 3))]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, json=pages[int(request.url.params["offset"]) // 100])
+
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        catalogue, _ = fetch_catalogue(client, "http://gamma")
+    assert len(catalogue.markets) == 103
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(503, text="<html>"), httpx.Response(200, text="<html>"), httpx.Response(200, json={"a": 1})])
+def test_half_a_catalogue_is_none(answer: httpx.Response) -> None:
+    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client, pytest.raises(GammaError, match="http://gamma/markets"):
+        fetch_catalogue(client, "http://gamma")
+
+
+def test_real_objects_of_all_vintages_are_read(shared: Path) -> None:
+    dump = shared / "recordings" / "borat_gamma_clob_dumps" / "gamma_markets_600_closed.json.gz"
+    catalogue, skipped = catalogue_of(json.loads(gzip.decompress(dump.read_bytes())))
+    assert len(catalogue.markets) == 596, "four of the 600 objects come twice"
+    assert skipped == ()
