@@ -34,6 +34,7 @@ class Checkout:
     def __init__(self, folder: Path) -> None:
         self.root = folder / "checkout"
         self.path = folder / "path"
+        self.started: list[subprocess.Popen[str]] = []
         self.path.mkdir()
         (self.root / "bin").mkdir(parents=True)
         for name in ("bin/setup", "bin/keel", "pyproject.toml", "uv.lock"):
@@ -49,12 +50,14 @@ class Checkout:
     def start(self, name: str, *arguments: str) -> subprocess.Popen[str]:
         command = [str(self.root / "bin" / name), *arguments]
         pipe = subprocess.PIPE
-        return subprocess.Popen(command, env={"PATH": str(self.path)}, cwd="/", stdout=pipe, stderr=pipe, text=True)
+        process = subprocess.Popen(command, env={"PATH": str(self.path)}, cwd="/", stdout=pipe, stderr=pipe, text=True)
+        self.started.append(process)
+        return process
 
     def run(self, name: str, *arguments: str) -> tuple[int, str, str]:
-        with self.start(name, *arguments) as process:
-            out, err = process.communicate(timeout=30)
-            return process.returncode, out, err
+        process = self.start(name, *arguments)
+        out, err = process.communicate(timeout=30)
+        return process.returncode, out, err
 
     def calls(self) -> list[str]:
         """Give the calls since the last time."""
@@ -65,8 +68,12 @@ class Checkout:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path) -> Checkout:
-    return Checkout(tmp_path)
+def checkout(tmp_path: Path) -> Iterator[Checkout]:
+    checkout = Checkout(tmp_path)
+    yield checkout
+    for process in checkout.started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
@@ -175,10 +182,27 @@ def test_an_unknown_extra_is_refused_and_the_known_are_named(checkout: Checkout)
 
 def test_a_failed_set_up_says_so_and_is_tried_again(checkout: Checkout) -> None:
     checkout.provide("uv", UV + "exit 1")
-    status, out, _ = checkout.run("keel", "status")
+    status, out, err = checkout.run("keel", "status")
     assert (status, out) == (1, "")
+    assert "failed" in err
     checkout.provide("uv", UV)
-    assert checkout.run("keel", "status")[:2] == (0, "keel status\n")
+    status, out, err = checkout.run("keel", "status")
+    assert (status, out) == (0, "keel status\n")
+    assert "interrupted" not in err
+
+
+def test_a_failed_change_that_is_taken_back_is_set_up_again(checkout: Checkout) -> None:
+    checkout.provide("uv", UV)
+    checkout.run("setup")
+    before = (checkout.root / "pyproject.toml").read_text()
+    (checkout.root / "pyproject.toml").write_text(before + "\n")
+    checkout.provide("uv", UV + "exit 1")
+    checkout.run("setup")
+    checkout.calls()
+    checkout.provide("uv", UV)
+    (checkout.root / "pyproject.toml").write_text(before)
+    assert checkout.run("setup")[0] == 0
+    assert len(checkout.calls()) == 1
 
 
 def test_an_interrupted_set_up_starts_afresh(checkout: Checkout, running: subprocess.Popen[bytes]) -> None:
@@ -198,13 +222,13 @@ def test_an_interrupted_set_up_starts_afresh(checkout: Checkout, running: subpro
 def test_a_second_set_up_waits_for_the_first(checkout: Checkout, running: subprocess.Popen[bytes]) -> None:
     (checkout.root / ".venv.setup").write_text(f"{running.pid}\n")
     checkout.provide("uv", UV)
-    with checkout.start("setup") as second:
-        assert second.stderr is not None
-        assert f"process {running.pid} is at it" in second.stderr.readline()
-        assert checkout.calls() == []
-        running.communicate(timeout=30)
-        second.communicate(timeout=30)
-        assert second.returncode == 0
+    second = checkout.start("setup")
+    assert second.stderr is not None
+    assert f"process {running.pid} is at it" in second.stderr.readline()
+    assert checkout.calls() == []
+    running.communicate(timeout=30)
+    second.communicate(timeout=30)
+    assert second.returncode == 0
     assert len(checkout.calls()) == 1
 
 
