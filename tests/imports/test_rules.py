@@ -14,7 +14,7 @@ PACKAGES = (
     "actors.venues.polymarket", "config", "surfaces", "research", "research.prove", "sandbox", "bin",
 )  # fmt: skip
 MODULES = (
-    "models.book", "models.messages.base", "config.settings", "actors.control", "actors.risk", "actors.runtime.actor",
+    "models.book", "models.messages.base", "config.settings", "actors.assembly", "actors.control", "actors.risk", "actors.runtime.actor",
     "actors.store.queries", "actors.store.tables", "actors.system", "actors.venues.polymarket.codec",
     "actors.venues.polymarket.lanes", "surfaces.cli", "research.prove.kill", "research.replay", "sandbox.exchange",
     "bin.main",
@@ -34,6 +34,7 @@ ALLOWED = (
     ("actors.risk", "models.book"),
     ("actors.system", "actors.venues.polymarket.lanes"),
     ("actors.system", "actors.market"),
+    ("actors.assembly", "actors.risk"),
     ("surfaces.cli", "actors.control"),
     ("surfaces.cli", "actors.store.queries"),
     ("research.replay", "actors.system"),
