@@ -14,10 +14,10 @@ PACKAGES = (
     "actors.venues.polymarket", "config", "surfaces", "research", "research.prove", "sandbox", "bin",
 )  # fmt: skip
 MODULES = (
-    "models.book", "models.messages.base", "config.settings", "actors.assembly", "actors.control", "actors.risk", "actors.runtime.actor",
-    "actors.store.queries", "actors.store.tables", "actors.system", "actors.venues.polymarket.codec",
-    "actors.venues.polymarket.lanes", "surfaces.cli", "research.prove.kill", "research.replay", "sandbox.exchange",
-    "bin.main",
+    "models.book", "models.messages.base", "config.settings", "actors.assembly", "actors.control", "actors.risk",
+    "actors.runtime.actor", "actors.store.queries", "actors.store.tables", "actors.system",
+    "actors.venues.polymarket.codec", "actors.venues.polymarket.lanes", "surfaces.cli", "research.prove.kill",
+    "research.replay", "sandbox.exchange", "bin.main",
 )  # fmt: skip
 ALLOWED = (
     ("models.book", "msgspec"),
