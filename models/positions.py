@@ -4,9 +4,9 @@ Why quantities and costs, never averages: an average in any fixed unit cannot be
 fills. An average is cost / shares at the moment when somebody asks, and is compared by cross-multiplication.
 
 Why a sale or a merge takes the average of the *settled* shares: only these can be sold or merged, and so a fill that is
-still provisional changes nothing but its own shares and its own cost. Voiding it leaves the position that would be there
-had it never come. The part of the cost that leaves is rounded down, the remainder stays, and the last share takes all
-that is left.
+still provisional changes nothing but its own shares and its own cost. Voiding it leaves the position that would be
+there had it never come. The part of the cost that leaves is rounded down, the remainder stays, and the last share takes
+all that is left.
 
 Conservation, exact to the micro-dollar after every transition: the cash that has flowed = realized - fees - cost held.
 """

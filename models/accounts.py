@@ -1,0 +1,113 @@
+"""The positions of all desks in all markets: the ledger's fills, merges and payouts, applied where they arise.
+
+Everybody else (inventories, risk, journal) applies the very events that were applied here, so that no two of them can
+come to different positions.
+
+Why a payout waits: a resolved market is redeemed when no fill of it is provisional and no merge is under way. A FAILED
+that came after the payout would have nothing to void. Fills that settle later are redeemed then.
+"""
+
+from models.ledger import Booking, Ledger
+from models.markets import Side
+from models.messages.base import MarketId, Message, Tag
+from models.messages.market import MarketResolved
+from models.messages.orders import MergeChanged, MergePairs, MergeReported, PlaceOrder, PositionsRedeemed, TradeReported
+from models.messages.position import LedgerSnapshot, Position
+from models.positions import advance, cost_leaving, mergeable
+from models.units import Price, Size
+
+
+class Accounts:
+    """The one ledger, and by (desk, market) what it adds up to."""
+
+    def __init__(self) -> None:
+        self._ledger = Ledger()
+        self._positions: dict[tuple[Tag, MarketId], Position] = {}
+        self._merges: dict[str, MergeChanged] = {}
+        self._payouts: dict[MarketId, Price] = {}
+
+    def position(self, tag: Tag, market: MarketId) -> Position:
+        """Return what a desk holds in a market; an empty position where it never traded."""
+        return self._positions.get((tag, market)) or Position()
+
+    def snapshot(self, tag: Tag, market: MarketId, now_ns: int) -> LedgerSnapshot:
+        """Return the truth for an inventory that begins empty."""
+        return LedgerSnapshot(tag, market, self.position(tag, market), now_ns)
+
+    def is_resolved(self, market: MarketId) -> bool:
+        """Whether the market has paid out."""
+        return market in self._payouts
+
+    # Fills
+
+    def book(self, report: TradeReported, order: PlaceOrder) -> Booking:
+        """Count, settle or void a fill of one of our orders, once, whatever is repeated or reordered."""
+        cost_out = 0
+        if order.side is Side.SELL:
+            cost_out = cost_leaving(self.position(order.tag, order.market), order.outcome, report.size)
+        booking = self._ledger.book(report, order, cost_out)
+        for event in booking.events:
+            self._apply(order.tag, order.market, event)
+        return booking
+
+    def matched(self, order_id: str) -> Size:
+        """Return the shares of an order that the venue has matched."""
+        return self._ledger.matched(order_id)
+
+    def is_final(self, order_id: str) -> bool:
+        """Whether every fill of an order has had the venue's last word."""
+        return self._ledger.is_final(order_id)
+
+    def forget(self, order_id: str) -> None:
+        """Drop the fills of an order that is no longer known."""
+        self._ledger.forget(order_id)
+
+    # Merges
+
+    def request_merge(self, wish: MergePairs, now_ns: int) -> MergeChanged:
+        """Set pairs aside for a merge: `requested` with what there is of them, `failed` with 0 where there is none."""
+        operation = f"merge/{wish.tag}/{wish.market}/{wish.created_ns}"
+        size = min(wish.size, mergeable(self.position(wish.tag, wish.market)))
+        if size <= 0 or self.is_resolved(wish.market) or operation in self._merges:
+            return MergeChanged(operation, wish.tag, wish.market, 0, "failed", 0, now_ns)
+        requested = MergeChanged(operation, wish.tag, wish.market, size, "requested", 0, now_ns)
+        self._merges[operation] = requested
+        self._apply(wish.tag, wish.market, requested)
+        return requested
+
+    def merge_reported(self, report: MergeReported) -> MergeChanged | None:
+        """End a merge with the venue's word, once; None for a repeated word or an operation that is not ours."""
+        requested = self._merges.get(report.operation)
+        if requested is None or report.status not in ("confirmed", "failed"):
+            return None
+        del self._merges[report.operation]
+        ended = MergeChanged(
+            report.operation, requested.tag, requested.market, requested.size, report.status, report.cost, report.at_ns
+        )
+        self._apply(ended.tag, ended.market, ended)
+        return ended
+
+    # Payouts
+
+    def resolve(self, resolved: MarketResolved) -> None:
+        """Remember what a market pays; the first word stays."""
+        self._payouts.setdefault(resolved.market, resolved.payout_yes)
+
+    def redeem(self, market: MarketId, now_ns: int) -> tuple[PositionsRedeemed, ...]:
+        """Pay out the desks of a resolved market that hold something and wait for nothing."""
+        payout_yes = self._payouts.get(market)
+        if payout_yes is None:
+            return ()
+        redeemed: list[PositionsRedeemed] = []
+        for (tag, held_in), position in self._positions.items():
+            holds = position.yes.shares or position.no.shares
+            if held_in == market and holds and not position.provisional and not position.merging:
+                redeemed.append(PositionsRedeemed(tag, market, payout_yes, now_ns))
+        for payout in redeemed:
+            self._apply(payout.tag, market, payout)
+        return tuple(redeemed)
+
+    def _apply(self, tag: Tag, market: MarketId, event: Message) -> None:
+        position = advance(self.position(tag, market), event)
+        assert position is not None, f"{type(event).__name__} moves no position"
+        self._positions[tag, market] = position
