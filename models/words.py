@@ -93,7 +93,7 @@ def outcome_text(outcome: Outcome) -> str:
 
 
 def explanation_text(explanation: Explanation) -> str:
-    """Write down how a market stands: naked leg, gates, where each quote stands, what finishing would cost, the cells."""
+    """Write down how a market stands: naked leg, gates, where each quote stands, what finishing costs, the cells."""
     lines = [_headline(explanation), *_wrapped([gate_text(gate) for gate in explanation.gates])]
     lines += [f"  {quote_text(quote, explanation.naked)}" for quote in explanation.quotes]
     if explanation.naked is not None:

@@ -1,0 +1,245 @@
+"""The command bus: the CLI, the monitor and every later surface say the same typed commands here.
+
+Why a command waits: "off" is not done when it was said but when nothing of the market can fill any more. So the answer
+is given when risk has applied it, the board has read everything that was said before, and neither the executor's orders
+nor risk's own count know of an order that the command forbids; else the orders that are left are named.
+
+Why these are plain methods and no actor: they are called from threads of surfaces, which may wait; actors may not.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from itertools import count
+from typing import Final, Literal, Protocol, TypeAlias
+
+from msgspec.structs import replace
+
+from actors.runtime.clock import Clock
+from models.answers import Answer, answer, forbidden
+from models.messages.audit import CommandAnswered, Fence
+from models.messages.base import Message
+from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
+from models.messages.decisions import Explanation
+from models.snapshot import Board, DeskLine, MarketLine
+
+Verb: TypeAlias = Literal["pause", "resume", "reduce", "on", "off"]
+Command: TypeAlias = SetOperatorState | Kill | ClearKill
+
+_EXPLAIN_S: Final = 1.0
+_PROOF_MIN_S: Final = 0.05
+_NO_ARGUMENTS: Final[Mapping[str, str]] = {}
+
+
+class Refused(Exception):
+    """A command that was not carried out; `code` is stable, `hint` says what to do."""
+
+    def __init__(self, code: str, message: str, hint: str = "", *, retryable: bool = False) -> None:
+        super().__init__(message)
+        self.code = code
+        self.hint = hint
+        self.retryable = retryable
+
+
+class View(Protocol):
+    """The part of the shared board that commands need."""
+
+    def look(self) -> Board:
+        """Return the newest snapshot."""
+        ...
+
+    def wait_for(self, condition: Callable[[Board], bool], timeout_s: float) -> tuple[Board, bool]:
+        """Wait for a condition; return the last snapshot and whether it held."""
+        ...
+
+
+class Gate(Protocol):
+    """The latch around every order socket."""
+
+    def kill(self, reason: str) -> object:
+        """Close it; when this returns, no order byte can leave any more."""
+        ...
+
+    def clear(self) -> object:
+        """Open it again; a person's act."""
+        ...
+
+
+class Control:
+    """Says commands and answers them. `tell` sends a message to all whom it concerns; `end` asks the process to end."""
+
+    def __init__(
+        self,
+        board: View,
+        tell: Callable[[Message], object],
+        gate: Gate,
+        end: Callable[[], object],
+        clock: Clock,
+    ) -> None:
+        self._board = board
+        self._tell = tell
+        self._gate = gate
+        self._end = end
+        self._clock = clock
+        self._numbers = count(1)
+        # A request is named for ever in the audit, so its name must differ between two runs.
+        self._prefix = f"control-{clock.now_ns() // 1_000_000}"
+
+    def look(self) -> Board:
+        """Return the newest snapshot."""
+        return self._board.look()
+
+    def now_ns(self) -> int:
+        """Return the engine's time, against which ages are shown."""
+        return self._clock.now_ns()
+
+    def market(self, name: str) -> MarketLine:
+        """Return a market by slug, id or condition id. Raises Refused `not_found`, naming the nearest ones."""
+        board = self.look()
+        found = board.by_name(name)
+        if found is None:
+            slugs = [line.market.slug for line in board.markets.values()]
+            near = get_close_matches(name, slugs, n=3, cutoff=0.4)
+            hint = f"did you mean {' or '.join(near)}?" if near else "list them with: keel markets list"
+            raise Refused("not_found", f"no market {name!r}", hint)
+        return found
+
+    def set_state(
+        self,
+        verb: Verb,
+        names: Sequence[str],
+        who: str,
+        timeout_s: float,
+        *,
+        confirmed: bool = False,
+        dry_run: bool = False,
+    ) -> Answer:
+        """Pause, resume, reduce, switch on or off; no names means everything, which `on` and `off` refuse.
+
+        Raises Refused: `not_found`, `usage`, `confirmation_required` (resume in live), `killed`, `refused`, `timeout`.
+        """
+        lines = self._named(verb, names)
+        if dry_run:
+            board = self.look()
+            return answer(verb, board, board, lines, everything=not names, dry_run=True)
+        if verb == "resume" and self.look().engine.mode == "live" and not confirmed:
+            raise Refused("confirmation_required", "resume in live lets orders with real money go out again")
+        wanted = [line.market.id for line in lines] if names else [None]
+        commands = [SetOperatorState(verb, market, self._request(), who) for market in wanted]
+        return self._carry_out(verb, commands, lines, timeout_s)
+
+    def kill(self, reason: str, who: str, timeout_s: float, *, dry_run: bool = False) -> Answer:
+        """Close the gate, then latch KILLED and have everything cancelled. Never asks. Raises Refused `timeout`."""
+        if dry_run:
+            board = self.look()
+            return answer("kill", board, board, board.markets.values(), everything=True, dry_run=True)
+        self._gate.kill(reason)
+        command = Kill(reason, self._request(), who)
+        return self._carry_out("kill", [command], self._everything(), timeout_s, {"reason": reason})
+
+    def clear_kill(self, who: str, timeout_s: float, *, confirmed: bool = False) -> Answer:
+        """Lift the latch: risk first, the gate last. Raises Refused: `confirmation_required`, `timeout`."""
+        if not confirmed:
+            raise Refused("confirmation_required", "clearing the kill lets orders go out again")
+        cleared = self._carry_out("clear_kill", [ClearKill(self._request(), who)], self._everything(), timeout_s)
+        self._gate.clear()
+        return cleared
+
+    def stop(self, who: str) -> None:
+        """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once."""
+        now_ns = self._clock.now_ns()
+        self._tell(CommandAnswered(self._request(), who, "stop", None, {}, "stopping", now_ns, now_ns))
+        self._end()
+
+    def why(self, name: str) -> tuple[Explanation, ...]:
+        """Ask the desks of a market how it stands now; one that does not answer in time is shown as it last stood.
+
+        Raises Refused: `not_found`, or `undecided` where no desk has ever decided on it.
+        """
+        market = self.market(name).market.id
+        asked_ns = self._clock.now_ns()
+        request = self._request()
+        for tag in self.look().engine.tags:
+            self._tell(Explain(tag, market, request))
+
+        def said(board: Board) -> bool:
+            return all(_answers(desk, request, asked_ns) for desk in board.desks_of(market))
+
+        board, _ = self._board.wait_for(said, _EXPLAIN_S)
+        line = board.markets[market]
+        found = [desk.explanation for desk in board.desks_of(market) if desk.explanation is not None]
+        if not found:
+            raise Refused("undecided", f"nothing was decided on {name} yet", "its book has not come", retryable=True)
+        return tuple(replace(one, state=line.state, cells=line.cells) for one in found)
+
+    def _carry_out(
+        self,
+        verb: str,
+        commands: Sequence[Command],
+        lines: Sequence[MarketLine],
+        timeout_s: float,
+        arguments: Mapping[str, str] = _NO_ARGUMENTS,
+    ) -> Answer:
+        asked_ns = self._clock.now_ns()
+        before = self.look()
+        for command in commands:
+            self._tell(command)
+        try:
+            done = self._done(verb, commands, before, lines, timeout_s)
+        except Refused as refused:
+            self._audit(verb, commands, arguments, str(refused), asked_ns)
+            raise
+        self._audit(verb, commands, arguments, "; ".join(done.lines), asked_ns)
+        return done
+
+    def _done(
+        self, verb: str, commands: Sequence[Command], before: Board, lines: Sequence[MarketLine], timeout_s: float
+    ) -> Answer:
+        """Wait until the commands are applied, and then until nothing that they forbid can fill."""
+        until_ns = self._clock.now_ns() + int(timeout_s * 1e9)
+        requests = [command.request for command in commands]
+        board, applied = self._board.wait_for(lambda seen: all(one in seen.commands for one in requests), timeout_s)
+        if not applied:
+            closed = "the gate is closed, but " if verb == "kill" else ""
+            raise Refused("timeout", f"{closed}risk did not answer {verb} within {timeout_s:g} s", retryable=True)
+        said = [board.commands[request] for request in requests]
+        refusal = next((one.refusal for one in said if one.refusal), None)
+        if refusal is not None:
+            raise Refused("killed" if board.killed is not None else "refused", refusal)
+        # Risk's answer overtakes the figures that prove it; once the fence has been read they are in.
+        fence = self._request()
+        self._tell(Fence(fence))
+        board, proven = self._board.wait_for(
+            lambda seen: fence in seen.fences and not any(forbidden(seen, verb, one.market.id)[0] for one in lines),
+            max((until_ns - self._clock.now_ns()) / 1e9, _PROOF_MIN_S),
+        )
+        everything = said[0].market is None
+        changed = any(one.changed for one in said)
+        return answer(verb, before, board, lines, everything=everything, changed=changed, proven=proven)
+
+    def _named(self, verb: str, names: Sequence[str]) -> tuple[MarketLine, ...]:
+        if names:
+            return tuple({line.market.id: line for line in map(self.market, names)}.values())
+        if verb in ("on", "off"):
+            raise Refused("usage", f"name the markets to switch {verb}", f"keel markets {verb} MARKET...")
+        return self._everything()
+
+    def _everything(self) -> tuple[MarketLine, ...]:
+        return tuple(self.look().markets.values())
+
+    def _audit(
+        self, verb: str, commands: Sequence[Command], arguments: Mapping[str, str], result: str, asked_ns: int
+    ) -> None:
+        now_ns = self._clock.now_ns()
+        for command in commands:
+            market = command.market if isinstance(command, SetOperatorState) else None
+            self._tell(
+                CommandAnswered(command.request, command.who, verb, market, dict(arguments), result, asked_ns, now_ns)
+            )
+
+    def _request(self) -> str:
+        return f"{self._prefix}-{next(self._numbers)}"
+
+
+def _answers(desk: DeskLine, request: str, asked_ns: int) -> bool:
+    """Whether a desk has spoken since it was asked; a newer question takes the place of an older one."""
+    return desk.explained == request or (desk.explanation is not None and desk.explanation.at_ns >= asked_ns)

@@ -1,0 +1,266 @@
+"""A command is answered when what it forbids can no longer happen, and not before."""
+
+from threading import Timer
+
+import pytest
+from msgspec.structs import replace
+
+from actors.control import Refused
+from models.cells import TradingState
+from models.messages.control import ExposureUpdated
+from models.orders import OrderState
+from models.units import SHARE
+from tests.little_engine import NO, TAG, LittleEngine
+
+
+def test_off_answers_with_what_happened() -> None:
+    engine = LittleEngine(10)
+    for number in range(1, 11):
+        engine.place(number)
+    engine.place(3, NO, 5_000)
+    engine.place(3, NO, 4_900)
+    engine.fill(3, shares=12)
+    engine.decide(3)
+    answer = engine.control.set_state("off", ["market-3"], "cli", 1)
+    # The naked YES cancelled its own side's bid at once, so that one is not the command's doing.
+    assert answer.lines == ("market-3 off: 2 orders cancelled, 0 open, holding 12 YES",)
+    assert (answer.proven, answer.changed, answer.markets[0].after) == (True, True, ("OFF",))
+    assert answer.markets[0].before == ("HEDGE",)
+    board = engine.board.look()
+    assert len(board.open_orders()) == 9
+    assert {board.word(desk) for desk in board.desks.values() if desk.market != engine.id(3)} == {"BALANCED"}
+
+
+def test_on_brings_a_market_back() -> None:
+    engine = LittleEngine(2)
+    engine.control.set_state("off", ["market-1"], "cli", 1)
+    assert not engine.board.look().markets[engine.id(1)].on
+    answer = engine.control.set_state("on", ["market-1"], "cli", 1)
+    assert answer.lines == ("market-1 on: 0 orders cancelled, 0 open, flat",)
+    assert engine.board.look().markets[engine.id(1)].on
+    assert not engine.control.set_state("on", ["market-1"], "cli", 1).changed
+
+
+def test_several_markets_are_answered_each_on_its_line() -> None:
+    engine = LittleEngine(3)
+    engine.place(2)
+    answer = engine.control.set_state("off", ["market-2", "market-1", "market-2"], "cli", 1)
+    assert answer.lines == (
+        "market-2 off: 1 order cancelled, 0 open, flat",
+        "market-1 off: 0 orders cancelled, 0 open, flat",
+    )
+    assert engine.board.look().markets[engine.id(3)].on
+
+
+def test_pause_and_resume_of_everything() -> None:
+    engine = LittleEngine(3)
+    engine.place(1)
+    engine.place(2)
+    assert engine.control.set_state("pause", [], "cli", 1).lines == (
+        "all paused: 2 orders cancelled, 0 open in 3 markets",
+    )
+    board = engine.board.look()
+    assert {board.word(desk) for desk in board.desks.values()} == {"PAUSED"}
+    assert engine.control.set_state("pause", [], "cli", 1).lines[0].startswith("all already paused")
+    engine.control.set_state("resume", [], "cli", 1)
+    board = engine.board.look()
+    assert {board.word(desk) for desk in board.desks.values()} == {"BALANCED"}
+
+
+def test_resume_without_a_market_never_clears_a_markets_own_pause() -> None:
+    engine = LittleEngine(2)
+    engine.control.set_state("pause", ["market-1"], "cli", 1)
+    engine.control.set_state("resume", [], "cli", 1)
+    board = engine.board.look()
+    assert [board.word(desk) for desk in board.desks.values()] == ["PAUSED", "BALANCED"]
+
+
+def test_an_order_that_will_not_go_is_named_and_nothing_is_called_proven() -> None:
+    engine = LittleEngine(1)
+    engine.stuck = {engine.place(1), engine.place(1, NO)}
+    engine.place(1, NO, 4_700)
+    answer = engine.control.set_state("pause", ["market-1"], "cli", 0.1)
+    assert not answer.proven
+    assert answer.lines == ("market-1 paused: 1 order cancelled, 2 open, flat",)
+    assert {order.intent for order in answer.markets[0].left} == engine.stuck
+
+
+def test_an_unknown_order_is_not_taken_for_gone() -> None:
+    engine = LittleEngine(1)
+    intent = engine.place(1)
+    engine.change(replace(engine.orders[intent], state=OrderState.UNKNOWN, reason="no answer"))
+    answer = engine.control.set_state("pause", [], "cli", 0.1)
+    assert not answer.proven
+    assert answer.markets[0].left[0].state is OrderState.UNKNOWN
+
+
+def test_an_order_that_only_risk_knows_of_keeps_the_command_waiting() -> None:
+    engine = LittleEngine(1)
+    engine.show(ExposureUpdated(engine.id(1), 0, 0, 1, engine.clock.now_ns()))
+    answer = engine.control.set_state("pause", [], "cli", 0.05)
+    assert (answer.proven, answer.markets[0].open, answer.markets[0].left) == (False, 1, ())
+
+
+def test_the_answer_waits_for_the_cancel_that_comes_late() -> None:
+    engine = LittleEngine(1)
+    intent = engine.place(1)
+    engine.stuck = {intent}
+    gone = replace(engine.orders[intent], state=OrderState.CANCELLED, reason="paused")
+    later = Timer(0.05, engine.change, [gone])
+    later.start()
+    answer = engine.control.set_state("pause", [], "cli", 10)
+    later.join()
+    assert answer.proven
+    assert answer.lines == ("all paused: 1 order cancelled, 0 open in 1 market",)
+
+
+def test_reduce_leaves_the_order_that_completes_the_pair() -> None:
+    engine = LittleEngine(1)
+    engine.fill(1, shares=7)
+    hedge = engine.place(1, NO, 4_000)
+    answer = engine.control.set_state("reduce", ["market-1"], "cli", 1)
+    assert answer.proven
+    assert answer.lines == ("market-1 reduced: 0 orders cancelled, 0 open, holding 7 YES",)
+    assert [order.intent for order in engine.board.look().open_orders()] == [hedge]
+
+
+def test_kill_closes_the_gate_before_anything_else_and_cancels_everything() -> None:
+    engine = LittleEngine(2)
+    engine.place(1)
+    engine.place(2)
+    engine.deaf = True
+    with pytest.raises(Refused, match="the gate is closed, but risk did not answer kill") as refused:
+        engine.control.kill("drill", "cli", 0.05)
+    assert refused.value.code == "timeout"
+    assert engine.gate == ["closed: drill"]
+    engine.deaf = False
+    answer = engine.control.kill("drill", "cli", 1)
+    assert answer.lines == ("all killed: 2 orders cancelled, 0 open in 2 markets",)
+    killed = engine.board.look().killed
+    assert killed is not None
+    assert (killed.state, killed.reason) == (TradingState.KILLED, "drill")
+
+
+def test_only_a_confirmed_person_lifts_the_kill_and_the_gate_opens_last() -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+    with pytest.raises(Refused) as refused:
+        engine.control.set_state("resume", [], "cli", 1)
+    assert refused.value.code == "killed"
+    with pytest.raises(Refused) as refused:
+        engine.control.clear_kill("cli", 1)
+    assert refused.value.code == "confirmation_required"
+    assert engine.gate == ["closed: drill"]
+    assert engine.control.clear_kill("cli", 1, confirmed=True).lines[0].startswith("all released")
+    assert engine.gate == ["closed: drill", "opened"]
+    assert engine.board.look().killed is None
+
+
+def test_the_gate_stays_closed_when_risk_does_not_clear() -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+    engine.deaf = True
+    with pytest.raises(Refused):
+        engine.control.clear_kill("cli", 0.05, confirmed=True)
+    assert engine.gate == ["closed: drill"]
+
+
+def test_resume_asks_in_live_only() -> None:
+    live = LittleEngine(1, mode="live")
+    with pytest.raises(Refused) as refused:
+        live.control.set_state("resume", [], "cli", 1)
+    assert refused.value.code == "confirmation_required"
+    assert live.control.set_state("resume", [], "cli", 1, confirmed=True).proven
+    assert LittleEngine(1).control.set_state("resume", [], "cli", 1).proven
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing() -> None:
+    engine = LittleEngine(2)
+    engine.place(1)
+    engine.place(1, NO)
+    answer = engine.control.set_state("off", ["market-1"], "cli", 1, dry_run=True)
+    assert answer.lines == ("market-1 would be off: 2 orders would be cancelled, flat",)
+    assert engine.control.kill("drill", "cli", 1, dry_run=True).dry_run
+    assert engine.gate == []
+    assert engine.audited == []
+    assert len(engine.board.look().open_orders()) == 2
+
+
+def test_a_name_that_nobody_has_is_refused_with_the_nearest() -> None:
+    engine = LittleEngine(3)
+    with pytest.raises(Refused, match="no market 'markt-2'") as refused:
+        engine.control.set_state("off", ["market-1", "markt-2"], "cli", 1)
+    assert refused.value.code == "not_found"
+    assert refused.value.hint.startswith("did you mean market-2")
+    assert engine.board.look().markets[engine.id(1)].on
+
+
+def test_off_without_a_name_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        LittleEngine(1).control.set_state("off", [], "cli", 1)
+    assert refused.value.code == "usage"
+
+
+def test_silence_is_a_timeout_and_not_success() -> None:
+    engine = LittleEngine(1)
+    engine.deaf = True
+    with pytest.raises(Refused) as refused:
+        engine.control.set_state("pause", [], "cli", 0.05)
+    assert (refused.value.code, refused.value.retryable) == ("timeout", True)
+
+
+def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
+    engine = LittleEngine(2)
+    engine.place(1)
+    engine.control.set_state("off", ["market-1", "market-2"], "cli anna", 1)
+    engine.control.kill("drill", "tui", 1)
+    engine.control.stop("cli")
+    engine.deaf = True
+    with pytest.raises(Refused):
+        engine.control.set_state("pause", [], "cli", 0.05)
+    rows = [(row.who, row.verb, row.market, row.arguments, row.result) for row in engine.audited]
+    both = "market-1 off: 1 order cancelled, 0 open, flat; market-2 off: 0 orders cancelled, 0 open, flat"
+    assert rows == [
+        ("cli anna", "off", engine.id(1), {}, both),
+        ("cli anna", "off", engine.id(2), {}, both),
+        ("tui", "kill", None, {"reason": "drill"}, "all killed: 0 orders cancelled, 0 open in 2 markets"),
+        ("cli", "stop", None, {}, "stopping"),
+        ("cli", "pause", None, {}, "risk did not answer pause within 0.05 s"),
+    ]
+    assert len({row.request for row in engine.audited}) == 5
+    assert engine.ended
+
+
+def test_why_asks_the_desk_now() -> None:
+    engine = LittleEngine(1)
+    engine.decide(1, reason="providing")
+    engine.clock.at_ns += 1_000_000_000
+    (said,) = engine.control.why("market-1")
+    assert (said.reason, said.at_ns) == ("providing", engine.clock.at_ns)
+
+
+def test_why_of_a_desk_that_does_not_answer_shows_how_it_last_stood_under_the_state_of_now() -> None:
+    engine = LittleEngine(1)
+    old = engine.decide(1)
+    engine.clock.at_ns += 1_000_000_000
+    engine.mute = True
+    engine.control.set_state("off", ["market-1"], "cli", 1)
+    (said,) = engine.control.why("market-1")
+    assert said.at_ns == old.at_ns
+    assert (said.state, said.cells[0].source) == (TradingState.HALTED, "switch")
+
+
+def test_why_of_a_market_without_any_decision_is_refused() -> None:
+    with pytest.raises(Refused) as refused:
+        LittleEngine(1).control.why("market-1")
+    assert refused.value.code == "undecided"
+
+
+def test_a_late_fill_after_off_is_held_and_shown() -> None:
+    engine = LittleEngine(1)
+    engine.place(1)
+    engine.control.set_state("off", ["market-1"], "cli", 1)
+    engine.fill(1, shares=5)
+    board = engine.board.look()
+    assert board.holding(engine.id(1)) == (5 * SHARE, 0)
+    assert board.word(board.desks[(TAG, engine.id(1))]) == "OFF"
