@@ -1,12 +1,14 @@
 """What actors an engine is made of, and how each one's machine is built. One place, whatever they run on.
 
-Why apart from `actors/system.py`: a replay, a benchmark and a live process build the same machines from the same plan; only
-who starts and restarts them differs.
+Why apart from `actors/system.py`: a replay, a benchmark and a live process build the same machines from the same plan;
+only who starts and restarts them differs.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
+
+from models.flow import FlowMachine
 
 from actors.runtime.machine import Machine
 from actors.topology import (
@@ -23,7 +25,6 @@ from models.book import BookMachine
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
-from models.flow import FlowMachine
 from models.inventory import InventoryMachine
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId, Tag
@@ -95,7 +96,9 @@ class Assembly:
         market = self.plan.catalogue.markets[market_id]
         parts = [
             self._part(book_name(market_id), lambda _: BookMachine(market, parameters.book), market_id),
-            self._part(flow_name(market_id), lambda again: FlowMachine(market_id, parameters.flow, restarted=again), market_id),
+            self._part(
+                flow_name(market_id), lambda again: FlowMachine(market_id, parameters.flow, restarted=again), market_id
+            ),
         ]
         for tag, groups in self.groups.items():
             if any(market_id in members for members in groups.values()):

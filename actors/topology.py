@@ -1,8 +1,9 @@
 """Who tells whom: every arrow between actors, in one table.
 
-Why one table and not addresses in the actors: a machine returns what it has to say and knows nobody; so the same machine
-runs in a market of its own, in a group, under several desks, with or without a database, and a reader finds every
-arrow of the system on one page. Addresses are names, looked up when a message is sent, so a restart leaves none stale.
+Why one table and not addresses in the actors: a machine returns what it has to say and knows nobody; so the same
+machine runs in a market of its own, in a group, under several desks, with or without a database, and a reader finds
+every arrow of the system on one page. Addresses are names, looked up when a message is sent, so a restart leaves none
+stale.
 
 Names: `book/M`, `flow/M` belong to a market; `inventory/TAG/M` and `coordinator/TAG/GROUP` to a desk on it; the global
 ones are `risk`, `executor`, `journal`, `venue`, `board`, `feed`, `markets`.

@@ -1,8 +1,8 @@
 """The machine that runs one strategy on one group of markets: it proposes the phase, asks the strategy, and diffs.
 
-What it decides is a proposal: the risk supervisor keeps its own count of net, flow and cells and refuses what contradicts
-them. The order in which it asks is fixed, so that the first gate that fails is the reason that people see: market open,
-trading state, book, flow, then the strategy's own gates.
+What it decides is a proposal: the risk supervisor keeps its own count of net, flow and cells and refuses what
+contradicts them. The order in which it asks is fixed, so that the first gate that fails is the reason that people see:
+market open, trading state, book, flow, then the strategy's own gates.
 """
 
 from typing import Annotated
@@ -11,20 +11,19 @@ import msgspec
 
 from models.cells import TradingState
 from models.explain import Explainer
-from models.leg_risk import LegParameters
-from models.markets import Market, Outcome, Side
+from models.leg_risk import LegParameters, leg_exit
+from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import Explain, TradingStateChanged
-from models.messages.decisions import DecisionMade, Explained, Gate
+from models.messages.control import CellNote, Explain, TradingStateChanged
+from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookEpochChanged, BookUpdated, FlowUpdated, MarketResolved, ReferenceUpdated
 from models.messages.orders import IntentDenied, OrderChanged, PlaceBundle, PlaceOrder
 from models.messages.position import InventoryUpdated, OrdersSnapshot, Position
 from models.messages.runtime import WakeAt, Woke
 from models.parameters import parameter
-from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
+from models.phase import Phase, PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
 from models.quotes import QuoteParameters, Quotes
 from models.strategy import Bundle, MarketView, Strategy, Take, Targets, View, Withheld
-
 
 _QUOTES_TIMER = "quotes"
 _MS = 1_000_000
@@ -52,13 +51,15 @@ class _Member:
         self.flow: FlowUpdated | None = None
         self.position = Position()
         self.state = TradingState.ACTIVE
-        self.cells: tuple = ()
+        self.cells: tuple[CellNote, ...] = ()
         self.resolved = False
         self.synchronised = synchronised
 
 
 class CoordinatorMachine:
-    """Coordinator of `markets` for desk `tag`. `restarted`: it decides nothing until its open orders were replayed to it."""
+    """Coordinator of `markets` for desk `tag`. `restarted`: it decides nothing until its open orders were replayed to
+    it.
+    """
 
     def __init__(
         self,
@@ -81,6 +82,7 @@ class CoordinatorMachine:
         self._strategy = strategy
         self._phase = phase
         self._parameters = coordinator
+        self._leg = leg
         self._explainer = Explainer(tag, leg)
         self._members = {market.id: _Member(not restarted) for market in markets}
         self._references: dict[str, ReferenceUpdated] = {}
@@ -100,7 +102,7 @@ class CoordinatorMachine:
             return ()
         return self._decide(now_ns)
 
-    def _learn(self, message: Message, now_ns: int) -> bool:  # noqa: C901, PLR0911 - one line a kind of message
+    def _learn(self, message: Message, now_ns: int) -> bool:  # noqa: C901 - one line a kind of message
         """Store what a message says; return whether it calls for a decision."""
         if isinstance(message, ReferenceUpdated):
             self._references[message.name] = message
@@ -169,7 +171,7 @@ class CoordinatorMachine:
         }
         return View(self._tag, now_ns, markets, self._references)
 
-    def _phase_of(self, market: MarketId, member: _Member):
+    def _phase_of(self, market: MarketId, member: _Member) -> Phase:
         net = member.position.yes.shares - member.position.no.shares
         toxic = member.flow is not None and member.flow.toxic
         return phase_of(net, toxic, self._phase.band(self._markets[market]))
@@ -186,10 +188,19 @@ class CoordinatorMachine:
             gates.append(skew)
             stopped = stopped or (None if skew.passed else "group_skew")
         if stopped is None:
-            return self._strategy.targets(view), tuple(gates)
+            return self._with_leg_exits(self._strategy.targets(view), view), tuple(gates)
         if stopped == "toxic_flow":
             return self._under_fuse(view), tuple(gates)
         return _nothing(view, stopped), tuple(gates)
+
+    def _with_leg_exits(self, targets: Targets, view: View) -> Targets:
+        """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""
+        exits = [
+            leg_exit(market.position, (market.touch(YES), market.touch(NO)), market.market, self._leg, view.now_ns)
+            for market in view.markets.values()
+        ]
+        due = tuple(take for take in exits if take is not None)
+        return msgspec.structs.replace(targets, takes=targets.takes + due) if due else targets
 
     def _common_gates(self, market: MarketView, now_ns: int, gates: list[Gate]) -> str | None:
         """Append the gates of one market and return the first reason that stops it."""
@@ -301,7 +312,7 @@ class CoordinatorMachine:
             for market, member in self._members.items()
         ]
 
-    def _explain(self, market: MarketId, view: View, targets: Targets, gates: tuple[Gate, ...]):
+    def _explain(self, market: MarketId, view: View, targets: Targets, gates: tuple[Gate, ...]) -> Explanation:
         return self._explainer.explanation(view.markets[market], targets, gates, view.now_ns)
 
 
@@ -330,5 +341,3 @@ def _nothing(view: View, reason: str) -> Targets:
         for side in (Side.BUY, Side.SELL)
     )
     return Targets(withheld=withheld, reason=reason)
-
-

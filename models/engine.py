@@ -1,4 +1,6 @@
-"""All parameters of one engine, each declared by the machine or strategy that uses it; the sections of the configuration."""
+"""All parameters of one engine, each declared by the machine or strategy that uses it; the sections of the
+configuration.
+"""
 
 import msgspec
 

@@ -66,9 +66,7 @@ def shares_ahead(market: MarketView, outcome: Outcome, side: Side, price: Price)
 
 
 def _quote_note(market: MarketView, quote: Quote) -> QuoteNote:
-    standing = [
-        order for order in market.working if order.outcome == quote.outcome and order.side is quote.side
-    ]
+    standing = [order for order in market.working if order.outcome == quote.outcome and order.side is quote.side]
     price = standing[0].price if standing else quote.price
     size = sum(order.remaining for order in standing) if standing else quote.size
     state = standing[0].state.value if standing else "wanted"
@@ -82,4 +80,12 @@ def _quote_note(market: MarketView, quote: Quote) -> QuoteNote:
         ticks_from_touch(market, quote.outcome, quote.side, price),
         shares_ahead(market, quote.outcome, quote.side, price),
         quote.formula,
+        _best(market, quote),
     )
+
+
+def _best(market: MarketView, quote: Quote) -> Price | None:
+    touch = market.touch(quote.outcome)
+    if quote.side is Side.BUY:
+        return touch.bid if touch.bid_size else None
+    return touch.ask if touch.ask_size else None

@@ -1,7 +1,8 @@
-"""What could happen to one market's money: kept from the ledger's events and the orders alone, by payoff in each outcome.
+"""What could happen to one market's money: kept from the ledger's events and the orders alone, by payoff in each
+outcome.
 
-Why by payoff and not by sum: a pair of YES and NO is riskless however large it is, and a resting NO bid lowers the loss of
-a YES holder in one outcome and raises it in the other. The worst case is the worst of the outcomes, each with those
+Why by payoff and not by sum: a pair of YES and NO is riskless however large it is, and a resting NO bid lowers the loss
+of a YES holder in one outcome and raises it in the other. The worst case is the worst of the outcomes, each with those
 resting and in-flight orders filled that make it worse.
 """
 
@@ -88,7 +89,8 @@ class MarketExposure:
         return up, down
 
     def worst_case(self, extra: tuple[PlaceOrder, ...] = ()) -> Money:
-        """Return the most of what is held and offered that can be lost from here, over YES, NO and VOID; never negative.
+        """Return the most of what is held and offered that can be lost from here, over YES, NO and VOID; never
+        negative.
 
         It is the cost of what is held, less what the outcome pays for it, plus the loss of every order that the outcome
         turns against us. Past profit and loss is not part of it.

@@ -1,8 +1,8 @@
 """The life of an order: its states and the only transitions there are, as a table.
 
-Why a table: what a late, doubled or contradictory event does must be readable in one place. An event that the table does
-not list for a state changes nothing and is reported by the caller; a terminal state is left by nothing, but its filled
-size may still grow (a fill that raced the cancel).
+Why a table: what a late, doubled or contradictory event does must be readable in one place. An event that the table
+does not list for a state changes nothing and is reported by the caller; a terminal state is left by nothing, but its
+filled size may still grow (a fill that raced the cancel).
 
 Why UNKNOWN is a state and not an error: a request without an answer may be on the book. It keeps its reservation until
 the venue has said otherwise.

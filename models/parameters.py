@@ -12,8 +12,10 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 Unit: TypeAlias = Literal["shares", "dollars", "price", "ms", "seconds", "count", "ratio", "choice", "switch", "text"]
-"""What a person writes: `shares`, `dollars` and `price` are decimals that become exact integers (millionths, millionths,
-1/10,000); `ms`, `seconds` and `count` are whole numbers; `ratio` is a plain decimal; `choice` one of the literals."""
+"""What a person writes: `shares`, `dollars` and `price` are decimals that become exact integers (millionths,
+millionths, 1/10,000); `ms`, `seconds` and `count` are whole numbers; `ratio` is a plain decimal; `choice` one of the
+literals.
+"""
 
 UNITS: Final[tuple[Unit, ...]] = (
     "shares",
@@ -43,6 +45,4 @@ def parameter(
 
     Bounds are in the field's own integers, inclusive (`ge`, `le`) or exclusive (`gt`, `lt`).
     """
-    return msgspec.Meta(
-        description=description, ge=ge, gt=gt, le=le, lt=lt, extra={"unit": unit, "env": tuple(env)}
-    )
+    return msgspec.Meta(description=description, ge=ge, gt=gt, le=le, lt=lt, extra={"unit": unit, "env": tuple(env)})

@@ -1,7 +1,9 @@
-"""Balanced, Hedge or Fused: which phase a market is in, by one rule for the coordinator that proposes and the supervisor that enforces.
+"""Balanced, Hedge or Fused: which phase a market is in, by one rule for the coordinator that proposes and the
+supervisor that enforces.
 
-Why a band and not zero: a partial fill below the venue's minimum size leaves a residue that no order can unwind. Calling
-that Hedge would lock the market for ever; inside the band both sides stay quoted and the missing side carries the residue.
+Why a band and not zero: a partial fill below the venue's minimum size leaves a residue that no order can unwind.
+Calling that Hedge would lock the market for ever; inside the band both sides stay quoted and the missing side carries
+the residue.
 """
 
 from typing import Annotated, Final, Literal

@@ -47,7 +47,9 @@ class QuoteParameters(msgspec.Struct, frozen=True):
     ] = 50
     debounce_ms: Annotated[
         int,
-        parameter("Least time between two placements on one side; hedges do not wait.", "ms", env=["PM_DEBOUNCE_MS"], ge=0),
+        parameter(
+            "Least time between two placements on one side; hedges do not wait.", "ms", env=["PM_DEBOUNCE_MS"], ge=0
+        ),
     ] = 200
     minimum_life_ms: Annotated[
         int, parameter("A working order is not re-priced before this age; risk cancels it at any age.", "ms", ge=0)
@@ -144,15 +146,19 @@ class Quotes:
         self._forget(at, order)
         self._slots[at].refused_until_ns = now_ns + self._parameters.refused_cooldown_ms * _MS
 
-    def diff(self, targets: Targets, epochs: dict[MarketId, int], ticks: dict[MarketId, Price], now_ns: int) -> list[Message]:
+    def diff(
+        self, targets: Targets, epochs: dict[MarketId, int], ticks: dict[MarketId, Price], now_ns: int
+    ) -> list[Message]:
         """Return the cancels and placements that move the working orders towards the targets.
 
         `wake_ns` is afterwards the earliest time at which calling again could do more, None for never.
         """
         self.wake_ns = None
         out: list[Message] = []
-        wanted = {(quote.market, quote.outcome, quote.side): quote for quote in targets.quotes}
-        withheld = {(skip.market, skip.outcome, skip.side): skip.reason for skip in targets.withheld}
+        wanted: dict[_SlotKey, Quote] = {(quote.market, quote.outcome, quote.side): quote for quote in targets.quotes}
+        withheld: dict[_SlotKey, str] = {
+            (skip.market, skip.outcome, skip.side): skip.reason for skip in targets.withheld
+        }
         for at in [at for at, slot in self._slots.items() if slot.orders and at not in wanted]:
             reason = withheld.get(at, targets.reason or "not_wanted")
             for order in self._slots[at].orders:
@@ -206,7 +212,15 @@ class Quotes:
         return True
 
     def _place(
-        self, at: _SlotKey, slot: _Slot, quote: Quote, price: Price, size: Size, epoch: int, now_ns: int, out: list[Message]
+        self,
+        at: _SlotKey,
+        slot: _Slot,
+        quote: Quote,
+        price: Price,
+        size: Size,
+        epoch: int,
+        now_ns: int,
+        out: list[Message],
     ) -> None:
         ready_ns = slot.refused_until_ns
         if slot.last_placed_ns is not None and not quote.urgent:

@@ -29,6 +29,7 @@ from models.messages.control import (
 )
 from models.messages.market import FlowUpdated, MarketResolved
 from models.messages.orders import (
+    INTENT_TIME_TO_LIVE_NS,
     CancelMarket,
     FillCounted,
     FillSettled,
@@ -40,16 +41,17 @@ from models.messages.orders import (
     PlaceBundle,
     PlaceOrder,
     PositionsRedeemed,
-    INTENT_TIME_TO_LIVE_NS,
 )
 from models.messages.runtime import ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
 from models.parameters import parameter
 from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of, signed_size
-from models.units import DOLLAR, ONE, Money, Size, cash_of_rounded_up, format_money, format_size
+from models.units import DOLLAR, ONE, Money, cash_of_rounded_up, format_money, format_size
 
 OPERATOR = "operator"
 SWITCH = "switch"
-"""Sources of an operator's cells. `off` has its own, so that `resume` does not switch a market on and `on` does not lift a pause."""
+"""Sources of an operator's cells. `off` has its own, so that `resume` does not switch a market on and `on` does not
+lift a pause.
+"""
 
 _VERBS = {
     "pause": (OPERATOR, TradingState.CANCEL_ONLY, "paused"),
@@ -99,7 +101,7 @@ class RiskMachine:
         if parameters.start_paused:
             self._cells.put(ALL, OPERATOR, TradingState.CANCEL_ONLY, "start_paused", 0)
 
-    def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:  # noqa: C901, PLR0911 - one line a kind
+    def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:  # noqa: C901 - one line a kind
         """Take in one message; approve, deny, raise and clear."""
         match message:
             case PlaceOrder():
@@ -194,9 +196,7 @@ class RiskMachine:
             return None
         return _cell_word(strictest), _cell_detail(strictest)
 
-    def _kept_hedge(
-        self, order: PlaceOrder, market: Market, exposure: MarketExposure, cells: tuple[Cell, ...]
-    ) -> bool:
+    def _kept_hedge(self, order: PlaceOrder, market: Market, exposure: MarketExposure, cells: tuple[Cell, ...]) -> bool:
         """Whether only the fuse stands against an order that it is configured to leave alone."""
         if any(cell.state >= TradingState.CANCEL_ONLY and cell.source != "flow" for cell in cells):
             return False
@@ -265,7 +265,11 @@ class RiskMachine:
     def _counted(self, market: MarketId, change: Callable[[MarketExposure], None], now_ns: int) -> tuple[Message, ...]:
         exposure = self._exposure(market)
         self._recount(market, exposure, lambda: change(exposure))
-        return (*self._inventory_cell(market, exposure, now_ns), *self._exposure_events(market, now_ns), *self._park(market))
+        return (
+            *self._inventory_cell(market, exposure, now_ns),
+            *self._exposure_events(market, now_ns),
+            *self._park(market),
+        )
 
     def _inventory_cell(self, market: MarketId, exposure: MarketExposure, now_ns: int) -> tuple[Message, ...]:
         known = self._markets.get(market)
@@ -420,7 +424,9 @@ class RiskMachine:
 
 
 def _self_cross(order: PlaceOrder, exposure: MarketExposure) -> str | None:
-    """Say which own resting order would trade with this one: the other side of its token, or the complement's same side."""
+    """Say which own resting order would trade with this one: the other side of its token, or the complement's same
+    side.
+    """
     for resting in exposure.orders.values():
         if resting.outcome == order.outcome and resting.side is not order.side:
             crosses = order.price >= resting.price if order.side is Side.BUY else order.price <= resting.price
@@ -457,4 +463,3 @@ def _answer(
     request: str, verb: str, market: MarketId | None, changed: bool, refusal: str | None, now_ns: int
 ) -> CommandApplied:
     return CommandApplied(request, verb, market, changed, refusal, now_ns)
-

@@ -2,9 +2,9 @@
 
     targets(view) -> Targets
 
-It never sends, cancels or re-prices anything: `models/quotes.py` turns targets into orders, and does thresholds, debounce,
-order life and churn once for all. A strategy says only which resting quotes it wants (`Quote`), what it would take now
-(`Take`, `Bundle`), what it withholds and why, and the gates it asked, in order.
+It never sends, cancels or re-prices anything: `models/quotes.py` turns targets into orders, and does thresholds,
+debounce, order life and churn once for all. A strategy says only which resting quotes it wants (`Quote`), what it would
+take now (`Take`, `Bundle`), what it withholds and why, and the gates it asked, in order.
 
 It may keep private state that is a function of what it was shown, and must be able to write it down (`snapshot`).
 """
@@ -26,7 +26,9 @@ from models.units import ONE, Price, Size
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask of one token in the net book, with sizes. A missing bid is 0, a missing ask is ONE, each with size 0."""
+    """Best bid and ask of one token in the net book, with sizes. A missing bid is 0, a missing ask is ONE, each with
+    size 0.
+    """
 
     bid: Price
     bid_size: Size
@@ -88,7 +90,8 @@ class View(msgspec.Struct, frozen=True, gc=False):
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """A resting order that is wanted: post-only, one per (market, token, side). `formula` says how the price came about.
+    """A resting order that is wanted: post-only, one per (market, token, side). `formula` says how the price came
+    about.
 
     `urgent` marks a hedge: it does not wait for the debounce and never rests more than its size. `anchor` is twice the
     net mid it was made from; while that has moved by no more than a tick, an order that stands is kept.
@@ -118,7 +121,9 @@ class Take(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bundle(msgspec.Struct, frozen=True, gc=False):
-    """Takes of equal shares over several tokens that only make sense together. `payout` is what one complete share pays."""
+    """Takes of equal shares over several tokens that only make sense together. `payout` is what one complete share
+    pays.
+    """
 
     legs: tuple[Take, ...]
     payout: Price

@@ -15,7 +15,8 @@ from models.messages.base import Lane, MarketId, Message, Tag
 class SetOperatorState(Message, frozen=True, gc=False):
     """An operator's pause, resume, reduce, off, on of one market or of all (`market` None).
 
-    `verb` is `pause`, `resume`, `reduce`, `off` or `on`; `resume` of all never clears a market's own cell, and only `on` clears `off`.
+    `verb` is `pause`, `resume`, `reduce`, `off` or `on`; `resume` of all never clears a market's own cell, and only
+    `on` clears `off`.
     """
 
     lane: ClassVar[Lane] = Lane.CONTROL
@@ -118,7 +119,9 @@ class TradingStateChanged(Message, frozen=True, gc=False):
 
 
 class ExposureUpdated(Message, frozen=True, gc=False):
-    """RiskSupervisor's own count of a market, from fills and orders alone: net in micro-shares, worst case in micro-dollars."""
+    """RiskSupervisor's own count of a market, from fills and orders alone: net in micro-shares, worst case in micro-
+    dollars.
+    """
 
     lane: ClassVar[Lane] = Lane.MARKET
     market: MarketId

@@ -17,7 +17,8 @@ from models.units import Money, Price, Size
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
-    """One condition in the order in which it is asked. `unit` says how to read the figures: `price`, `size`, `money`, `ms`, `` for none.
+    """One condition in the order in which it is asked. `unit` says how to read the figures: `price`, `size`, `money`,
+    `ms`, `` for none.
 
     `blocks` is what it stops when it fails: `all`, `open`, `yes`, `no`, or `` for information only.
     """
@@ -34,9 +35,9 @@ class Gate(msgspec.Struct, frozen=True, gc=False):
 class QuoteNote(msgspec.Struct, frozen=True, gc=False):
     """Where a wanted or working quote stands against the touch of its token's net book.
 
-    `ticks_from_touch`: 0 joins, positive improves, negative is behind. `ahead` is what rests at better prices and at its
-    own: the most that can trade before it. `formula` says how the price came about. `touch` is that token's best price on
-    the quote's side, None where there is none.
+    `ticks_from_touch`: 0 joins, positive improves, negative is behind. `ahead` is what rests at better prices and at
+    its own: the most that can trade before it. `formula` says how the price came about. `touch` is that token's best
+    price on the quote's side, None where there is none.
     """
 
     outcome: Outcome

@@ -115,7 +115,9 @@ class FeedRestored(Message, frozen=True, gc=False):
 
 
 class BookVerified(Message, frozen=True, gc=False):
-    """Proof of life for a quiet token: the venue's own book (by REST, hash compared) equals ours. `synthetic`: assumed by replay."""
+    """Proof of life for a quiet token: the venue's own book (by REST, hash compared) equals ours. `synthetic`: assumed
+    by replay.
+    """
 
     lane: ClassVar[Lane] = Lane.MARKET
     market: MarketId
@@ -138,8 +140,8 @@ class RequestSnapshot(Message, frozen=True, gc=False):
 class BookUpdated(Message, frozen=True, gc=False):
     """The state of a market's one book after a frame, in YES terms; the NO book is its mirror (1 - p, sides swapped).
 
-    `bids` and `asks` hold the *net* book: our own acknowledged orders are taken out, and `bid` and `ask` are its touch. `gross_bid` and `gross_ask` are the venue's touch with them (0 and ONE: no such side).
-    `unusable` says why nothing may be decided on this book (`gap`, `stale`, `no_book`, `books_not_mirrored`, `crossed`,
+    `bids` and `asks` hold the *net* book: our own acknowledged orders are taken out, and `bid` and `ask` are its touch.
+    `gross_bid` and `gross_ask` are the venue's touch with them (0 and ONE: no such side). `unusable` says why nothing may be decided on this book (`gap`, `stale`, `no_book`, `books_not_mirrored`, `crossed`,
     `locked`, `one_sided`), None when it may be. `event_ns` is when the venue last said something about it, `proven_ns`
     when it was last known to be true.
     """
@@ -203,8 +205,9 @@ class TradeSeen(Message, frozen=True, gc=False):
 class FlowUpdated(Message, frozen=True, gc=False):
     """Signed taker flow of a market over the window, in micro-shares, and whether it is toxic.
 
-    `yes_score` and `no_score` are buy minus sell of each token; `net_score` is the one flow in YES terms. `direction` is
-    +1 when the toxic flow buys YES (or sells NO), -1 the other way, 0 when not toxic. `threshold` is the one in force.
+    `yes_score` and `no_score` are buy minus sell of each token; `net_score` is the one flow in YES terms. `direction`
+    is +1 when the toxic flow buys YES (or sells NO), -1 the other way, 0 when not toxic. `threshold` is the one in
+    force.
     """
 
     lane: ClassVar[Lane] = Lane.MARKET
@@ -223,7 +226,9 @@ class FlowUpdated(Message, frozen=True, gc=False):
 
 
 class ReferenceUpdated(Message, frozen=True, gc=False):
-    """An outside price (an exchange's spot, an odds feed's fair value). `value` is an estimate: a float in the reference's own unit."""
+    """An outside price (an exchange's spot, an odds feed's fair value). `value` is an estimate: a float in the
+    reference's own unit.
+    """
 
     lane: ClassVar[Lane] = Lane.MARKET
     name: str

@@ -47,7 +47,9 @@ class PlaceOrder(Message, frozen=True, gc=False):
 
 
 class PlaceBundle(Message, frozen=True, gc=False):
-    """Legs of equal shares that are reserved all or none and share one leg-risk record. `payout` is what a complete share pays."""
+    """Legs of equal shares that are reserved all or none and share one leg-risk record. `payout` is what a complete
+    share pays.
+    """
 
     lane: ClassVar[Lane] = Lane.INTENT
     time_to_live_ns: ClassVar[int | None] = INTENT_TIME_TO_LIVE_NS
@@ -183,7 +185,8 @@ class CancelRejected(Message, frozen=True, gc=False):
 
 
 class TradeReported(Message, frozen=True, gc=False):
-    """The venue's word on one of our fills: raw, may come twice, late, or out of order. `status` is one of `models.ledger.STATUSES`.
+    """The venue's word on one of our fills: raw, may come twice, late, or out of order. `status` is one of
+    `models.ledger.STATUSES`.
 
     `fee` is what we pay as taker, `rebate` what accrues to us as maker.
     """
@@ -225,8 +228,8 @@ class OrderChanged(Message, frozen=True, gc=False):
 class FillCounted(Message, frozen=True, gc=False):
     """A fill, exactly once. `cash` is what was paid (BUY) or received (SELL) for it, fee apart.
 
-    `cost_out` is the part of the leg's cost that left with a SELL, so that a void can bring exactly it back; 0 for a BUY,
-    which adds its cash.
+    `cost_out` is the part of the leg's cost that left with a SELL, so that a void can bring exactly it back; 0 for a
+    BUY, which adds its cash.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER

@@ -11,7 +11,9 @@ from models.units import Money, Size
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
-    """One token: all shares with pending fills counted, their total cost (averages are derived, never stored), and the settled part."""
+    """One token: all shares with pending fills counted, their total cost (averages are derived, never stored), and the
+    settled part.
+    """
 
     shares: Size = 0
     cost: Money = 0
@@ -21,10 +23,10 @@ class Leg(msgspec.Struct, frozen=True, gc=False):
 class Position(msgspec.Struct, frozen=True, gc=False):
     """All that a desk's ledger knows of one market; the state that a restarted inventory is rebuilt from.
 
-    `merging` pairs are on their way to a dollar each: no longer in the legs' free quantity, not yet cash. `provisional` are
-    counted fills that are not yet settled. `realized` excludes fees and rebates, which have their own lines.
-    `unpaired_since_ns` is when the present naked quantity began, None while flat; `unpaired_cost` is what its own lots cost
-    (the average of the whole leg is the leg's cost over its shares).
+    `merging` pairs are on their way to a dollar each: no longer in the legs' free quantity, not yet cash. `provisional`
+    are counted fills that are not yet settled. `realized` excludes fees and rebates, which have their own lines.
+    `unpaired_since_ns` is when the present naked quantity began, None while flat; `unpaired_cost` is what its own lots
+    cost (the average of the whole leg is the leg's cost over its shares).
     """
 
     yes: Leg = Leg()

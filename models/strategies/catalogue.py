@@ -1,7 +1,7 @@
 """The strategies by name, and how each is built from the engine's parameters.
 
-To add one: write its file beside this one, declare its parameters on a frozen struct there, and name it here. The shared
-contract test finds it by itself.
+To add one: write its file beside this one, declare its parameters on a frozen struct there, and name it here. The
+shared contract test finds it by itself.
 """
 
 from collections.abc import Callable, Mapping

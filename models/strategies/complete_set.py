@@ -22,8 +22,12 @@ from models.units import DOLLAR, ONE, SHARE, Money, Price, Size, cash_of_rounded
 class CompleteSetParameters(msgspec.Struct, frozen=True):
     """When a set is cheap enough."""
 
-    min_edge: Annotated[Price, parameter("Least edge per set after fees and buffer.", "price", env=["MIN_EDGE_THRESHOLD"], ge=0)] = 100
-    failure_buffer: Annotated[Price, parameter("Cost set aside per set for a leg that fails.", "price", env=["FAILURE_BUFFER"], ge=0)] = 20
+    min_edge: Annotated[
+        Price, parameter("Least edge per set after fees and buffer.", "price", env=["MIN_EDGE_THRESHOLD"], ge=0)
+    ] = 100
+    failure_buffer: Annotated[
+        Price, parameter("Cost set aside per set for a leg that fails.", "price", env=["FAILURE_BUFFER"], ge=0)
+    ] = 20
 
 
 class CompleteSet:
@@ -46,7 +50,8 @@ class CompleteSet:
         """Return the cheaper set as a bundle, or the gate that refused each."""
         markets = tuple(view.markets.values())
         gates: list[Gate] = []
-        for outcome, payout in ((YES, ONE), (NO, ONE * (len(markets) - 1))):
+        payouts: tuple[tuple[Outcome, Price], ...] = ((YES, ONE), (NO, ONE * (len(markets) - 1)))
+        for outcome, payout in payouts:
             if outcome == YES and not self._is_exhaustive(markets):
                 gates.append(Gate("exhaustive", False, blocks="yes", note="not_proven_exhaustive"))
                 continue
@@ -82,7 +87,9 @@ class CompleteSet:
 
 
 def _common_size(markets: tuple[MarketView, ...], outcome: Outcome) -> Size:
-    """Return the least shares that every leg's minimum and the venue's dollar for marketable buys allow, 0 without asks."""
+    """Return the least shares that every leg's minimum and the venue's dollar for marketable buys allow, 0 without
+    asks.
+    """
     asks = [market.touch(outcome) for market in markets]
     if any(touch.ask_size == 0 for touch in asks):
         return 0

@@ -23,10 +23,21 @@ from models.units import SHARE, Size
 class LeadLagParameters(msgspec.Struct, frozen=True):
     """When a move is large enough, and how much to take."""
 
-    lookback: Annotated[int, parameter("Samples over which a move is measured.", "count", env=["LEAD_LAG_LOOKBACK_POINTS"], ge=2)] = 6
-    spot_move_min_pct: Annotated[float, parameter("Least move of the reference, percent.", "ratio", env=["LEAD_LAG_SPOT_MOVE_MIN_PCT"], ge=0)] = 0.25
-    edge_min_pct: Annotated[float, parameter("Least edge after the market's own move, percent of price.", "ratio", env=["LEAD_LAG_EDGE_MIN_PCT"], ge=0)] = 0.20
-    order_size: Annotated[Size, parameter("Shares per take.", "shares", env=["PM_ORDER_SIZE_SHARES"], gt=0)] = 10 * SHARE
+    lookback: Annotated[
+        int, parameter("Samples over which a move is measured.", "count", env=["LEAD_LAG_LOOKBACK_POINTS"], ge=2)
+    ] = 6
+    spot_move_min_pct: Annotated[
+        float, parameter("Least move of the reference, percent.", "ratio", env=["LEAD_LAG_SPOT_MOVE_MIN_PCT"], ge=0)
+    ] = 0.25
+    edge_min_pct: Annotated[
+        float,
+        parameter(
+            "Least edge after the market's own move, percent of price.", "ratio", env=["LEAD_LAG_EDGE_MIN_PCT"], ge=0
+        ),
+    ] = 0.20
+    order_size: Annotated[Size, parameter("Shares per take.", "shares", env=["PM_ORDER_SIZE_SHARES"], gt=0)] = (
+        10 * SHARE
+    )
 
 
 class LeadLag:
@@ -57,7 +68,9 @@ class LeadLag:
             self._seen_ns = reference.at_ns
             self._samples.append((reference.value, mid))
         if len(self._samples) < self.parameters.lookback:
-            return Targets(gates=(Gate("samples", False, len(self._samples), self.parameters.lookback),), reason="warmup")
+            return Targets(
+                gates=(Gate("samples", False, len(self._samples), self.parameters.lookback),), reason="warmup"
+            )
         old_spot, old_mid = self._samples[0]
         spot_pct = (reference.value / old_spot - 1) * 100
         outcome = YES if spot_pct >= 0 else NO
@@ -65,7 +78,9 @@ class LeadLag:
         old_mid = old_mid if outcome == YES else 10_000 - old_mid
         size = placeable(min(self.parameters.order_size, touch.ask_size))
         edge_pct = abs(spot_pct) - (mid / old_mid - 1) * 100
-        round_trip_pct = ((touch.ask - touch.bid) + 2e4 * taker_fee(market.market.fees, touch.ask, SHARE) / SHARE) / mid * 100
+        round_trip_pct = (
+            ((touch.ask - touch.bid) + 2e4 * taker_fee(market.market.fees, touch.ask, SHARE) / SHARE) / mid * 100
+        )
         gates = (
             _gate("spot_move", abs(spot_pct), self.parameters.spot_move_min_pct),
             _gate("edge", edge_pct, self.parameters.edge_min_pct),

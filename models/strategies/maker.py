@@ -1,15 +1,15 @@
 """Maker-only quoting of both tokens with an inventory constraint: buy the pair for less than the dollar it pays.
 
 Balanced: bid each token at its mid, lowered equally until the two bids sum to `pair_target`. On a mirrored book the two
-mids sum to exactly 1, so the bids always stand (1 - target)/2 below their mids; with a one-tick spread at tick 0.01 that
-joins both touches. A broken book, whose mids do not sum to 1, is never quoted: the old rule "sum is low, bid the mids"
-fires only there.
+mids sum to exactly 1, so the bids always stand (1 - target)/2 below their mids; with a one-tick spread at tick 0.01
+that joins both touches. A broken book, whose mids do not sum to 1, is never quoted: the old rule "sum is low, bid the
+mids" fires only there.
 
 Hedge: one leg is naked. Its token is not bid for; the missing token is, at the lower of the ceiling that still makes a
 pair worth having and one tick under the ask (post-only), for the naked size.
 
-Why integers with one floor at the end: floats put 97 of 450 quotes one tick too low. In units of 1e-4, with s the sum of
-the four touches (twice the sum of mids) and x = max(0, s - 2 target):
+Why integers with one floor at the end: floats put 97 of 450 quotes one tick too low. In units of 1e-4, with s the sum
+of the four touches (twice the sum of mids) and x = max(0, s - 2 target):
 
     bid = (2 (best_bid + best_ask) - x) // (4 tick) * tick
 """
@@ -18,6 +18,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from models.cells import TradingState
 from models.inventory import InventoryParameters, OpenCheck, can_open
 from models.leg_risk import Ceiling, LegParameters, hedge_ceiling
 from models.markets import NO, YES, Catalogue, Outcome, Side, complement
@@ -26,7 +27,6 @@ from models.messages.decisions import Gate
 from models.parameters import parameter
 from models.phase import hedge_outcome, placeable
 from models.strategy import MarketView, Quote, Targets, Touch, View, Withheld
-from models.cells import TradingState
 from models.units import ONE, SHARE, Price, Size, floor_to_tick, format_price
 
 _OUTCOMES: tuple[Outcome, Outcome] = (YES, NO)
@@ -46,7 +46,10 @@ class MakerParameters(msgspec.Struct, frozen=True):
         ),
     ] = 9_900
     bid_size: Annotated[
-        Size, parameter("Shares per quote; the venue refuses less than its minimum (5).", "shares", env=["PM_BID_SIZE"], gt=0)
+        Size,
+        parameter(
+            "Shares per quote; the venue refuses less than its minimum (5).", "shares", env=["PM_BID_SIZE"], gt=0
+        ),
     ] = SHARE
     tick_size: Annotated[
         Price,
@@ -58,11 +61,19 @@ class MakerParameters(msgspec.Struct, frozen=True):
         ),
     ] = 10
     pair_edge_ticks: Annotated[
-        int, parameter("Quote for a pair cost of 1 minus this many ticks instead of pair_target; 0 uses pair_target.", "count", ge=0)
+        int,
+        parameter(
+            "Quote for a pair cost of 1 minus this many ticks instead of pair_target; 0 uses pair_target.",
+            "count",
+            ge=0,
+        ),
     ] = 0
     even_spread: Annotated[
         Literal["floor_both", "improve_reducing"],
-        parameter("What becomes of the tick that an even spread loses: nothing, or the side that shrinks inventory gets it.", "choice"),
+        parameter(
+            "What becomes of the tick that an even spread loses: nothing, or the side that shrinks inventory gets it.",
+            "choice",
+        ),
     ] = "floor_both"
 
 
@@ -141,7 +152,13 @@ class Maker:
     def _hedge(self, market: MarketView, net: Size, gates: list[Gate], now_ns: int) -> Targets:
         outcome = hedge_outcome(net)
         ceiling = hedge_ceiling(
-            market.position, self.parameters.pair_target, self._inventory, self._leg, market.market, now_ns
+            market.position,
+            self.parameters.pair_target,
+            self._inventory,
+            self._leg,
+            market.market,
+            now_ns,
+            (market.touch(YES), market.touch(NO)),
         )
         touch = market.touch(outcome)
         tick = quote_tick(market.tick, self.parameters.tick_size)
@@ -150,7 +167,9 @@ class Maker:
         price, refusal = hedge_bid(ceiling.price, touch, tick)
         if price is not None and size < market.market.min_order_size:
             refusal = "size_below_minimum"
-        gates.append(Gate("hedge_possible", refusal is None, ceiling.price, touch.ask, "price", _blocks(outcome), refusal or ""))
+        gates.append(
+            Gate("hedge_possible", refusal is None, ceiling.price, touch.ask, "price", _blocks(outcome), refusal or "")
+        )
         if price is None or refusal is not None:
             missing = Withheld(market.market.id, outcome, Side.BUY, refusal or "no_hedge")
             return Targets(withheld=(naked, missing), gates=tuple(gates), reason=refusal or "no_hedge")

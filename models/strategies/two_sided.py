@@ -1,8 +1,8 @@
 """Buy what is under its fair value, sell what is over it, on either token, with an inventory of both.
 
-On a mirrored book the internal fair value is the mid, and a mid is never on the right side of a touch: without an outside
-value there is no directional edge, and the reason says so. `microprice` weighs the touch by size, `group` normalises an
-event's mids to one: both can differ from the mid.
+On a mirrored book the internal fair value is the mid, and a mid is never on the right side of a touch: without an
+outside value there is no directional edge, and the reason says so. `microprice` weighs the touch by size, `group`
+normalises an event's mids to one: both can differ from the mid.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -26,7 +26,9 @@ class TwoSidedParameters(msgspec.Struct, frozen=True):
     exit_edge: Annotated[Price, parameter("Least edge of a sale after the fee.", "price", env=["EXIT_EDGE"], ge=0)] = 60
     max_order: Annotated[Money, parameter("Most dollars per order.", "dollars", gt=0)] = 8 * DOLLAR
     max_outcome_inventory: Annotated[Money, parameter("Most dollars held of one token.", "dollars", gt=0)] = 25 * DOLLAR
-    fair: Annotated[Literal["mid", "microprice"], parameter("Where the internal fair value comes from.", "choice")] = "mid"
+    fair: Annotated[Literal["mid", "microprice"], parameter("Where the internal fair value comes from.", "choice")] = (
+        "mid"
+    )
 
 
 class TwoSided:

@@ -30,7 +30,18 @@ class Desk:
         order = self.placed[intent]
         self.quotes.order_changed(
             OrderChanged(
-                "id-" + intent, intent, "tag", M, order.outcome, order.side, order.price, order.size, filled, state, "", self.now_ns
+                "id-" + intent,
+                intent,
+                "tag",
+                M,
+                order.outcome,
+                order.side,
+                order.price,
+                order.size,
+                filled,
+                state,
+                "",
+                self.now_ns,
             ),
             self.now_ns,
         )
@@ -46,7 +57,9 @@ class Desk:
 
 
 def bid(price: int, shares: int = 5, *, outcome: int = YES, urgent: bool = False, anchor: int | None = None) -> Quote:
-    return Quote(M, YES if outcome == YES else NO, Side.BUY, price, shares * SHARE, "provide", urgent=urgent, anchor=anchor)
+    return Quote(
+        M, YES if outcome == YES else NO, Side.BUY, price, shares * SHARE, "provide", urgent=urgent, anchor=anchor
+    )
 
 
 def test_a_target_is_placed_once_and_waited_for() -> None:
@@ -170,7 +183,9 @@ def test_a_denied_intent_frees_its_slot_after_a_cooldown() -> None:
     desk = Desk(refused_cooldown_ms=1_000, debounce_ms=0)
     (placed,) = desk.want(bid(4_900))
     assert isinstance(placed, PlaceOrder)
-    desk.quotes.intent_denied(IntentDenied(placed.intent, "tag", M, YES, Side.BUY, "paused", "", desk.now_ns), desk.now_ns)
+    desk.quotes.intent_denied(
+        IntentDenied(placed.intent, "tag", M, YES, Side.BUY, "paused", "", desk.now_ns), desk.now_ns
+    )
     assert desk.quotes.working(M) == ()
     assert desk.want(bid(4_900)) == []
     desk.later(1_000)

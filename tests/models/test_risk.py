@@ -41,13 +41,28 @@ class Supervisor:
     def tell(self, message: Message) -> tuple[Message, ...]:
         return self.machine.step(message, self.now_ns)
 
-    def order(self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY) -> PlaceOrder:
+    def order(
+        self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY
+    ) -> PlaceOrder:
         self.sequence += 1
         return PlaceOrder(
-            f"i{self.sequence}", "tag", market, outcome, side, price, shares * SHARE, True, TimeInForce.GTC, "", 1, self.now_ns
+            f"i{self.sequence}",
+            "tag",
+            market,
+            outcome,
+            side,
+            price,
+            shares * SHARE,
+            True,
+            TimeInForce.GTC,
+            "",
+            1,
+            self.now_ns,
         )
 
-    def place(self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY) -> str | PlaceOrder:
+    def place(
+        self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY
+    ) -> str | PlaceOrder:
         """Return the approved order, or the reason of the denial."""
         order = self.order(outcome, price, shares, market=market, side=side)
         answer = self.tell(order)[0]
@@ -78,7 +93,9 @@ class Supervisor:
 
     def flow(self, *, toxic: bool, direction: int = 1, market: str = M) -> tuple[Message, ...]:
         score = 60 * SHARE * direction
-        return self.tell(FlowUpdated(market, score, 0, score, 50 * SHARE, toxic, direction if toxic else 0, self.now_ns))
+        return self.tell(
+            FlowUpdated(market, score, 0, score, 50 * SHARE, toxic, direction if toxic else 0, self.now_ns)
+        )
 
 
 def states(out: tuple[Message, ...]) -> dict[str, TradingState]:

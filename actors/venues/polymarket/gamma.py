@@ -1,13 +1,13 @@
 """The catalogue from Gamma: its market objects, of all vintages, as our `Market`s and `Group`s.
 
-Why everything is optional here: the schema says so, old objects lack half of the fields, numbers come as strings, and lists
-come as JSON inside a string. What is missing is assumed and named in `Market.assumed`; what is wrong skips that one market
-with a reason, never the page.
+Why everything is optional here: the schema says so, old objects lack half of the fields, numbers come as strings, and
+lists come as JSON inside a string. What is missing is assumed and named in `Market.assumed`; what is wrong skips that
+one market with a reason, never the page.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import httpx
 import msgspec
@@ -16,6 +16,8 @@ from models.markets import Catalogue, Fees, Group, Market
 from models.messages.base import MarketId
 from models.text import clean
 from models.units import SHARE, parse_size, parse_tick
+
+_Object: TypeAlias = Mapping[str, Any]
 
 _PAGE: Final = 100
 _PAGES_MAX: Final = 200
@@ -35,7 +37,7 @@ class Skipped(msgspec.Struct, frozen=True):
 
 def fetch_catalogue(client: httpx.Client, gamma_url: str) -> tuple[Catalogue, tuple[Skipped, ...]]:
     """Read all tradable markets, page by page. Raises GammaError where a page cannot be had: half a catalogue is none."""
-    objects: list[Mapping[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     for page in range(_PAGES_MAX):
         query = {"limit": str(_PAGE), "offset": str(page * _PAGE), "closed": "false", "active": "true"}
         batch = _get_list(client, f"{gamma_url}/markets", query)
@@ -45,7 +47,7 @@ def fetch_catalogue(client: httpx.Client, gamma_url: str) -> tuple[Catalogue, tu
     raise GammaError(f"{gamma_url}/markets has more than {_PAGES_MAX * _PAGE} open markets: name the ones to trade")
 
 
-def catalogue_of(objects: Iterable[Mapping[str, Any]]) -> tuple[Catalogue, tuple[Skipped, ...]]:
+def catalogue_of(objects: Iterable[_Object]) -> tuple[Catalogue, tuple[Skipped, ...]]:
     """Turn Gamma market objects into a catalogue, with the reason for each that was left out."""
     markets: dict[MarketId, Market] = {}
     titles: dict[str, str] = {}
@@ -60,14 +62,14 @@ def catalogue_of(objects: Iterable[Mapping[str, Any]]) -> tuple[Catalogue, tuple
             continue
         markets[market.id] = market
         if market.group is not None:
-            events = found.get("events") or [{}]
-            titles.setdefault(market.group, clean(str(events[0].get("title") or market.group), 120))
-            if found.get("negRiskOther") or events[0].get("negRiskAugmented"):
+            event = _event(found)
+            titles.setdefault(market.group, clean(str(event.get("title") or market.group), 120))
+            if found.get("negRiskOther") or event.get("negRiskAugmented"):
                 augmented.add(market.group)
     return Catalogue(markets, _groups(markets, titles, augmented)), tuple(skipped)
 
 
-def market_of(found: Mapping[str, Any]) -> Market:
+def market_of(found: _Object) -> Market:
     """Read one Gamma market object. Raises KeyError, TypeError or ValueError naming what is missing or wrong."""
     condition_id = str(found["conditionId"])
     token_ids = _strings(found.get("clobTokenIds"))
@@ -119,17 +121,22 @@ def _groups(markets: Mapping[MarketId, Market], titles: Mapping[str, str], augme
     }
 
 
-def _group(found: Mapping[str, Any]) -> str | None:
+def _group(found: _Object) -> str | None:
     named = found.get("negRiskMarketID")
     if named:
         return str(named)
-    events = found.get("events") or []
-    return str(events[0]["slug"]) if events and events[0].get("slug") else None
+    slug = _event(found).get("slug")
+    return str(slug) if slug else None
 
 
-def _fees(found: Mapping[str, Any]) -> Fees:
-    schedule = found.get("feeSchedule")
-    if not found.get("feesEnabled", schedule is not None) or not isinstance(schedule, Mapping):
+def _event(found: _Object) -> _Object:
+    events: list[_Object] = found.get("events") or []
+    return events[0] if events else {}
+
+
+def _fees(found: _Object) -> Fees:
+    schedule: _Object | None = found.get("feeSchedule")
+    if not found.get("feesEnabled", schedule is not None) or schedule is None:
         return Fees()
     rate, rebate = (parse_size(_decimal(schedule.get(key, "0"))) for key in ("rate", "rebateRate"))
     return Fees(rate, int(float(_decimal(schedule.get("exponent", "1")))), rebate)
@@ -137,8 +144,10 @@ def _fees(found: Mapping[str, Any]) -> Fees:
 
 def _strings(value: Any) -> list[str]:
     """Read a list of texts that may be JSON inside a string."""
-    listed = msgspec.json.decode(value) if isinstance(value, str) and value else value
-    return [str(item) for item in listed] if isinstance(listed, list) else []
+    if not value:
+        return []
+    listed = msgspec.json.decode(value, type=list[Any]) if isinstance(value, str) else msgspec.convert(value, list[Any])
+    return [str(item) for item in listed]
 
 
 def _decimal(value: Any) -> str:
@@ -157,13 +166,11 @@ def _time_ns(value: Any) -> int | None:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _get_list(client: httpx.Client, url: str, query: dict[str, str]) -> list[Mapping[str, Any]]:
+def _get_list(client: httpx.Client, url: str, query: dict[str, str]) -> list[dict[str, Any]]:
     try:
         answer = client.get(url, params=query)
-        listed = msgspec.json.decode(answer.content) if answer.status_code == 200 else None
+        if answer.status_code != httpx.codes.OK:
+            raise GammaError(f"{url} answered {answer.status_code} instead of a list of markets")
+        return msgspec.json.decode(answer.content, type=list[dict[str, Any]])
     except (httpx.HTTPError, msgspec.DecodeError) as error:
         raise GammaError(f"{url} did not answer with markets: {type(error).__name__}: {error}") from error
-    if not isinstance(listed, list):
-        raise GammaError(f"{url} answered {answer.status_code} instead of a list of markets")
-    return [item for item in listed if isinstance(item, Mapping)]
-

@@ -20,7 +20,10 @@ from models.units import ONE, SHARE
 
 M = "market"
 MARKET = Market(M, "slug", ("1", "2"))
-SMALL = (MakerParameters(bid_size=5 * SHARE), InventoryParameters(max_net_diff=10 * SHARE, max_position_value=10_000_000))
+SMALL = (
+    MakerParameters(bid_size=5 * SHARE),
+    InventoryParameters(max_net_diff=10 * SHARE, max_position_value=10_000_000),
+)
 
 
 def touches(bid: int, ask: int) -> tuple[Touch, Touch]:
@@ -28,7 +31,9 @@ def touches(bid: int, ask: int) -> tuple[Touch, Touch]:
     return Touch(bid, SHARE, ask, SHARE), Touch(ONE - ask, SHARE, ONE - bid, SHARE)
 
 
-def view(bid: int, ask: int, position: Position = Position(), *, tick: int = 100, state: TradingState = TradingState.ACTIVE) -> View:
+def view(
+    bid: int, ask: int, position: Position = Position(), *, tick: int = 100, state: TradingState = TradingState.ACTIVE
+) -> View:
     book = BookUpdated(
         M, 1, 1, tick, Depth({bid: 50 * SHARE}), Depth({ask: 50 * SHARE}), bid, ask, bid, ask, None, 0, 0
     )
@@ -44,7 +49,9 @@ def maker(**changes: object) -> Maker:
 
 def held(yes: int = 0, no: int = 0, yes_cost: int = 0, no_cost: int = 0) -> Position:
     return Position(
-        Leg(yes * SHARE, yes_cost, yes * SHARE), Leg(no * SHARE, no_cost, no * SHARE), unpaired_since_ns=0 if yes != no else None
+        Leg(yes * SHARE, yes_cost, yes * SHARE),
+        Leg(no * SHARE, no_cost, no * SHARE),
+        unpaired_since_ns=0 if yes != no else None,
     )
 
 
@@ -151,7 +158,9 @@ def test_the_hedge_price_is_the_lower_of_the_ceiling_and_one_tick_under_the_ask(
         (5_100, Touch(0, 0, 100, SHARE), "no_room_under_ask"),
     ],
 )
-def test_without_a_sound_price_there_is_no_hedge_and_never_the_bare_ceiling(ceiling: int, touch: Touch, reason: str) -> None:
+def test_without_a_sound_price_there_is_no_hedge_and_never_the_bare_ceiling(
+    ceiling: int, touch: Touch, reason: str
+) -> None:
     assert hedge_bid(ceiling, touch, 100) == (None, reason)
 
 
