@@ -12,6 +12,8 @@ from msgspec.structs import replace
 
 from models.chronicle import Chronicle
 from models.markets import Catalogue
+from models.marking import TIMER, Marking
+from models.marks import MarkParameters
 from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, ExposureUpdated, TradingStateChanged
@@ -19,7 +21,7 @@ from models.messages.decisions import DecisionMade, Explained
 from models.messages.market import BookResynchronised, BookUpdated, FlowUpdated, MarketResolved
 from models.messages.orders import FillCounted, FillVoided, IntentDenied, MergeChanged, OrderChanged
 from models.messages.position import InventoryUpdated
-from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered
+from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered, Woke
 from models.orders import TERMINAL, OrderState
 from models.snapshot import Board, DeskLine, Engine, MarketLine, OrderLine
 from models.words import outcome_text, price_text, shares_text, state_word
@@ -30,8 +32,9 @@ _ANSWERS_KEPT: Final = 200
 class BoardMachine:
     """Lines by market, by desk and market, and by open order. It knows the markets of its catalogue only."""
 
-    def __init__(self, engine: Engine, catalogue: Catalogue) -> None:
+    def __init__(self, engine: Engine, catalogue: Catalogue, marks: MarkParameters) -> None:
         self._engine = engine
+        self._marking = Marking(marks)
         self._markets = {market.id: MarketLine(market) for market in catalogue.markets.values()}
         self._desks = {(tag, market): DeskLine(tag, market) for tag in engine.tags for market in self._markets}
         self._orders: dict[str, OrderLine] = {}
@@ -40,7 +43,7 @@ class BoardMachine:
         self._sequences: dict[tuple[Tag, MarketId], int] = {}
         self._chronicle = Chronicle()
         self._snapshots = 0
-        self._folds: dict[type[Message], Callable[[Any, int], None]] = {
+        self._folds: dict[type[Message], Callable[[Any, int], tuple[Message, ...] | None]] = {
             BookUpdated: self._book,
             FlowUpdated: self._flow,
             ExposureUpdated: self._exposure,
@@ -61,24 +64,24 @@ class BoardMachine:
             ActorQuarantined: self._quarantined,
             ActorRestarted: self._restarted,
             DeadLettered: self._chronicle.dead_letter,
+            Woke: self._woke,
         }
 
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
-        """Take in one message; nobody is told anything. Kinds that nobody sees are passed over."""
+        """Take in one message; what follows concerns marks only. Kinds that nobody sees are passed over."""
         fold = self._folds.get(type(message))
-        if fold is not None:
-            fold(message, now_ns)
-        return ()
+        return () if fold is None else fold(message, now_ns) or ()
 
     def snapshot(self, now_ns: int) -> Board:
         """Return all that is known now. Its number is higher than that of every one before."""
         self._snapshots += 1
+        marked = {at: replace(self._desks[at], profit=profit) for at, profit in self._marking.profits(now_ns).items()}
         return Board(
             self._snapshots,
             now_ns,
             self._engine,
             self._markets.copy(),
-            self._desks.copy(),
+            self._desks | marked,
             self._orders.copy(),
             self._chronicle.counts(now_ns),
             self._chronicle.lines(),
@@ -88,8 +91,9 @@ class BoardMachine:
 
     # Markets
 
-    def _book(self, message: BookUpdated, _now_ns: int) -> None:
+    def _book(self, message: BookUpdated, now_ns: int) -> None:
         self._set_market(message.market, book=message)
+        self._marking.book_updated(message, now_ns)
 
     def _flow(self, message: FlowUpdated, _now_ns: int) -> None:
         self._set_market(message.market, flow=message)
@@ -104,6 +108,7 @@ class BoardMachine:
 
     def _resolved(self, message: MarketResolved, now_ns: int) -> None:
         self._set_market(message.market, payout_yes=message.payout_yes)
+        self._marking.resolved(message)
         self._say("INFO", message.market, f"resolved: YES pays {price_text(message.payout_yes)}", now_ns)
 
     def _resynchronised(self, message: BookResynchronised, now_ns: int) -> None:
@@ -118,8 +123,12 @@ class BoardMachine:
 
     # Desks
 
-    def _inventory(self, message: InventoryUpdated, _now_ns: int) -> None:
+    def _inventory(self, message: InventoryUpdated, now_ns: int) -> tuple[Message, ...]:
+        line = self._markets.get(message.market)
+        if line is None or message.tag not in self._engine.tags:
+            return ()
         self._set_desk(message.tag, message.market, position=message.position)
+        return self._marking.position_changed(message, line.book, now_ns)
 
     def _decision(self, message: DecisionMade, now_ns: int) -> None:
         at = (message.tag, message.market)
@@ -178,6 +187,9 @@ class BoardMachine:
         self._say(level, message.market, f"merge of {shares_text(message.size)} pairs {message.state}", now_ns)
 
     # The engine itself
+
+    def _woke(self, message: Woke, now_ns: int) -> tuple[Message, ...]:
+        return self._marking.woke(now_ns) if message.timer == TIMER else ()
 
     def _applied(self, message: CommandApplied, now_ns: int) -> None:
         self._commands[message.request] = message

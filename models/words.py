@@ -157,20 +157,20 @@ def _naked_text(naked: NakedLeg) -> str:
 
 
 def _finish_text(naked: NakedLeg) -> str:
-    ways = [
-        _finish("maker", naked.finish_maker_price, "", naked.finish_maker_profit, naked.shares),
-        _finish("taker", naked.finish_taker_price, " + fee", naked.finish_taker_profit, naked.shares),
-    ]
-    found = "; ".join(way for way in ways if way)
-    return f"finish now: {found or 'impossible, the missing side has no book'}   policy: {naked.policy}"
+    ways: list[str] = []
+    if naked.finish_maker_price is not None and naked.finish_maker_profit is not None:
+        leg = price_text(naked.finish_maker_price - naked.average)
+        ways.append(_finish("maker", leg, naked.finish_maker_price, naked.finish_maker_profit))
+    if naked.finish_taker_price is not None and naked.finish_taker_profit is not None:
+        ask = naked.missing_ask
+        leg = f"{price_text(ask)} + fee" if ask is not None else price_text(naked.finish_taker_price - naked.average)
+        ways.append(_finish("taker", leg, naked.finish_taker_price, naked.finish_taker_profit))
+    return f"finish now: {'; '.join(ways) or 'nobody offers the missing side'}   policy: {naked.policy}"
 
 
-def _finish(how: str, price: Price | None, fee: str, profit: Money | None, shares: Size) -> str:
-    """What completing the pair costs: the missing leg's price, the whole pair's with everything in it, the result."""
-    if price is None or profit is None:
-        return ""
-    pair = SHARE - profit * SHARE // shares
-    return f"{how} {price_text(price)}{fee}, pair {_decimal(pair, 3)} ({signed_text(profit)})"
+def _finish(how: str, leg: str, pair: Price, profit: Money) -> str:
+    """What completing the pair costs: the missing leg's price, the whole pair's with the fee in it, the result."""
+    return f"{how} {leg}, pair {_decimal(pair * 100, 3)} ({signed_text(profit)})"
 
 
 _STOPS: Final[Mapping[str, str]] = MappingProxyType({"open": "opening: ", "yes": "YES: ", "no": "NO: "})

@@ -13,6 +13,7 @@ from actors.control import Control
 from models.board import BoardMachine
 from models.depth import Depth
 from models.markets import NO, YES, Catalogue, Market, Outcome, Side
+from models.marks import MarkParameters
 from models.messages.audit import CommandAnswered, Fence
 from models.messages.base import Message
 from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
@@ -56,7 +57,7 @@ class LittleEngine:
         self.clock = StillClock()
         self.catalogue = Catalogue({found.id: found for found in map(market, range(1, markets + 1))})
         self.engine = Engine(mode, (TAG,), "run-1", 4121, "0.1.0", START_NS)
-        self.board = SharedBoard(BoardMachine(self.engine, self.catalogue), self.clock)
+        self.board = SharedBoard(BoardMachine(self.engine, self.catalogue, MarkParameters()), self.clock)
         limits = RiskParameters(wallet_usd=100_000 * DOLLAR, open_orders_per_market=100, open_orders_total=10_000)
         self.risk = RiskMachine(self.catalogue.markets, limits, PhaseParameters())
         self.control = Control(self.board, self.tell, self, self.end, self.clock)

@@ -56,7 +56,8 @@ class NakedLeg(msgspec.Struct, frozen=True, gc=False):
     """The unpaired quantity of a market: its age, its cost, and what finishing or leaving it would cost now.
 
     `hedge_ticks_behind` is how far the wanted hedge stands behind the touch; None: no hedge is possible. Losses are
-    negative money. Costs to finish are per pair prices (our leg's average plus the other leg).
+    negative money. Costs to finish are per pair prices (our leg's average plus the other leg). `missing_ask` is what a
+    taker would pay for the other leg before the fee, None where there is no ask.
     """
 
     outcome: Outcome
@@ -73,6 +74,7 @@ class NakedLeg(msgspec.Struct, frozen=True, gc=False):
     finish_taker_price: Price | None
     finish_taker_profit: Money | None
     policy: str
+    missing_ask: Price | None = None
 
 
 class Explanation(msgspec.Struct, frozen=True, gc=False):

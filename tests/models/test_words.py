@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models import words
 from models.cells import TradingState
@@ -43,7 +44,7 @@ def explanation(**changes: object) -> Explanation:
         ),
         "naked": NakedLeg(
             YES, 5 * SHARE, 4_800, 41 * 60_000, 3_200, -800_000, -2_400_000, 5_100, 16,
-            6_800, -800_000, 6_900, -892_780, "hold, hard cut-off 15:30",
+            11_600, -800_000, 11_786, -892_780, "hold, hard cut-off 15:30", 6_900,
         ),
         "cells": (),
     }  # fmt: skip
@@ -61,6 +62,16 @@ def test_a_market_that_quotes_nothing_says_what_stopped_it() -> None:
     )
     assert text.splitlines()[0] == "fed-cut-jan  PAUSED  14:03:22.120  not quoting: paused"
     assert text.splitlines()[-1] == "  held: CANCEL_ONLY on all by operator since 14:03:22.120: paused"
+
+
+def test_a_leg_that_nobody_offers_to_finish_says_so() -> None:
+    naked = explanation().naked
+    assert naked is not None
+    alone = replace(
+        naked, finish_maker_price=None, finish_maker_profit=None, finish_taker_price=None, finish_taker_profit=None
+    )
+    text = words.explanation_text(explanation(naked=alone))
+    assert text.splitlines()[-1] == "  finish now: nobody offers the missing side   policy: hold, hard cut-off 15:30"
 
 
 def test_a_long_list_of_gates_is_folded_and_none_is_lost() -> None:
