@@ -39,7 +39,7 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     """Value of a position in a market, and what it has gained over its cost.
 
     `value`, `unrealized` and `age_ns` are None while a residual has never had a mark. `no_mark` says that its last good
-    mark is too old, `no_mark_at_ns` when it becomes so if none comes; None where nothing unpaired is held or all is paid.
+    mark is too old, `no_mark_at_ns` when it becomes so if none comes: None where nothing unpaired is held, or paid.
     """
 
     value: Money | None
