@@ -16,11 +16,8 @@ class JournalParameters(msgspec.Struct, frozen=True):
         int, parameter("Longest time that a row which is not urgent waits to be written.", "ms", ge=1, le=60_000)
     ] = 2_000
     batch_rows: Annotated[int, parameter("Write as soon as this many rows wait.", "count", ge=1, le=100_000)] = 1_000
-    waiting_rows_max: Annotated[
-        int,
-        parameter(
-            "Rows kept while the database refuses; beyond it the oldest that no money hangs on go.", "count", ge=1
-        ),
+    kept_while_refused: Annotated[
+        int, parameter("Messages about orders and fills that are kept while the database refuses.", "count", ge=1)
     ] = 50_000
     events_keep_days: Annotated[int, parameter("Days for which events and decisions are kept.", "count", ge=1)] = 30
     events_keep_rows: Annotated[int, parameter("Most events, and most decisions, that are kept.", "count", ge=1)] = (

@@ -26,8 +26,9 @@ from actors.store.tables import (
     PnlSnapshot,
     PositionSnapshot,
 )
+from models.messages.audit import CommandAnswered
 from models.messages.base import Message
-from models.messages.control import ClearKill, CommandApplied, Flatten, Kill, SetOperatorState, TradingStateChanged
+from models.messages.control import CommandApplied, MarketParked, TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
 from models.messages.orders import (
@@ -37,6 +38,8 @@ from models.messages.orders import (
     IntentDenied,
     MergeChanged,
     OrderChanged,
+    PlaceBundle,
+    PlaceOrder,
     PositionsRedeemed,
     SubmitCancel,
     SubmitOrder,
@@ -46,11 +49,13 @@ from models.messages.records import LatencyMeasured, ProfitMarked
 from models.messages.runtime import (
     ActorFailed,
     ActorQuarantined,
+    ActorRestarted,
     DeadLettered,
     HandlerSlow,
     HandlerStuck,
     MailOverflowed,
 )
+from models.orders import OrderState
 
 Values: TypeAlias = dict[str, Any]
 
@@ -130,18 +135,22 @@ def book_row(book: BookUpdated, now_ns: int) -> Row:
     )
 
 
-def _submit(message: SubmitOrder, run: str, _now_ns: int) -> tuple[Row, ...]:
-    order = message.order
-    intent: Values = {
+def _intent(order: PlaceOrder, run: str, order_id: str | None = None, submitted_ns: int | None = None) -> Row:
+    values: Values = {
         **msgspec.structs.asdict(order),
-        "order_id": message.order_id,
         "run": run,
         "side": order.side.value,
         "time_in_force": order.time_in_force.value,
-        "submitted_ns": message.submitted_ns,
+        "order_id": order_id,
+        "submitted_ns": submitted_ns,
     }
-    placing: Values = {**intent, "filled": 0, "state": "placing", "changed_ns": message.submitted_ns}
-    return Row(OrderIntent, intent), Row(Order, placing)
+    return Row(OrderIntent, values)
+
+
+def _submit(message: SubmitOrder, run: str, _now_ns: int) -> tuple[Row, ...]:
+    intent = _intent(message.order, run, message.order_id, message.submitted_ns)
+    state = {"filled": 0, "state": OrderState.PLACING.value, "changed_ns": message.submitted_ns}
+    return intent, Row(Order, intent.values | state)
 
 
 def _order_changed(message: OrderChanged, run: str, _now_ns: int) -> tuple[Row, ...]:
@@ -221,53 +230,27 @@ def _decision(message: DecisionMade, _run: str, _now_ns: int) -> tuple[Row, ...]
     return (Row(Decision, values),)
 
 
-def _command(message: SetOperatorState | Flatten | Kill | ClearKill, _run: str, now_ns: int) -> tuple[Row, ...]:
-    match message:
-        case SetOperatorState():
-            verb, market, arguments = message.verb, message.market, {}
-        case Flatten():
-            verb, market, arguments = "flatten", message.market, {}
-        case Kill():
-            verb, market, arguments = "kill", None, {"reason": message.reason}
-        case ClearKill():
-            verb, market, arguments = "clear_kill", None, {}
-    return (_audit(message.request, now_ns, message.who, verb, market, arguments, None, None),)
-
-
 def _command_applied(message: CommandApplied, _run: str, _now_ns: int) -> tuple[Row, ...]:
-    result = f"refused: {message.refusal}" if message.refusal else "changed" if message.changed else "as it was"
-    rows = [
-        _audit(message.request, message.at_ns, "", message.verb, message.market, {}, result, message.at_ns),
-        _event("command", message.market, message.at_ns, verb=message.verb, result=result),
-    ]
-    if message.changed and message.verb == "kill":
-        rows.append(Row(Fact, {"key": KILL, "value": _json({"request": message.request, "at_ns": message.at_ns})}))
-    elif message.changed and message.verb == "clear_kill":
-        rows.append(Row(Fact, {"key": KILL, "value": None}))
-    return tuple(rows)
+    result = message.refusal or ("changed" if message.changed else "as it was")
+    shown = _event("command", message.market, message.at_ns, verb=message.verb, result=result)
+    if message.changed and message.verb in ("kill", "clear_kill"):
+        latch = _json({"request": message.request, "at_ns": message.at_ns}) if message.verb == "kill" else None
+        return shown, Row(Fact, {"key": KILL, "value": latch})
+    return (shown,)
 
 
-def _audit(
-    request: str,
-    at_ns: int,
-    who: str,
-    verb: str,
-    market: str | None,
-    arguments: dict[str, str],
-    result: str | None,
-    answered_ns: int | None,
-) -> Row:
+def _command_answered(message: CommandAnswered, _run: str, _now_ns: int) -> tuple[Row, ...]:
     values: Values = {
-        "request": request,
-        "at_ns": at_ns,
-        "who": who,
-        "verb": verb,
-        "market": market,
-        "arguments": _json(arguments),
-        "result": result,
-        "answered_ns": answered_ns,
+        "request": message.request,
+        "at_ns": message.asked_ns,
+        "who": message.who,
+        "verb": message.verb,
+        "market": message.market,
+        "arguments": _json(message.arguments),
+        "result": message.result,
+        "answered_ns": message.at_ns,
     }
-    return Row(Audit, values)
+    return (Row(Audit, values),)
 
 
 def _event(kind: str, market: str | None, at_ns: int, **detail: object) -> Row:
@@ -294,6 +277,8 @@ def _json(value: object) -> str:
 
 _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]]] = MappingProxyType(
     {
+        PlaceOrder: lambda m, run, _now: (_intent(m, run),),
+        PlaceBundle: lambda m, run, _now: tuple(_intent(leg, run) for leg in m.legs),
         SubmitOrder: _submit,
         OrderChanged: _order_changed,
         FillCounted: _fill_counted,
@@ -301,11 +286,8 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         FillVoided: _fill_voided,
         InventoryUpdated: _position,
         DecisionMade: _decision,
-        SetOperatorState: _command,
-        Flatten: _command,
-        Kill: _command,
-        ClearKill: _command,
         CommandApplied: _command_applied,
+        CommandAnswered: _command_answered,
         TradeSeen: lambda m, _run, _now: (
             _event("trade", m.market, m.at_ns, side=m.side.value, price=m.price, size=m.size, inferred=m.inferred),
         ),
@@ -317,6 +299,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         TradingStateChanged: lambda m, _run, _now: (
             _event("state", m.market, m.at_ns, state=m.state.name, cells=m.cells),
         ),
+        MarketParked: lambda m, _run, now: (_event("parked" if m.parked else "unparked", m.market, now),),
         IntentDenied: lambda m, _run, _now: (
             _event("denied", m.market, m.at_ns, intent=m.intent, reason=m.reason, detail=m.detail),
         ),
@@ -329,6 +312,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),
         ActorFailed: lambda m, _run, now: _error(m.name, m, now, f"{m.error} (handling {m.handling or 'nothing'})"),
+        ActorRestarted: lambda m, _run, now: _error(m.name, m, now, f"restarted, {m.restarts} in all"),
         ActorQuarantined: lambda m, _run, now: _error(m.name, m, now, m.reason),
         HandlerSlow: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} took {m.age_ns // 1_000_000} ms"),
         HandlerStuck: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} since {m.age_ns // 1_000_000} ms"),

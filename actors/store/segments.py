@@ -20,8 +20,8 @@ import zstandard
 SUFFIX: Final = ".jsonl.zst"
 INDEX_SUFFIX: Final = ".index.json"
 
-_COMPRESSION: Final = zstandard.ZstdCompressionParameters.from_level(
-    5, strategy=zstandard.STRATEGY_LAZY2, min_match=7, window_log=20
+_COMPRESSION: Final = zstandard.ZstdCompressionParameters(
+    compression_level=5, strategy=zstandard.STRATEGY_LAZY2, min_match=7, window_log=20
 )
 """Full books repeat the last full book of their token: long matches found lazily save a tenth over any plain level, and
 cost 7 us a frame outside the interpreter's lock."""

@@ -41,11 +41,12 @@ class Fact(Model):
 
 
 class OrderIntent(Model):
-    """An order before it is sent; one row an order, for ever. `order_id` is its hash."""
+    """Each intent once, whether or not it came to an order. `order_id` is the hash of the order that it became."""
 
-    order_id = TextField(primary_key=True)
+    id = BigAutoField()
     run = TextField()
     intent = TextField()
+    order_id = TextField(null=True, unique=True)
     tag = TextField()
     market = TextField()
     outcome = IntegerField()
@@ -57,8 +58,8 @@ class OrderIntent(Model):
     reason = TextField()
     epoch = IntegerField()
     bundle = TextField(null=True)
-    created_ns = BigIntegerField()
-    submitted_ns = BigIntegerField(index=True)
+    created_ns = BigIntegerField(index=True)
+    submitted_ns = BigIntegerField(null=True)
 
     class Meta:
         table_name = "order_intents"
@@ -66,7 +67,7 @@ class OrderIntent(Model):
 
 
 class Order(Model):
-    """The newest state of each order."""
+    """The newest state of each order; an intent that became two orders is refused by the index."""
 
     order_id = TextField(primary_key=True)
     run = TextField()
@@ -86,7 +87,7 @@ class Order(Model):
 
     class Meta:
         table_name = "orders"
-        indexes = ((("tag", "market"), False),)
+        indexes = ((("run", "intent"), True), (("tag", "market"), False))
 
 
 class Fill(Model):
@@ -238,7 +239,7 @@ class Decision(Model):
 
 
 class Audit(Model):
-    """Each command once: who said what when, and what came of it (`result` is null until it is known)."""
+    """Each mutating command: who said what when, and what the person was told."""
 
     request = TextField(primary_key=True)
     at_ns = BigIntegerField(index=True)
@@ -246,8 +247,8 @@ class Audit(Model):
     verb = TextField()
     market = TextField(null=True)
     arguments = TextField()
-    result = TextField(null=True)
-    answered_ns = BigIntegerField(null=True)
+    result = TextField()
+    answered_ns = BigIntegerField()
 
     class Meta:
         table_name = "audit"

@@ -23,7 +23,7 @@ from peewee import (
 from actors.store.chain import link, verify
 from actors.store.database import StoreError, checkpoint, open_writer
 from actors.store.rows import Row
-from actors.store.tables import Audit, Decision, Event, Fact, Fill, Journal, Order
+from actors.store.tables import Audit, Decision, Event, Fact, Fill, Journal, Order, OrderIntent
 from models.messages.base import Message
 
 PRUNED: Final = (Event, Decision)
@@ -40,19 +40,18 @@ _ON_REPEAT: Final[Mapping[type[Model], str]] = MappingProxyType(
         # A fill that is told again as pending has not lost what is known of it since.
         Fill: "(trade_id, order_id) DO UPDATE SET status = excluded.status, changed_ns = excluded.changed_ns "
         "WHERE excluded.status <> 'pending'",
-        # A command and its answer come as two rows, in either order; only the command knows who.
-        Audit: "(request) DO UPDATE SET who = CASE excluded.who WHEN '' THEN audit.who ELSE excluded.who END, "
-        "arguments = CASE excluded.who WHEN '' THEN audit.arguments ELSE excluded.arguments END, "
-        "result = COALESCE(excluded.result, audit.result), "
-        "answered_ns = COALESCE(excluded.answered_ns, audit.answered_ns)",
+        # The wish and the order that came of it arrive on two lanes, in either order.
+        OrderIntent: "(run, intent) DO UPDATE SET order_id = COALESCE(excluded.order_id, order_intents.order_id), "
+        "submitted_ns = COALESCE(excluded.submitted_ns, order_intents.submitted_ns)",
+        Audit: "(request) DO UPDATE SET result = excluded.result, answered_ns = excluded.answered_ns",
         Fact: "(key) DO UPDATE SET value = excluded.value",
     }
 )
-"""What a repeated key means. For a table that is not here it is an error: an order is journalled once."""
+"""What a repeated key means; for a table that is not here it is an error."""
 
 
 class Writer:
-    """The open database and its lease. `run` names this run of the engine; it enters the salt of every order."""
+    """The database as its writer has it. `run` names the run of the engine; it enters the salt of every order."""
 
     def __init__(self, url: str, now_ns: int) -> None:
         """Open, verify the chain, and count a new run.
@@ -61,17 +60,19 @@ class Writer:
             StoreBusy: another engine writes there.
             StoreError: it cannot be opened, is damaged, or is newer than this version.
         """
-        self.database, self._close = open_writer(url)
+        self._url = url
         self._statements: dict[type[Model], str] = {}
-        try:
-            self._head = verify(self.database)
-            self.run = self._count_run(now_ns)
-        except PeeweeException as error:
-            self._close()
-            raise StoreError(f"cannot read the journal: {error}") from error
-        except StoreError:
-            self._close()
-            raise
+        self._open()
+        self.run = self._count_run(now_ns)
+
+    @property
+    def is_open(self) -> bool:
+        return not self.database.is_closed()
+
+    def reopen(self) -> None:
+        """Open again after a `close`, in the same run; the errors are those of the first time."""
+        if not self.is_open:
+            self._open()
 
     def write(self, rows: Sequence[Row], chained: Sequence[tuple[int, Message]]) -> None:
         """Write rows, and chain messages with the time each came, in one transaction.
@@ -123,6 +124,17 @@ class Writer:
             raise StoreError(f"no checkpoint: {error}") from error
         finally:
             self._close()
+
+    def _open(self) -> None:
+        self.database, self._close = open_writer(self._url)
+        try:
+            self._head = verify(self.database)
+        except PeeweeException as error:
+            self._close()
+            raise StoreError(f"cannot read the journal: {error}") from error
+        except StoreError:
+            self._close()
+            raise
 
     def _count_run(self, now_ns: int) -> str:
         counted = Fact.select(Fact.value).where(Fact.key == _RUNS).scalar(self.database)

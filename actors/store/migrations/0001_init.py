@@ -28,9 +28,10 @@ class Fact(Model):
 
 
 class OrderIntent(Model):
-    order_id = TextField(primary_key=True)
+    id = BigAutoField()
     run = TextField()
     intent = TextField()
+    order_id = TextField(null=True, unique=True)
     tag = TextField()
     market = TextField()
     outcome = IntegerField()
@@ -42,8 +43,8 @@ class OrderIntent(Model):
     reason = TextField()
     epoch = IntegerField()
     bundle = TextField(null=True)
-    created_ns = BigIntegerField()
-    submitted_ns = BigIntegerField(index=True)
+    created_ns = BigIntegerField(index=True)
+    submitted_ns = BigIntegerField(null=True)
 
     class Meta:
         table_name = "order_intents"
@@ -69,7 +70,7 @@ class Order(Model):
 
     class Meta:
         table_name = "orders"
-        indexes = ((("tag", "market"), False),)
+        indexes = ((("run", "intent"), True), (("tag", "market"), False))
 
 
 class Fill(Model):
@@ -211,8 +212,8 @@ class Audit(Model):
     verb = TextField()
     market = TextField(null=True)
     arguments = TextField()
-    result = TextField(null=True)
-    answered_ns = BigIntegerField(null=True)
+    result = TextField()
+    answered_ns = BigIntegerField()
 
     class Meta:
         table_name = "audit"

@@ -1,0 +1,195 @@
+"""The journal actor: what must not be lost is on the disk before it has an effect, and everything else soon after.
+
+Every order that waits in the mailbox is committed in one transaction, and then each is passed on unchanged. Nobody is
+answered: what the executor hears is only that an order could *not* be journalled, and that one is never passed on.
+
+Why the commit stands at the end of a turn: the mailbox hands out all that waits before the turn ends, so those who
+came while one sync to the disk was under way share the next.
+Why a database that refuses closes the gate and is asked again: no order may leave without its row, but cancels and
+fills go on; they are kept in memory, within bounds, and in a file beside, until the database takes them.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, Final, NamedTuple
+
+from actors.runtime.actor import BaseActor, Context
+from actors.store.database import StoreError
+from actors.store.rows import CHAINED, DURABLE, Row, rows_of
+from actors.store.samples import BookSamples
+from actors.store.tables import Event
+from actors.store.tape import Place
+from actors.store.writer import Writer
+from models.messages.base import Message
+from models.messages.market import BookUpdated
+from models.messages.orders import OrderNotJournalled, SubmitOrder
+from models.messages.runtime import Woke
+from models.messages.trace import encode_step
+from models.storage import JournalParameters
+
+_MS: Final = 1_000_000
+_HOUR_NS: Final = 3_600_000 * _MS
+_DAY_NS: Final = 24 * _HOUR_NS
+_FLUSH, _BOOKS, _PRUNE = "flush", "books", "prune"
+
+
+class Outlets(NamedTuple):
+    """Whom the journal tells, by name, and what it asks of the process."""
+
+    venue: str
+    """Gets every order whose row is on the disk."""
+    executor: str
+    """Gets `OrderNotJournalled`."""
+    close_gate: Callable[[str], object]
+    """Called with the reason, before anybody else is told, when the database refuses."""
+    emergency: Path
+    """File that is made when the database refuses: the messages that money hangs on, as lines of a trace."""
+    locate: Callable[[int], Place | None] = lambda _: None
+    """Where on the tape the frame received at a time stands."""
+
+
+class _Waiting(NamedTuple):
+    at_ns: int
+    message: Message
+    rows: tuple[Row, ...]
+
+
+class JournalActor(BaseActor):
+    """The only writer of the database. `written` counts messages by kind, `dropped` the rows that were given up."""
+
+    batch: ClassVar[int] = 1_000
+    critical: ClassVar[bool] = True
+
+    def __init__(self, context: Context, writer: Writer, parameters: JournalParameters, outlets: Outlets) -> None:
+        super().__init__(context)
+        self.written: Counter[str] = Counter()
+        self.dropped = 0
+        self._writer = writer
+        self._parameters = parameters
+        self._outlets = outlets
+        self._samples = BookSamples(parameters.books_per_round)
+        self._timers: set[str] = set()
+        self._start_over()
+
+    def on_start(self) -> None:
+        self._writer.reopen()
+        self._prune()
+
+    def on_receive(self, message: Any) -> None:
+        match message:
+            case Woke():
+                self._woke(message)
+            case BookUpdated():
+                self._wait(message, self._samples.seen(message))
+                if self._samples.waiting:
+                    self._wake(_BOOKS, self._parameters.book_every_ms * _MS)
+            case _:
+                self._wait(message, rows_of(message, self._writer.run, self.now_ns))
+                if isinstance(message, SubmitOrder):
+                    self._orders.append(message)
+
+    def on_turn_end(self) -> None:
+        if self._urgent or self._rows >= self._parameters.batch_rows:
+            self._commit()
+        if self._waiting:
+            self._wake(_FLUSH, self._parameters.flush_ms * _MS)
+
+    def on_stop(self) -> None:
+        if self._waiting:
+            self._commit()
+
+    def on_end(self) -> None:
+        self._writer.close()
+
+    def _woke(self, woke: Woke) -> None:
+        self._timers.discard(woke.timer)
+        match woke.timer:
+            case "flush":
+                self._urgent = bool(self._waiting)
+            case "books":
+                self._wait(woke, self._samples.round(self.now_ns))
+                if self._samples.waiting:
+                    self._wake(_BOOKS, self._parameters.book_every_ms * _MS)
+            case _:
+                self._prune()
+
+    def _wake(self, timer: str, after_ns: int) -> None:
+        """Ask for a timer, unless it has been asked for."""
+        if timer not in self._timers:
+            self._timers.add(timer)
+            self.context.wake_at(self.now_ns + after_ns, timer)
+
+    def _wait(self, message: Message, rows: tuple[Row, ...]) -> None:
+        kind = type(message)
+        if not rows and kind not in CHAINED:
+            return
+        for row in rows:
+            if row.table is Event:
+                place = self._outlets.locate(row.values["at_ns"])
+                if place is not None:
+                    row.values["tape_segment"], row.values["tape_offset"] = place
+        self._waiting.append(_Waiting(self.now_ns, message, rows))
+        self._rows += len(rows)
+        self._urgent |= kind in DURABLE
+
+    def _prune(self) -> None:
+        keep_ns = self._parameters.events_keep_days * _DAY_NS
+        try:
+            self._writer.prune(self.now_ns - keep_ns, self._parameters.events_keep_rows)
+        except StoreError as error:
+            self._refused(str(error))
+        self._wake(_PRUNE, _HOUR_NS)
+
+    def _commit(self) -> None:
+        self._urgent = False
+        rows = [row for waiting in self._waiting for row in waiting.rows]
+        chained = [(waiting.at_ns, waiting.message) for waiting in self._waiting if type(waiting.message) in CHAINED]
+        try:
+            self._writer.write(rows, chained)
+        except StoreError as error:
+            self._refused(str(error))
+            return
+        for order in self._orders:
+            self.context.send(self._outlets.venue, order)
+        self.written.update(type(waiting.message).__name__ for waiting in self._waiting)
+        self._start_over()
+
+    def _start_over(self) -> None:
+        self._waiting: list[_Waiting] = []
+        self._orders: list[SubmitOrder] = []
+        self._rows = 0
+        self._urgent = False
+        self._recorded = 0
+        """How many of those that wait stand in the emergency file."""
+
+    def _refused(self, reason: str) -> None:
+        """Stop orders from leaving; keep what money hangs on for another try, and let the rest go."""
+        self._outlets.close_gate(f"journal: {reason}")
+        for order in self._orders:
+            self.context.send(self._outlets.executor, OrderNotJournalled(order.order_id, reason))
+        kept = [w for w in self._waiting if type(w.message) in CHAINED and type(w.message) is not SubmitOrder]
+        self._record(kept[self._recorded :])
+        kept = kept[-self._parameters.kept_while_refused :]
+        rows = sum(len(waiting.rows) for waiting in kept)
+        self.dropped += self._rows - rows
+        self._start_over()
+        self._waiting, self._rows, self._recorded = kept, rows, len(kept)
+
+    def _record(self, waiting: list[_Waiting]) -> None:
+        # The disk that refused the database may well refuse this too; then there is nobody left to tell.
+        with contextlib.suppress(OSError), self._outlets.emergency.open("ab") as file:
+            file.writelines(encode_step(at_ns, self.context.name, message) for at_ns, message, _ in waiting)
+
+
+class MemoryJournal(BaseActor):
+    """Stands in for the journal where there is no database: passes orders on to `venue` and keeps nothing."""
+
+    def __init__(self, context: Context, venue: str) -> None:
+        super().__init__(context)
+        self._venue = venue
+
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, SubmitOrder):
+            self.context.send(self._venue, message)

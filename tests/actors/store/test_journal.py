@@ -1,0 +1,265 @@
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.runtime.actor import BaseActor, Context
+from actors.runtime.dead_letters import DeadLetters
+from actors.runtime.directory import Directory
+from actors.runtime.simulation import SimDispatcher
+from actors.runtime.surroundings import Emergency
+from actors.store.chain import verify
+from actors.store.database import open_reader
+from actors.store.journal import JournalActor, MemoryJournal, Outlets
+from actors.store.tape import Place
+from actors.store.writer import Writer
+from models.messages.base import Message
+from models.messages.control import CommandApplied
+from models.messages.orders import OrderNotJournalled
+from models.orders import OrderState
+from models.storage import JournalParameters
+
+Table = Callable[[str], list[dict[str, Any]]]
+SECOND = 1_000_000_000
+START = 1_790_000_000 * SECOND
+
+
+class Listener(BaseActor):
+    """Hands on what it is told."""
+
+    def __init__(self, context: Context, told: Callable[[Message], object]) -> None:
+        super().__init__(context)
+        self.on_receive = told
+
+
+class Desk:
+    """A journal between an executor and a venue that remember what they were told."""
+
+    def __init__(self, url: str, folder: Path, parameters: JournalParameters) -> None:
+        self.venue: list[Message] = []
+        self.executor: list[Message] = []
+        self.closed: list[str] = []
+        self.on_venue: Callable[[Message], object] = self.venue.append
+        self.order_of_events: list[str] = []
+        self.places: dict[int, Place] = {}
+        self.emergency = folder / "emergency.jsonl"
+        self.dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, pytest.fail), START)
+        self.writer = Writer(url, START)
+        Listener.start(Context("venue", self.dispatcher), self._told_venue)
+        Listener.start(Context("executor", self.dispatcher), self._told_executor)
+        outlets = Outlets("venue", "executor", self._close_gate, self.emergency, self.places.get)
+        context = Context("journal", self.dispatcher)
+        self.ref = JournalActor.start(context, self.writer, parameters, outlets)
+        self.dispatcher.run_until(START)
+
+    def tell(self, *messages: Message) -> None:
+        for message in messages:
+            self.dispatcher.deliver("journal", message)
+        self.dispatcher.run_ready()
+
+    def wait(self, seconds: float) -> None:
+        self.dispatcher.run_until(self.dispatcher.now_ns() + int(seconds * SECOND))
+
+    def break_database(self) -> None:
+        """Take away a table that every durable message needs."""
+        self.writer.database.execute_sql("ALTER TABLE journal RENAME TO lost")
+
+    def mend_database(self) -> None:
+        self.writer.database.execute_sql("ALTER TABLE lost RENAME TO journal")
+
+    def _close_gate(self, reason: str) -> None:
+        self.closed.append(reason)
+        self.order_of_events.append("gate")
+
+    def _told_venue(self, message: Message) -> None:
+        self.on_venue(message)
+
+    def _told_executor(self, message: Message) -> None:
+        self.executor.append(message)
+        self.order_of_events.append("executor")
+
+    def stop(self) -> None:
+        self.dispatcher.directory.stop("journal")
+        self.dispatcher.run_ready()
+
+
+@pytest.fixture
+def desk(url: str, tmp_path: Path) -> Iterator[Desk]:
+    desk = Desk(url, tmp_path, JournalParameters(batch_rows=20, kept_while_refused=3))
+    yield desk
+    desk.stop()
+
+
+def test_an_order_is_on_the_disk_before_it_is_passed_on(desk: Desk, table: Table, make: Any) -> None:
+    on_disk: list[int] = []
+    desk.on_venue = lambda _: on_disk.append(len(table("orders")))
+    desk.tell(make.submit(1))
+    assert on_disk == [1]
+
+
+def test_orders_are_passed_on_unchanged_and_in_order(desk: Desk, make: Any) -> None:
+    orders = [make.submit(number) for number in range(1, 6)]
+    desk.tell(*orders)
+    assert desk.venue == orders
+    assert desk.executor == []
+
+
+def test_all_orders_that_wait_share_one_commit(desk: Desk, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    commits: list[int] = []
+    write = desk.writer.write
+    monkeypatch.setattr(
+        desk.writer, "write", lambda rows, chained: (commits.append(len(chained)), write(rows, chained))
+    )
+    desk.tell(make.changed(9, OrderState.WORKING), *[make.submit(number) for number in range(1, 6)])
+    assert commits == [6]
+
+
+def test_what_is_not_urgent_waits_for_the_batch(desk: Desk, table: Table, make: Any) -> None:
+    desk.tell(make.changed(1, OrderState.WORKING))
+    desk.wait(1.9)
+    assert table("orders") == []
+    desk.wait(0.1)
+    assert [row["state"] for row in table("orders")] == ["working"]
+
+
+def test_a_full_batch_does_not_wait(desk: Desk, table: Table, make: Any) -> None:
+    desk.tell(*[make.changed(number, OrderState.WORKING) for number in range(20)])
+    assert len(table("orders")) == 20
+
+
+def test_a_fill_does_not_wait(desk: Desk, table: Table, make: Any) -> None:
+    desk.tell(make.fill(1))
+    assert len(table("fills")) == 1
+
+
+def test_an_idle_journal_asks_for_no_timer_but_the_hourly_one(desk: Desk, make: Any) -> None:
+    desk.tell(make.submit(1), make.book())
+    desk.wait(10)
+    served = desk.dispatcher.directory.mailbox("journal").served
+    desk.wait(3_000)
+    assert desk.dispatcher.directory.mailbox("journal").served == served
+    desk.wait(600)
+    assert desk.dispatcher.directory.mailbox("journal").served == served + 1
+
+
+def test_a_database_that_refuses_lets_no_order_leave(desk: Desk, make: Any) -> None:
+    desk.break_database()
+    desk.tell(make.submit(1), make.submit(2))
+    assert desk.venue == []
+    [first, second] = desk.executor
+    assert isinstance(first, OrderNotJournalled)
+    assert first.order_id == make.submit(1).order_id
+    assert "journal" in first.reason
+    assert second.order_id == make.submit(2).order_id
+    assert len(desk.closed) == 1
+    assert desk.closed[0].startswith("journal: the database took nothing")
+    desk.mend_database()
+
+
+def test_the_gate_is_closed_before_the_executor_is_told(desk: Desk, make: Any) -> None:
+    desk.break_database()
+    desk.tell(make.submit(1))
+    assert desk.order_of_events == ["gate", "executor"]
+    desk.mend_database()
+
+
+def test_what_money_hangs_on_is_kept_until_the_database_takes_it(desk: Desk, table: Table, make: Any) -> None:
+    desk.break_database()
+    desk.tell(make.submit(1), make.fill(1))
+    desk.mend_database()
+    assert table("fills") == []
+    desk.wait(2)
+    assert [row["trade_id"] for row in table("fills")] == ["trade 1"]
+    assert table("orders") == []
+    desk.tell(make.submit(2))
+    assert desk.venue == [make.submit(2)]
+    assert verify(desk.writer.database).seq == 2
+
+
+def test_what_is_kept_while_the_database_refuses_is_bounded(desk: Desk, table: Table, make: Any) -> None:
+    desk.break_database()
+    for number in range(5):
+        desk.tell(make.changed(number, OrderState.WORKING), make.fill(number))
+    desk.mend_database()
+    desk.wait(2)
+    assert [row["trade_id"] for row in table("fills")] == ["trade 3", "trade 4"]
+    actor = desk.dispatcher.directory.mailbox("journal").owner
+    assert actor.dropped == 5 * 1 + 5 * 2 - (2 + 1 + 2)
+
+
+def test_the_emergency_file_has_once_what_the_database_did_not_take(desk: Desk, make: Any) -> None:
+    desk.break_database()
+    for number in range(3):
+        desk.tell(make.fill(number), make.place(number))
+    desk.mend_database()
+    lines = [json.loads(line) for line in desk.emergency.read_text().splitlines()]
+    assert [line[2]["trade_id"] for line in lines] == ["trade 0", "trade 1", "trade 2"]
+    assert lines[0][:2] == [START, "journal"]
+
+
+def test_what_waits_is_written_when_the_journal_stops(desk: Desk, url: str, table: Table, make: Any) -> None:
+    desk.tell(make.changed(1, OrderState.WORKING), make.place(2))
+    desk.stop()
+    assert len(table("orders")) == 1
+    assert len(table("order_intents")) == 1
+    assert not desk.writer.is_open
+    reader = open_reader(url)
+    assert verify(reader).seq == 1
+    reader.close()
+    if url.startswith("sqlite"):
+        wal = Path(url.removeprefix("sqlite:///") + "-wal")
+        assert not wal.exists() or wal.stat().st_size == 0
+
+
+def test_a_journal_that_starts_again_goes_on_in_the_same_run(desk: Desk, url: str, tmp_path: Path, make: Any) -> None:
+    desk.tell(make.submit(1))
+    desk.stop()
+    outlets = Outlets("venue", "executor", desk.closed.append, desk.emergency)
+    JournalActor.start(Context("journal", desk.dispatcher), desk.writer, JournalParameters(), outlets)
+    desk.tell(make.submit(2))
+    assert desk.venue == [make.submit(1), make.submit(2)]
+    assert verify(desk.writer.database).seq == 2
+
+
+def test_an_event_knows_its_frame_on_the_tape(desk: Desk, table: Table, make: Any) -> None:
+    desk.places[START + 7] = Place("20260921T000000-000000000", 1234)
+    desk.tell(make.book(at_ns=START + 7))
+    desk.tell(make.book(bid=4_700, seq=2, at_ns=START + 8))
+    desk.wait(2)
+    seen, later = table("events")
+    assert (seen["kind"], seen["tape_segment"], seen["tape_offset"]) == ("touch", "20260921T000000-000000000", 1234)
+    assert (later["kind"], later["tape_segment"]) == ("touch", None)
+
+
+def test_only_a_changed_touch_is_an_event(desk: Desk, table: Table, make: Any) -> None:
+    for seq in range(5):
+        desk.tell(make.book(seq=seq, at_ns=START + seq))
+    desk.wait(2)
+    assert len(table("events")) == 1
+
+
+def test_books_are_written_now_and_then(desk: Desk, table: Table, make: Any) -> None:
+    for seq in range(5):
+        desk.tell(make.book(seq=seq), make.book("0xcd", seq=seq))
+    desk.wait(8)
+    assert [(row["market"], row["book_seq"]) for row in table("book_snapshots")] == [("0xab", 4), ("0xcd", 4)]
+    desk.wait(60)
+    assert len(table("book_snapshots")) == 2
+
+
+def test_a_kill_is_on_the_disk_at_once(desk: Desk, table: Table) -> None:
+    desk.tell(CommandApplied("r1", "kill", None, True, None, START))
+    assert json.loads({row["key"]: row["value"] for row in table("meta")}["kill"]) == {"request": "r1", "at_ns": START}
+
+
+def test_without_a_database_orders_are_passed_on(tmp_path: Path, make: Any) -> None:
+    told: list[Message] = []
+    dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, pytest.fail))
+    Listener.start(Context("venue", dispatcher), told.append)
+    MemoryJournal.start(Context("journal", dispatcher), "venue")
+    dispatcher.deliver("journal", make.changed(1, OrderState.WORKING))
+    dispatcher.deliver("journal", make.submit(1))
+    dispatcher.run_ready()
+    assert told == [make.submit(1)]

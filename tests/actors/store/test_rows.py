@@ -1,0 +1,106 @@
+import json
+from typing import Any, get_args
+
+import pytest
+from peewee import BigAutoField
+
+from actors.store.rows import CHAINED, DURABLE, KILL, Chained, book_row, rows_of, touch_row
+from actors.store.tables import TABLES, Fact, Journal, Order
+from models.cells import TradingState
+from models.markets import Side
+from models.messages.audit import CommandAnswered
+from models.messages.control import CommandApplied, MarketParked, TradingStateChanged
+from models.messages.decisions import DecisionMade, Explanation
+from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
+from models.messages.orders import (
+    FillSettled,
+    FillVoided,
+    IntentDenied,
+    MergeChanged,
+    PlaceBundle,
+    PositionsRedeemed,
+    SubmitCancel,
+)
+from models.messages.position import InventoryUpdated, Leg, Position
+from models.messages.records import LatencyMeasured, ProfitMarked
+from models.messages.runtime import ActorFailed, HandlerStuck
+from models.orders import OrderState
+
+
+def story(make: Any) -> list[Any]:
+    """One message of every kind that leaves rows."""
+    explained = Explanation(
+        "maker", "0xab", "slug", 8, "Hedge", TradingState.ACTIVE, "hedge_only", (), (), None, (), ("naked 5 YES",)
+    )
+    return [
+        make.place(1),
+        PlaceBundle("b", "set", "event", (make.place(2), make.place(3)), 10_000, 5),
+        make.submit(1),
+        SubmitCancel("0x1", "0xab", "reprice"),
+        make.changed(1, OrderState.WORKING),
+        make.fill(1),
+        FillSettled(make.fill(1), 5),
+        FillVoided(make.fill(1), 6),
+        IntentDenied("i", "maker", "0xab", 0, Side.BUY, "fused", "toxic", 7),
+        MergeChanged("m", "maker", "0xab", 5, "confirmed", 0, 8),
+        PositionsRedeemed("maker", "0xab", 10_000, 9),
+        MarketResolved("0xab", 10_000, 10),
+        InventoryUpdated("maker", "0xab", Position(yes=Leg(5, 2, 5), realized=-3), 11),
+        DecisionMade("maker", "0xab", 4, False, explained),
+        ProfitMarked("maker", "0xab", 1, None, None, 2, 3, 12),
+        LatencyMeasured("tick_to_decision", 10, 1, 2, 3, 4, 13),
+        CommandApplied("r1", "kill", None, True, None, 14),
+        CommandAnswered("r1", "cli root", "kill", None, {"reason": "test"}, "killed", 13, 14),
+        TradingStateChanged("0xab", TradingState.HALTED, (), 15),
+        MarketParked("0xab", True),
+        BookEpochChanged("0xab", 2, 10, "tick"),
+        BookResynchronised("0xab", 0, 92_000),
+        TradeSeen("0xab", 0, Side.SELL, 4_700, 5, 16),
+        ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
+        HandlerStuck("risk", "PlaceOrder", 6_000_000_000, "stack"),
+    ]
+
+
+def test_every_row_fills_every_column_of_its_table(make: Any) -> None:
+    rows = [row for message in story(make) for row in rows_of(message, "1-0", 99)]
+    rows += [touch_row(make.book()), book_row(make.book(), 99)]
+    for table, values in rows:
+        columns: Any = table._meta.sorted_fields
+        missing = [f.name for f in columns if f.name not in values and not isinstance(f, BigAutoField)]
+        assert not missing, f"{table.__name__} lacks {missing}"
+    assert {row.table for row in rows} == set(TABLES) - {Journal}
+
+
+def test_every_message_that_is_chained_says_what_it_is_about(make: Any) -> None:
+    assert set(get_args(Chained)) == set(CHAINED)
+    assert set(CHAINED) >= DURABLE
+    subjects = [CHAINED[type(message)](message) for message in story(make) if type(message) in CHAINED]
+    assert len(subjects) == len(CHAINED)
+    assert all(subjects)
+
+
+def test_a_message_that_is_nobodys_record_leaves_no_row(make: Any) -> None:
+    assert rows_of(make.book(), "1-0", 99) == ()
+
+
+def test_an_order_that_never_left_stands_among_the_orders_too(make: Any) -> None:
+    [row] = rows_of(make.changed(1, OrderState.NEVER_SENT), "1-0", 99)
+    assert row.table is Order
+    assert row.values["state"] == "never_sent"
+
+
+@pytest.mark.parametrize(
+    "verb, changed, latch",
+    [("kill", True, ["set"]), ("kill", False, []), ("clear_kill", True, [None]), ("pause", True, [])],
+)
+def test_the_kill_latch_follows_what_was_applied(verb: str, changed: bool, latch: list[str | None]) -> None:
+    rows = rows_of(CommandApplied("r1", verb, None, changed, None, 14), "1-0", 99)
+    facts = [row.values for row in rows if row.table is Fact]
+    assert [fact["key"] for fact in facts] == [KILL] * len(latch)
+    assert [fact["value"] and "set" for fact in facts] == latch
+
+
+def test_a_book_keeps_its_best_five_levels(make: Any) -> None:
+    values = book_row(make.book(bid=4_800, ask=5_200), 99).values
+    assert json.loads(values["bids"]) == [[4_800 - 100 * step, 1_000_000] for step in range(5)]
+    assert json.loads(values["asks"]) == [[5_200 + 100 * step, 2_000_000] for step in range(5)]
