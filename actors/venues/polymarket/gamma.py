@@ -20,6 +20,7 @@ from models.units import SHARE, parse_size, parse_tick
 _Object: TypeAlias = Mapping[str, Any]
 
 _PAGE: Final = 100
+_OK: Final = 200
 _PAGES_MAX: Final = 200
 _PLACEHOLDERS: Final = ("other", "person ", "candidate ", "team ", "option ")
 
@@ -169,7 +170,7 @@ def _time_ns(value: Any) -> int | None:
 def _get_list(client: httpx.Client, url: str, query: dict[str, str]) -> list[dict[str, Any]]:
     try:
         answer = client.get(url, params=query)
-        if answer.status_code != httpx.codes.OK:
+        if answer.status_code != _OK:
             raise GammaError(f"{url} answered {answer.status_code} instead of a list of markets")
         return msgspec.json.decode(answer.content, type=list[dict[str, Any]])
     except (httpx.HTTPError, msgspec.DecodeError) as error:

@@ -1,0 +1,172 @@
+"""The supervision tree of an engine: what is started, on what it runs, and what its death means.
+
+    root                rest_for_one, 1 death in 10 min, beyond: the gate closes and the process ends (exit 70)
+      board             keeps its rows over a restart
+      core              one_for_all: journal, risk, executor, venue know of the same orders, or all begin again
+      markets           one_for_one, one supervisor a market
+        market/M        rest_for_one: book, flow, inventory, coordinator; beyond 3 deaths a minute: quarantine of M
+        event/E         one_for_one: the coordinators of a group
+      feed              one_for_one: shards, snapshots, references
+
+Why a market's supervisor and not the market's actors says that something died: what has just failed cannot be trusted to
+say so. The executor cancels the market on that word; when the new incarnation stands it is given the ledger's truth.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from pykka import ActorRef
+
+from actors.assembly import Assembly, Part
+from actors.runtime.actor import BaseActor, Context
+from actors.runtime.dispatcher import Dispatcher
+from actors.runtime.machine import MachineActor
+from actors.runtime.supervision import ChildSpec, Excess, Strategy, Supervision
+from actors.runtime.supervisor import StartChild, StopChild, Supervisor
+from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, Topology
+from models.messages.base import MarketId, Message
+from models.messages.control import MarketParked
+
+ROOT = "root"
+CORE = "core"
+FEEDS = "feeds"
+_MARKETS_SUPERVISOR = "markets/supervisor"
+_SECOND_NS = 1_000_000_000
+
+Start = Callable[[Context], ActorRef[Any]]
+
+
+@dataclass(frozen=True)
+class Runners:
+    """What actors run on: everything per market, the control worker, and threads for those that block."""
+
+    markets: Dispatcher
+    control: Dispatcher
+    threads: Dispatcher
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The actors that the composition root brings: name -> how it starts, each on a thread of its own.
+
+    `journal` commits and passes orders on. `watchers` are told of deaths and restarts besides executor and risk.
+    """
+
+    journal: Start
+    board: Start | None = None
+    feeds: tuple[tuple[str, Start], ...] = ()
+    watchers: tuple[str, ...] = ()
+
+
+class System:
+    """Starts and stops the actors of an assembly."""
+
+    def __init__(
+        self,
+        assembly: Assembly,
+        topology: Topology,
+        runners: Runners,
+        outside: Outside,
+        chance: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        self._assembly = assembly
+        self._topology = topology
+        self._runners = runners
+        self._outside = outside
+        self._chance = chance
+        self._listeners = (EXECUTOR, RISK, *outside.watchers)
+
+    def start(self) -> None:
+        """Start the root supervisor, which starts everything in order. Returns before all of it runs."""
+        self.start_root(Context(ROOT, self._runners.control))
+
+    def start_root(self, context: Context) -> ActorRef[Supervisor]:
+        """Start the tree under a context of the caller's."""
+        supervision = Supervision(Strategy.REST_FOR_ONE, 1, 600 * _SECOND_NS, Excess.ESCALATE, self._listeners)
+        children: list[ChildSpec] = []
+        if self._outside.board is not None:
+            children.append(ChildSpec("board", self._outside.board, self._runners.threads))
+        children += [
+            ChildSpec(CORE, self._core, self._runners.control),
+            ChildSpec(MARKETS, self._keeper, self._runners.markets),
+            ChildSpec(_MARKETS_SUPERVISOR, self._markets, self._runners.markets, stop_timeout_ns=10 * _SECOND_NS),
+        ]
+        if self._outside.feeds:
+            children.append(ChildSpec(FEEDS, self._feeds, self._runners.control, stop_timeout_ns=5 * _SECOND_NS))
+        return Supervisor.start(context, supervision, children, "", self._chance)
+
+    def _core(self, context: Context) -> ActorRef[Any]:
+        supervision = Supervision(Strategy.ONE_FOR_ALL, 2, 300 * _SECOND_NS, Excess.ESCALATE, self._listeners)
+        children = [ChildSpec(JOURNAL, self._outside.journal, self._runners.threads)]
+        for part in self._assembly.global_parts():
+            dispatcher = self._runners.control if part.name in (RISK, EXECUTOR) else self._runners.markets
+            children.append(self._child(part, dispatcher))
+        return Supervisor.start(context, supervision, children, "", self._chance)
+
+    def _markets(self, context: Context) -> ActorRef[Any]:
+        supervision = Supervision(
+            Strategy.ONE_FOR_ONE, 3, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners, stop_together=True
+        )
+        markets = [self._market(market) for market in self._assembly.plan.catalogue.markets]
+        events = [
+            ChildSpec(f"event/{part.scope}", self._event(part), self._runners.markets)
+            for part in self._assembly.event_parts()
+        ]
+        return Supervisor.start(context, supervision, [*markets, *events], "", self._chance)
+
+    def _market(self, market: MarketId) -> ChildSpec:
+        supervision = Supervision(Strategy.REST_FOR_ONE, 3, 60 * _SECOND_NS, Excess.QUARANTINE, self._listeners)
+
+        def start(context: Context) -> ActorRef[Any]:
+            children = [self._child(part, self._runners.markets) for part in self._assembly.market_parts(market)]
+            return Supervisor.start(context, supervision, children, market, self._chance)
+
+        return ChildSpec(f"market/{market}", start, self._runners.markets)
+
+    def _event(self, part: Part) -> Start:
+        supervision = Supervision(Strategy.ONE_FOR_ONE, 3, 60 * _SECOND_NS, Excess.QUARANTINE, self._listeners)
+
+        def start(context: Context) -> ActorRef[Any]:
+            child = self._child(part, self._runners.markets)
+            return Supervisor.start(context, supervision, [child], part.scope, self._chance)
+
+        return start
+
+    def _feeds(self, context: Context) -> ActorRef[Any]:
+        supervision = Supervision(Strategy.ONE_FOR_ONE, 10, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners)
+        children = [ChildSpec(name, start, self._runners.threads) for name, start in self._outside.feeds]
+        return Supervisor.start(context, supervision, children, "", self._chance)
+
+    def _keeper(self, context: Context) -> ActorRef[Any]:
+        return MarketsKeeper.start(context, _MARKETS_SUPERVISOR, self._market)
+
+    def _child(self, part: Part, dispatcher: Dispatcher) -> ChildSpec:
+        return ChildSpec(part.name, starter(part, self._topology.route), dispatcher)
+
+
+class MarketsKeeper(BaseActor):
+    """Stops the actors of a market that is off and needs them no more, and starts them when it is switched on."""
+
+    def __init__(self, context: Context, supervisor: str, child: Callable[[MarketId], ChildSpec]) -> None:
+        super().__init__(context)
+        self._supervisor = supervisor
+        self._child = child
+
+    def on_receive(self, message: Any) -> None:
+        if not isinstance(message, MarketParked):
+            return
+        child = self._child(message.market)
+        self.context.send(self._supervisor, StopChild(child.name) if message.parked else StartChild(child))
+
+
+def starter(part: Part, route: Callable[[Message], Iterable[str]]) -> Start:
+    """Return how to start a part; from the second start on its machine is told that it takes a dead one's place."""
+    begun = False
+
+    def start(context: Context) -> ActorRef[Any]:
+        nonlocal begun
+        again, begun = begun, True
+        return MachineActor.start(context, lambda: part.build(again), route)
+
+    return start
