@@ -1,0 +1,111 @@
+"""What the Polymarket market channel sends, as typed structs: the venue's own names, its numbers still text.
+
+Only the keys that are used are declared; the decoder steps over all others. Shapes: market channel pages of the venue's
+documentation (read 2026-08-22) and recorded frames of 2024 to 2026.
+"""
+
+from typing import TypeAlias
+
+import msgspec
+
+from models.markets import Side
+
+
+class WireLevel(msgspec.Struct, gc=False):
+    """One level of a full book."""
+
+    price: str
+    size: str
+
+
+class WireChange(msgspec.Struct, gc=False):
+    """One entry of a `price_change`; `size` is the level's new total."""
+
+    asset_id: str
+    price: str
+    size: str
+    side: Side
+    hash: str = ""
+
+
+class WireOldChange(msgspec.Struct, gc=False):
+    """One entry of the form of 2025, whose token stands at the top of the frame."""
+
+    price: str
+    size: str
+    side: Side
+
+
+class WireRestBook(msgspec.Struct, gc=False):
+    """The answer to `GET /book`."""
+
+    asset_id: str
+    timestamp: int
+    bids: list[WireLevel]
+    asks: list[WireLevel]
+    hash: str = ""
+    tick_size: str | None = None
+    min_order_size: str | None = None
+    neg_risk: bool | None = None
+    last_trade_price: str | None = None
+    version: str | None = None
+
+
+class WireBook(WireRestBook, tag_field="event_type", tag="book"):
+    """A full book of one token: on subscribing, and after each trade; then without the keys that did not change."""
+
+
+class WirePriceChange(msgspec.Struct, tag_field="event_type", tag="price_change", gc=False):
+    """New totals of levels.
+
+    Three forms: `price_changes` of both tokens (since 2025-09-15), `changes` of the token at the top (2025), and one
+    change flat at the top (before).
+    """
+
+    timestamp: int
+    price_changes: list[WireChange] | None = None
+    changes: list[WireOldChange] | None = None
+    asset_id: str = ""
+    price: str = ""
+    size: str = ""
+    side: Side | None = None
+    hash: str = ""
+
+
+class WireTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price", gc=False):
+    """A print; `side` is the taker's."""
+
+    asset_id: str
+    price: str
+    size: str
+    side: Side
+    timestamp: int
+    transaction_hash: str | None = None
+
+
+class WireTickChange(msgspec.Struct, tag_field="event_type", tag="tick_size_change", gc=False):
+    """The venue moved a token's market to another grid."""
+
+    asset_id: str
+    new_tick_size: str
+    timestamp: int
+
+
+class WireTouch(msgspec.Struct, tag_field="event_type", tag="best_bid_ask", gc=False):
+    """Best bid and ask; counted only (see `codec`)."""
+
+
+class WireNewMarket(msgspec.Struct, tag_field="event_type", tag="new_market", gc=False):
+    """A market was listed; sent for every market of the venue, subscribed or not; counted only."""
+
+
+class WireResolved(msgspec.Struct, tag_field="event_type", tag="market_resolved", gc=False):
+    """A market has a result."""
+
+    winning_asset_id: str
+    assets_ids: list[str] = []
+
+
+WireFrame: TypeAlias = (
+    WireBook | WirePriceChange | WireTrade | WireTickChange | WireTouch | WireNewMarket | WireResolved
+)
