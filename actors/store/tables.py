@@ -91,7 +91,10 @@ class Order(Model):
 
 
 class Fill(Model):
-    """Each fill once. `status` is `pending`, `settled` or `voided`; `cash` excludes fee and rebate."""
+    """Each fill once. `status` is `pending`, `settled` or `voided`.
+
+    `cash` excludes fee and rebate; `cost_out` is the cost that left the position with a SELL.
+    """
 
     trade_id = TextField()
     order_id = TextField()
@@ -104,6 +107,7 @@ class Fill(Model):
     price = IntegerField()
     size = BigIntegerField()
     cash = BigIntegerField()
+    cost_out = BigIntegerField()
     fee = BigIntegerField()
     rebate = BigIntegerField()
     maker = BooleanField()

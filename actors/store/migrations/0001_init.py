@@ -85,6 +85,7 @@ class Fill(Model):
     price = IntegerField()
     size = BigIntegerField()
     cash = BigIntegerField()
+    cost_out = BigIntegerField()
     fee = BigIntegerField()
     rebate = BigIntegerField()
     maker = BooleanField()

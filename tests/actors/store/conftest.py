@@ -55,10 +55,11 @@ def cluster() -> Iterator[Path]:
 def postgres_url(cluster: Path) -> str:
     """URL of an empty PostgreSQL database."""
     import psycopg
+    from psycopg import sql
 
     name = f"test_{os.getpid()}_{next(_numbers)}"
     with psycopg.connect(host=str(cluster), user="keel", dbname="postgres", autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     return f"postgresql://keel@/{name}?host={cluster}"
 
 

@@ -8,6 +8,7 @@ import pytest
 from actors.runtime.actor import BaseActor, Context
 from actors.runtime.dead_letters import DeadLetters
 from actors.runtime.directory import Directory
+from actors.runtime.mailbox import Mailbox
 from actors.runtime.simulation import SimDispatcher
 from actors.runtime.surroundings import Emergency
 from actors.store.chain import verify
@@ -31,7 +32,10 @@ class Listener(BaseActor):
 
     def __init__(self, context: Context, told: Callable[[Message], object]) -> None:
         super().__init__(context)
-        self.on_receive = told
+        self._told = told
+
+    def on_receive(self, message: Any) -> None:
+        self._told(message)
 
 
 class Desk:
@@ -45,7 +49,7 @@ class Desk:
         self.order_of_events: list[str] = []
         self.places: dict[int, Place] = {}
         self.emergency = folder / "emergency.jsonl"
-        self.dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, pytest.fail), START)
+        self.dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, lambda _: None), START)
         self.writer = Writer(url, START)
         Listener.start(Context("venue", self.dispatcher), self._told_venue)
         Listener.start(Context("executor", self.dispatcher), self._told_executor)
@@ -53,6 +57,12 @@ class Desk:
         context = Context("journal", self.dispatcher)
         self.ref = JournalActor.start(context, self.writer, parameters, outlets)
         self.dispatcher.run_until(START)
+
+    @property
+    def mailbox(self) -> Mailbox:
+        found = self.dispatcher.directory.mailbox("journal")
+        assert found is not None
+        return found
 
     def tell(self, *messages: Message) -> None:
         for message in messages:
@@ -137,11 +147,11 @@ def test_a_fill_does_not_wait(desk: Desk, table: Table, make: Any) -> None:
 def test_an_idle_journal_asks_for_no_timer_but_the_hourly_one(desk: Desk, make: Any) -> None:
     desk.tell(make.submit(1), make.book())
     desk.wait(10)
-    served = desk.dispatcher.directory.mailbox("journal").served
+    served = desk.mailbox.served
     desk.wait(3_000)
-    assert desk.dispatcher.directory.mailbox("journal").served == served
+    assert desk.mailbox.served == served
     desk.wait(600)
-    assert desk.dispatcher.directory.mailbox("journal").served == served + 1
+    assert desk.mailbox.served == served + 1
 
 
 def test_a_database_that_refuses_lets_no_order_leave(desk: Desk, make: Any) -> None:
@@ -152,6 +162,7 @@ def test_a_database_that_refuses_lets_no_order_leave(desk: Desk, make: Any) -> N
     assert isinstance(first, OrderNotJournalled)
     assert first.order_id == make.submit(1).order_id
     assert "journal" in first.reason
+    assert isinstance(second, OrderNotJournalled)
     assert second.order_id == make.submit(2).order_id
     assert len(desk.closed) == 1
     assert desk.closed[0].startswith("journal: the database took nothing")
@@ -185,7 +196,8 @@ def test_what_is_kept_while_the_database_refuses_is_bounded(desk: Desk, table: T
     desk.mend_database()
     desk.wait(2)
     assert [row["trade_id"] for row in table("fills")] == ["trade 3", "trade 4"]
-    actor = desk.dispatcher.directory.mailbox("journal").owner
+    actor = desk.mailbox.owner
+    assert isinstance(actor, JournalActor)
     assert actor.dropped == 5 * 1 + 5 * 2 - (2 + 1 + 2)
 
 
@@ -256,7 +268,7 @@ def test_a_kill_is_on_the_disk_at_once(desk: Desk, table: Table) -> None:
 
 def test_without_a_database_orders_are_passed_on(tmp_path: Path, make: Any) -> None:
     told: list[Message] = []
-    dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, pytest.fail))
+    dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, lambda _: None))
     Listener.start(Context("venue", dispatcher), told.append)
     MemoryJournal.start(Context("journal", dispatcher), "venue")
     dispatcher.deliver("journal", make.changed(1, OrderState.WORKING))
