@@ -1,12 +1,51 @@
-"""The paper venue in its mailbox.
+"""The paper venue in its mailbox, behind the same gate that a live lane has.
 
 Why one machine over all restarts: a venue is outside. When our actor dies, the orders that it took still stand, and the
 money is still on the account; a new machine would be a venue that forgot us.
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
 
+from actors.runtime.actor import Context
+from actors.runtime.machine import MachineActor, Route
+from models.messages.base import Message
+from models.messages.orders import OrderNotJournalled, SubmitOrder
 from models.paper.exchange import PaperMachine
+
+
+class Gate(Protocol):
+    """The latch that every order passes last."""
+
+    @property
+    def closed(self) -> str | None:
+        """Why it is closed, None while open."""
+        ...
+
+    def passes(self) -> AbstractContextManager[bool]:
+        """Hold the latch around the hand-over of one order; False where it is closed."""
+        ...
+
+
+class PaperVenue(MachineActor):
+    """Hands orders to the exchange while the gate is open; an order that the gate stops was never sent."""
+
+    def __init__(self, context: Context, machine: PaperMachine, route: Route, gate: Gate) -> None:
+        super().__init__(context, surviving(machine), route)
+        self._gate = gate
+        self._tell = route
+
+    def on_receive(self, message: Any) -> tuple[Message, ...]:
+        if not isinstance(message, SubmitOrder):
+            return super().on_receive(message)
+        with self._gate.passes() as is_open:
+            if is_open:
+                return super().on_receive(message)
+        stopped = OrderNotJournalled(message.order_id, f"gate closed: {self._gate.closed}")
+        for name in self._tell(stopped):
+            self.context.send(name, stopped)
+        return (stopped,)
 
 
 def surviving(machine: PaperMachine) -> Callable[[], PaperMachine]:

@@ -97,7 +97,7 @@ class SubmitOrder(Message, frozen=True, gc=False):
 
 
 class OrderNotJournalled(Message, frozen=True, gc=False):
-    """The durable commit failed: the order was not passed on."""
+    """The durable commit failed, or the gate was closed: the order was not passed on and was never sent."""
 
     lane: ClassVar[Lane] = Lane.ORDER
     order_id: str
