@@ -1,9 +1,18 @@
 """The queue: what is ahead of our orders, and what fills them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from models.markets import NO
+from actors.venues.polymarket.codec import Codec
+from models.book import BookMachine
+from models.book_parameters import BookParameters
+from models.markets import NO, YES, Market
+from models.messages.base import Message
+from models.messages.market import BookUpdated, TradeSeen
 from models.paper.parameters import PaperParameters
+from models.units import format_size
 from tests.models.paper.world import BUY, MS, SELL, World
 
 
@@ -241,3 +250,29 @@ def test_only_the_time_of_the_machine_decides_when_a_print_is_too_late() -> None
     world.book({"0.48": "60"}, {"0.52": "80"})
     world.now_ns += MS
     assert world.ahead("bid") == "60"
+
+
+def test_the_recorded_fed_capture_shrinks_the_queue_by_its_print(shared: Path) -> None:
+    told_at_once = json.loads((shared / "recordings" / "tinli_fixtures" / "ws_frames_fed.json").read_bytes())
+    frames = [frame for said in told_at_once for frame in (said if isinstance(said, list) else [said])]
+    yes, no = (change["asset_id"] for change in frames[1]["price_changes"])
+    fed = Market(id=frames[0]["market"], slug="fed", token_ids=(yes, no), tick=10)
+    codec = Codec({yes: (fed.id, YES), no: (fed.id, NO)})
+    books = BookMachine(fed, BookParameters(tape_is_proof=True))
+    world = World(fed)
+    ahead: list[str] = []
+    for frame in frames:
+        now_ns = int(frame["timestamp"]) * MS
+        world.wait(max(0, now_ns - world.now_ns) // MS)
+        for message in codec.decode(json.dumps(frame).encode(), now_ns):
+            assert isinstance(message, Message)
+            for told in books.step(message, world.now_ns):
+                if isinstance(told, (BookUpdated, TradeSeen)):
+                    world.say(told)
+        level = [change for change in frame.get("price_changes", ()) if change["price"] == "0.925"]
+        if level and level[0]["size"] == "23619.51":
+            world.place("ask", BUY, "0.075", "100", outcome=NO, market=fed.id)
+        if world.accepted() and (now := world.machine.ahead_of("ask", world.now_ns)) is not None:
+            ahead.append(format_size(now))
+    assert list(dict.fromkeys(ahead)) == ["23619.51", "23403.293785", "23403.29"]
+    assert world.fills() == []
