@@ -49,10 +49,11 @@ _MIRROR, _FRESH, _SNAPSHOT = "mirror", "fresh", "snapshot"
 class BookMachine:
     """Frames in; one `BookUpdated` per frame out, after the trades, epoch changes, resyncs and requests of that frame.
 
-    `tick` is the grid in force, `epoch` counts what voids earlier prices, `counts` what was seen.
+    `tick` is the grid in force, `epoch` counts what voids earlier prices, `counts` what was seen. `restarted`: it takes
+    the place of a dead one, so with the first message it asks for a full book.
     """
 
-    def __init__(self, market: Market, parameters: BookParameters) -> None:
+    def __init__(self, market: Market, parameters: BookParameters, *, restarted: bool = False) -> None:
         self.market = market
         self.tick = market.tick
         self.epoch = 1
@@ -62,6 +63,7 @@ class BookMachine:
         self._yes = TokenBook(YES, self._proof, parameters, self.counts)
         self._no = TokenBook(NO, self._proof, parameters, self.counts)
         self._authority: TokenBook | None = None
+        self._restarted = restarted
         self._awaits_book = False
         self._feed_lost = False
         self._trades = Trades()
@@ -80,15 +82,13 @@ class BookMachine:
         self._snapshot_reason = ""
         self._wakes: list[Message] = []
 
-    def restarted(self, now_ns: int) -> tuple[Message, ...]:
-        """Return what a book says that took the place of a dead one: nothing can be decided, a full book is needed."""
-        self.epoch = now_ns // _NS_PER_MS
-        self._epoch_reasons.append("restarted")
-        self._want_snapshot("restarted", now_ns)
-        return self._answer(now_ns)
-
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
         """Take one message and return what follows from it."""
+        if self._restarted:
+            self._restarted = False
+            self.epoch = now_ns // _NS_PER_MS
+            self._epoch_reasons.append("restarted")
+            self._want_snapshot("restarted", now_ns)
         match message:
             case LevelsChanged():
                 self._change_levels(message, now_ns)
@@ -104,13 +104,13 @@ class BookMachine:
                 self._verified_ns = max(self._verified_ns, message.at_ns)
                 self._proven_ns = max(self._proven_ns, message.at_ns)
             case OrderChanged():
-                if not self._parameters.own_orders_in_feed or not self._net.take(message):
-                    return ()
+                if not (self._parameters.own_orders_in_feed and self._net.take(message)):
+                    return self._answer(now_ns, update=bool(self._epoch_reasons))
                 self._moved = True
             case FeedLost() | FeedRestored() | MailOverflowed():
                 self._lose_frames(message, now_ns)
             case _:
-                return ()
+                return self._answer(now_ns, update=bool(self._epoch_reasons))
         return self._answer(now_ns)
 
     def levels(self, outcome: Outcome) -> tuple[list[Level], list[Level]]:
@@ -220,7 +220,7 @@ class BookMachine:
     def _lose_frames(self, loss: FeedLost | FeedRestored | MailOverflowed, now_ns: int) -> None:
         self._feed_lost = isinstance(loss, FeedLost) or (self._feed_lost and isinstance(loss, MailOverflowed))
         if isinstance(loss, MailOverflowed) or (isinstance(loss, FeedRestored) and loss.resynchronise):
-            reason = "reconnected" if isinstance(loss, FeedRestored) else "messages dropped"
+            reason = "frames missed" if isinstance(loss, FeedRestored) else "mail dropped"
             self._open_gap(self._yes, reason, now_ns)
             self._open_gap(self._no, reason, now_ns)
 
