@@ -6,7 +6,7 @@ only who starts and restarts them differs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from models.flow import FlowMachine
 
@@ -33,6 +33,7 @@ from models.risk import RiskMachine
 from models.strategies.catalogue import STRATEGIES
 
 Mode = Literal["observe", "paper"]
+MachineT = TypeVar("MachineT", bound=Machine)
 Build = Callable[[bool], Machine]
 """Builds a new machine; told whether it takes the place of one that died."""
 
@@ -78,17 +79,18 @@ class Assembly:
         own_orders = self.plan.parameters.book.own_orders_in_feed
         return Topology(self.groups, references, present, recording=recording, own_orders_in_feed=own_orders)
 
-    def global_parts(self) -> tuple[Part, ...]:
-        """Return risk, executor and, where orders go somewhere, the venue."""
+    def core_parts(self) -> tuple[Part, ...]:
+        """Return risk and executor; the journal that stands before them comes from outside."""
         plan, parameters = self.plan, self.plan.parameters
-        markets = plan.catalogue.markets
-        parts = [
-            self._part(RISK, lambda _: RiskMachine(markets, parameters.risk, parameters.phase)),
-            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor)),
-        ]
-        if plan.mode == "paper":
-            parts.append(self._part(VENUE, lambda _: PaperMachine(markets, parameters.paper, plan.seed)))
-        return tuple(parts)
+        groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
+        return (
+            self._part(RISK, lambda _: RiskMachine(plan.catalogue.markets, parameters.risk, parameters.phase)),
+            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, groups)),
+        )
+
+    def venue(self) -> PaperMachine:
+        """Return a paper exchange with the account of this plan."""
+        return self.made(VENUE, PaperMachine(self.plan.catalogue.markets, self.plan.parameters.paper, self.plan.seed))
 
     def market_parts(self, market_id: MarketId) -> tuple[Part, ...]:
         """Return the actors of one market in the order in which they start: book, flow, inventories, coordinators."""
@@ -138,16 +140,13 @@ class Assembly:
         return self._part(coordinator_name(tag, group), build, group)
 
     def _part(self, name: str, build: Build, scope: str = "") -> Part:
-        built = self._built
-        if built is None:
-            return Part(name, build, scope)
+        return Part(name, lambda again: self.made(name, build(again)), scope)
 
-        def build_and_tell(again: bool) -> Machine:
-            machine = build(again)
-            built(name, machine)
-            return machine
-
-        return Part(name, build_and_tell, scope)
+    def made(self, name: str, machine: MachineT) -> MachineT:
+        """Tell whoever listens of a machine that is made, and return it."""
+        if self._built is not None:
+            self._built(name, machine)
+        return machine
 
 
 def _groups(plan: Plan, strategy: str) -> dict[str, tuple[MarketId, ...]]:

@@ -2,7 +2,8 @@
 
     root                rest_for_one, 1 death in 10 min, beyond: the gate closes and the process ends (exit 70)
       board             keeps its rows over a restart
-      core              one_for_all: journal, risk, executor, venue know of the same orders, or all begin again
+      venue             the paper exchange, which outlives its actor
+      core              one_for_all: journal, risk and executor know of the same orders, or all begin again
       markets           one_for_one, one supervisor a market
         market/M        rest_for_one: book, flow, inventory, coordinator; beyond 3 deaths a minute: quarantine of M
         event/E         one_for_one: the coordinators of a group
@@ -24,7 +25,7 @@ from actors.runtime.dispatcher import Dispatcher
 from actors.runtime.machine import MachineActor
 from actors.runtime.supervision import ChildSpec, Excess, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
-from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, Topology
+from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, VENUE, Topology
 from models.messages.base import MarketId, Message
 from models.messages.control import MarketParked
 
@@ -50,10 +51,11 @@ class Runners:
 class Outside:
     """The actors that the composition root brings: name -> how it starts, each on a thread of its own.
 
-    `journal` commits and passes orders on. `watchers` are told of deaths and restarts besides executor and risk.
+    `journal` commits and passes orders on to `venue`, which is a colleague of the markets' worker. `watchers` are told of deaths and restarts besides executor and risk.
     """
 
     journal: Start
+    venue: Start | None = None
     board: Start | None = None
     feeds: tuple[tuple[str, Start], ...] = ()
     watchers: tuple[str, ...] = ()
@@ -87,6 +89,8 @@ class System:
         children: list[ChildSpec] = []
         if self._outside.board is not None:
             children.append(ChildSpec("board", self._outside.board, self._runners.threads))
+        if self._outside.venue is not None:
+            children.append(ChildSpec(VENUE, self._outside.venue, self._runners.markets))
         children += [
             ChildSpec(CORE, self._core, self._runners.control),
             ChildSpec(MARKETS, self._keeper, self._runners.markets),
@@ -99,9 +103,7 @@ class System:
     def _core(self, context: Context) -> ActorRef[Any]:
         supervision = Supervision(Strategy.ONE_FOR_ALL, 2, 300 * _SECOND_NS, Excess.ESCALATE, self._listeners)
         children = [ChildSpec(JOURNAL, self._outside.journal, self._runners.threads)]
-        for part in self._assembly.global_parts():
-            dispatcher = self._runners.control if part.name in (RISK, EXECUTOR) else self._runners.markets
-            children.append(self._child(part, dispatcher))
+        children += [self._child(part, self._runners.control) for part in self._assembly.core_parts()]
         return Supervisor.start(context, supervision, children, "", self._chance)
 
     def _markets(self, context: Context) -> ActorRef[Any]:

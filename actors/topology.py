@@ -12,7 +12,7 @@ ones are `risk`, `executor`, `journal`, `venue`, `board`, `feed`, `markets`.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from models.messages import control, decisions, market, orders, position
+from models.messages import audit, control, decisions, market, orders, position, records
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
 
@@ -113,13 +113,13 @@ class Topology:
             market.MarketResolved: lambda m: (RISK, EXECUTOR, *venue, *deciders.get(m.market, ()), *seen),
             market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),
             # From a market's book and flow.
-            market.BookUpdated: lambda m: (*venue, *deciders.get(m.market, ()), *board),
-            market.TradeSeen: lambda m: (*venue, flow_name(m.market)),
+            market.BookUpdated: lambda m: (*venue, *deciders.get(m.market, ()), *seen),
+            market.TradeSeen: lambda m: (*venue, flow_name(m.market), *rows),
             market.BookEpochChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *rows),
             market.BookResynchronised: lambda _: seen,
             market.FlowUpdated: lambda m: (RISK, *deciders.get(m.market, ()), *board),
             # From a desk.
-            position.InventoryUpdated: lambda m: (*desk.get((m.tag, m.market), ()), *board),
+            position.InventoryUpdated: lambda m: (*desk.get((m.tag, m.market), ()), *seen),
             orders.MergePairs: lambda _: (EXECUTOR,),
             orders.PlaceOrder: lambda _: (RISK, *rows),
             orders.PlaceBundle: lambda _: (RISK, *rows),
@@ -160,6 +160,10 @@ class Topology:
             control.Kill: lambda _: (RISK,),
             control.ClearKill: lambda _: (RISK,),
             control.Explain: lambda m: desk.get((m.tag, m.market), ()),
+            audit.CommandAnswered: lambda _: rows,
+            audit.Fence: lambda _: board,
+            records.ProfitMarked: lambda _: rows,
+            records.LatencyMeasured: lambda _: rows,
             runtime_messages.ActorFailed: lambda _: (EXECUTOR, *seen),
             runtime_messages.ActorRestarted: lambda _: (EXECUTOR, RISK, *seen),
             runtime_messages.ActorQuarantined: lambda _: (RISK, EXECUTOR, *seen),

@@ -7,6 +7,7 @@ import msgspec
 from models.book import BookParameters
 from models.coordinator import CoordinatorParameters
 from models.executor import ExecutorParameters
+from models.feeds import FeedParameters
 from models.flow import FlowParameters
 from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
@@ -26,6 +27,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     """One field a section."""
 
     book: BookParameters = BookParameters()
+    feed: FeedParameters = FeedParameters()
     flow: FlowParameters = FlowParameters()
     inventory: InventoryParameters = InventoryParameters()
     leg: LegParameters = LegParameters()

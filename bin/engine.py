@@ -1,0 +1,312 @@
+"""An engine in one process: everything is built here, started in order, and stopped in reverse.
+
+Why here and not in `actors`: this is the only place that may know the outside world and people at once. It hands the control
+server a command bus and the actors their venue, and neither sees the other.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from threading import Event
+
+import httpx
+from loguru import logger
+from msgspec.structs import replace
+
+from actors.assembly import Assembly, Mode, Plan
+from actors.board import SharedBoard
+from actors.control import Control
+from actors.gate import Gate
+from actors.runtime.abort import Abort
+from actors.runtime.clock import SystemClock
+from actors.runtime.dead_letters import DeadLetters
+from actors.runtime.directory import Directory
+from actors.runtime.machine import MachineActor
+from actors.runtime.pool import PoolDispatcher, Worker
+from actors.runtime.surroundings import Emergency
+from actors.runtime.threads import ThreadDispatcher
+from actors.runtime.timers import TimerThread
+from actors.runtime.watchdog import Watchdog
+from actors.store.journal import JournalActor, Outlets
+from actors.store.tape import TapeWriter
+from actors.store.writer import Writer
+from actors.system import ROOT, Outside, Runners, Start, System
+from actors.topology import BOARD, EXECUTOR, FEED, JOURNAL, RISK, VENUE
+from actors.venues.paper import PaperVenue
+from actors.venues.polymarket.feed import TOKENS_MAX, FeedShard
+from actors.venues.polymarket.gamma import fetch_catalogue
+from actors.venues.polymarket.snapshots import Snapshots
+from actors.venues.reference import ReferenceFeed
+from models.board import BoardMachine
+from models.cells import TradingState
+from models.engine import EngineParameters
+from models.markets import Catalogue, Market, Outcome
+from models.messages.base import Lane, MarketId, Message, Tag
+from models.messages.control import Kill, RaiseCell
+from models.messages.orders import CancelMarket, IntentDenied, PlaceOrder
+from models.messages.runtime import DeadLettered, MailOverflowed
+from models.paper.exchange import PaperMachine
+from models.snapshot import Engine as EngineLine
+from surfaces.control_server import ControlServer
+
+_SWITCH_INTERVAL_S = 0.0005
+_SLOW_TURN_NS = 50_000_000
+_STOP_S = 15.0
+VERSION = "0.1.0"
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the venue is. `reference_ws_url` and `status_url` are the sandbox's own."""
+
+    clob_url: str
+    market_ws_url: str
+    gamma_url: str
+    reference_ws_url: str | None = None
+    status_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run is to do. `markets` are slugs or condition ids, none for all; `database` a URL."""
+
+    mode: Mode
+    desks: dict[Tag, str]
+    parameters: EngineParameters
+    endpoints: Endpoints
+    data_dir: Path
+    database: str
+    markets: tuple[str, ...] = ()
+    recording: bool = True
+    seed: int = 0
+
+
+class UnknownMarket(ValueError):
+    """A market was named that the venue does not list."""
+
+
+class Engine:
+    """Built by `Engine(options)`, run by `start`, `wait`, `stop`."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.clock = SystemClock()
+        self.gate = Gate(options.data_dir / "KILL", self.clock)
+        self.catalogue = _catalogue(options)
+        self._ended = Event()
+        self._dead_letters = DeadLetters()
+        self._directory = Directory(self._dead_letters)
+        self._timers = TimerThread(self._directory, self.clock)
+        self._writer = Writer(options.database, self.clock.now_ns())
+        self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
+        emergency = Emergency(Abort(self.gate.close), self._order_overflowed)
+        common = (self._directory, self.clock, self._timers, emergency)
+        self._pool = PoolDispatcher(
+            [Worker("markets", *common, slow_after_ns=_SLOW_TURN_NS), Worker("control", *common)]
+        )
+        self._threads = ThreadDispatcher(*common)
+        plan = Plan(
+            self.catalogue, options.desks, options.parameters, options.mode, self._writer.run, options.seed
+        )
+        self._assembly = Assembly(plan)
+        present = {BOARD, JOURNAL, FEED} | ({VENUE} if options.mode == "paper" else set())
+        self._topology = self._assembly.topology(frozenset(present), recording=True)
+        self.board = self._shared_board()
+        self._system = System(
+            self._assembly,
+            self._topology,
+            Runners(self._pool["markets"], self._pool["control"], self._threads),
+            self._outside(),
+            Random(options.seed).random,
+        )
+        self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL))
+        self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
+        self._server = ControlServer(self.control, options.data_dir)
+        self._dead_letters.watch(Lane.INTENT, self._intent_lost)
+        for lane in (Lane.CONTROL, Lane.ORDER):
+            self._dead_letters.watch(lane, self._letter_lost)
+
+    def start(self) -> Path:
+        """Start everything; return the control socket. The latch of an earlier kill holds before any actor decides."""
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        self._timers.start()
+        self._pool.start()
+        self._system.start()
+        closed = self.gate.closed
+        if closed is not None:
+            self._when_there(RISK)
+            self.tell(Kill(closed, "latch", "start-up"))
+        self._watchdog.start()
+        return self._server.start()
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait until somebody asks the engine to end; False when the time is over first."""
+        return self._ended.wait(timeout_s)
+
+    def end(self) -> None:
+        """Ask the engine to end; returns at once."""
+        self._ended.set()
+
+    def stop(self) -> int:
+        """Cancel what rests, write what waits, stop all actors in reverse. Return the orders that are left open."""
+        self.gate.close("stopping")
+        self.tell(CancelMarket(None, "shutdown"))
+        board, _ = self.board.wait_for(lambda seen: not seen.orders, 5.0)
+        self._server.stop()
+        self._watchdog.stop()
+        self._directory.stop(ROOT)
+        self._wait_until(lambda: self._directory.find(ROOT) is None, _STOP_S)
+        self._pool.stop()
+        self._timers.stop()
+        if self._tape is not None:
+            self._tape.close()
+        return len(board.orders)
+
+    def tell(self, message: Message) -> None:
+        """Send a message to all whom it concerns."""
+        for name in self._topology.route(message):
+            self._directory.send(name, message)
+
+    # Parts
+
+    def _shared_board(self) -> SharedBoard:
+        line = EngineLine(
+            self.options.mode,
+            tuple(self.options.desks),
+            self._writer.run,
+            os.getpid(),
+            VERSION,
+            self.clock.now_ns(),
+        )
+        return SharedBoard(BoardMachine(line, self.catalogue, self.options.parameters.marks), self.clock)
+
+    def _outside(self) -> Outside:
+        options, route = self.options, self._topology.route
+        outlets = Outlets(
+            VENUE,
+            EXECUTOR,
+            self._journal_refused,
+            options.data_dir / "emergency.jsonl",
+            self._tape.locate if self._tape is not None else lambda _: None,
+        )
+        venue: Start | None = None
+        if options.mode == "paper":
+            machine = PaperMachine(self.catalogue.markets, options.parameters.paper, options.seed)
+            venue = lambda context: PaperVenue.start(context, machine, route, self.gate)  # noqa: E731
+        return Outside(
+            journal=lambda context: JournalActor.start(context, self._writer, options.parameters.journal, outlets),
+            venue=venue,
+            board=lambda context: MachineActor.start(context, lambda: self.board, route),
+            feeds=tuple(self._feeds(route)),
+            watchers=(JOURNAL, BOARD),
+        )
+
+    def _feeds(self, route: Callable[[Message], Iterable[str]]) -> Iterable[tuple[str, Start]]:
+        endpoints, parameters = self.options.endpoints, self.options.parameters.feed
+        markets = self.catalogue.markets
+        yield FEED, lambda context: Snapshots.start(context, endpoints.clob_url, markets, route)
+        for number, tokens in enumerate(_shards(markets.values())):
+            yield (
+                f"feed/{number}",
+                lambda context, tokens=tokens: FeedShard.start(
+                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._record
+                ),
+            )
+        names = tuple(sorted({market.reference for market in markets.values() if market.reference is not None}))
+        url = endpoints.reference_ws_url
+        if names and url is not None:
+            yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, route)
+
+    def _record(self, received_ns: int, connection: str, raw: bytes) -> None:
+        if self._tape is not None:
+            self._tape.append(received_ns, connection, raw)
+
+    # Trouble
+
+    def _journal_refused(self, reason: str) -> None:
+        self.gate.close(reason)
+        self.tell(RaiseCell(None, "journal", TradingState.CANCEL_ONLY, reason))
+
+    def _order_overflowed(self, overflow: MailOverflowed) -> None:
+        """A part of the engine cannot keep up with what must not be lost: stop what it serves."""
+        market = next((part for part in overflow.name.split("/")[1:] if part in self.catalogue.markets), None)
+        self.tell(RaiseCell(market, "runtime", TradingState.CANCEL_ONLY, f"{overflow.name} is overrun"))
+
+    def _intent_lost(self, letter: DeadLettered) -> None:
+        """Tell a coordinator that its intent died on the way, so that its slot is free again."""
+        order = letter.message
+        if isinstance(order, PlaceOrder):
+            at_ns = self.clock.now_ns()
+            self.tell(
+                IntentDenied(
+                    order.intent, order.tag, order.market, order.outcome, order.side, letter.reason, letter.actor, at_ns
+                )
+            )
+
+    def _letter_lost(self, letter: DeadLettered) -> None:
+        if letter.actor != BOARD:
+            self._directory.send(BOARD, letter)
+
+    def _when_there(self, name: str) -> None:
+        if not self._wait_until(lambda: self._directory.find(name) is not None, _STOP_S):
+            raise RuntimeError(f"{name} did not start")
+
+    def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
+        waiting = Event()
+        until_ns = self.clock.now_ns() + int(timeout_s * 1e9)
+        while not condition():
+            if self.clock.now_ns() > until_ns:
+                return False
+            waiting.wait(0.01)
+        return True
+
+
+def _catalogue(options: Options) -> Catalogue:
+    """Read the markets to trade. Raises UnknownMarket or GammaError."""
+    with httpx.Client(timeout=10.0, trust_env=False) as client:
+        catalogue, skipped = fetch_catalogue(client, options.endpoints.gamma_url)
+        references = _references(client, options.endpoints.status_url)
+    for one in skipped:
+        logger.bind(market=one.name).warning("market left out: {}", one.reason)
+    wanted = dict(catalogue.markets)
+    if options.markets:
+        wanted = {}
+        for name in options.markets:
+            found = catalogue.by_name(name)
+            if found is None:
+                raise UnknownMarket(f"no open market {name!r} at {options.endpoints.gamma_url}")
+            wanted[found.id] = found
+    markets = {name: _following(market, references.get(market.id)) for name, market in wanted.items()}
+    groups = {
+        name: group
+        for name, group in catalogue.groups.items()
+        if all(member in markets for member in group.markets)
+    }
+    return Catalogue(markets, groups)
+
+
+def _references(client: httpx.Client, status_url: str | None) -> dict[MarketId, str]:
+    if status_url is None:
+        return {}
+    listed = client.get(status_url).json()["markets"]
+    return {market["condition_id"]: market["reference"] for market in listed if market.get("reference")}
+
+
+def _following(market: Market, reference: str | None) -> Market:
+    return replace(market, reference=reference) if reference is not None else market
+
+
+def _shards(markets: Iterable[Market]) -> Iterable[dict[str, tuple[MarketId, Outcome]]]:
+    """Split markets over connections: both tokens of a market on one, at most 200 tokens on each."""
+    shard: dict[str, tuple[MarketId, Outcome]] = {}
+    for market in markets:
+        if len(shard) + 2 > TOKENS_MAX:
+            yield shard
+            shard = {}
+        shard[market.token_ids[0]] = (market.id, 0)
+        shard[market.token_ids[1]] = (market.id, 1)
+    if shard:
+        yield shard
