@@ -150,26 +150,31 @@ class Control:
         self._tell(CommandAnswered(self._request(), who, "stop", None, {}, "stopping", now_ns, now_ns))
         self._end()
 
-    def why(self, name: str) -> tuple[Explanation, ...]:
-        """Ask the desks of a market how it stands now; one that does not answer in time is shown as it last stood.
+    def why(self, names: Sequence[str]) -> tuple[Explanation, ...]:
+        """Ask the desks of markets (of all, without names) how they stand now.
 
-        Raises Refused: `not_found`, or `undecided` where no desk has ever decided on it.
+        A desk that does not answer in time is shown as it last stood, under the trading state of now. Raises Refused:
+        `not_found`, or `undecided` where no desk has ever decided.
         """
-        market = self.market(name).market.id
+        asked = [line.market.id for line in self._named("why", names)]
         asked_ns = self._clock.now_ns()
         request = self._request()
-        for tag in self.look().engine.tags:
-            self._tell(Explain(tag, market, request))
+        for market in asked:
+            for tag in self.look().engine.tags:
+                self._tell(Explain(tag, market, request))
 
         def said(board: Board) -> bool:
-            return all(_answers(desk, request, asked_ns) for desk in board.desks_of(market))
+            return all(_answers(desk, request, asked_ns) for market in asked for desk in board.desks_of(market))
 
         board, _ = self._board.wait_for(said, _EXPLAIN_S)
-        line = board.markets[market]
-        found = [desk.explanation for desk in board.desks_of(market) if desk.explanation is not None]
+        found: list[Explanation] = []
+        for market in asked:
+            line = board.markets[market]
+            said_of = (desk.explanation for desk in board.desks_of(market))
+            found += [replace(one, state=line.state, cells=line.cells) for one in said_of if one is not None]
         if not found:
-            raise Refused("undecided", f"nothing was decided on {name} yet", "its book has not come", retryable=True)
-        return tuple(replace(one, state=line.state, cells=line.cells) for one in found)
+            raise Refused("undecided", "nothing was decided yet", "the books have not come", retryable=True)
+        return tuple(found)
 
     def _carry_out(
         self,

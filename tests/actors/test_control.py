@@ -235,7 +235,7 @@ def test_why_asks_the_desk_now() -> None:
     engine = LittleEngine(1)
     engine.decide(1, reason="providing")
     engine.clock.at_ns += 1_000_000_000
-    (said,) = engine.control.why("market-1")
+    (said,) = engine.control.why(["market-1"])
     assert (said.reason, said.at_ns) == ("providing", engine.clock.at_ns)
 
 
@@ -245,14 +245,22 @@ def test_why_of_a_desk_that_does_not_answer_shows_how_it_last_stood_under_the_st
     engine.clock.at_ns += 1_000_000_000
     engine.mute = True
     engine.control.set_state("off", ["market-1"], "cli", 1)
-    (said,) = engine.control.why("market-1")
+    (said,) = engine.control.why(["market-1"])
     assert said.at_ns == old.at_ns
     assert (said.state, said.cells[0].source) == (TradingState.HALTED, "switch")
 
 
+def test_why_of_everything_asks_every_desk() -> None:
+    engine = LittleEngine(3)
+    engine.decide(1)
+    engine.decide(2)
+    engine.decide(3)
+    assert [said.slug for said in engine.control.why([])] == ["market-1", "market-2", "market-3"]
+
+
 def test_why_of_a_market_without_any_decision_is_refused() -> None:
     with pytest.raises(Refused) as refused:
-        LittleEngine(1).control.why("market-1")
+        LittleEngine(1).control.why(["market-1"])
     assert refused.value.code == "undecided"
 
 
