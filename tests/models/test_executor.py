@@ -228,8 +228,9 @@ def test_an_approval_that_a_halt_has_overtaken_is_denied() -> None:
     floor = Floor()
     floor.set_state(TradingState.HALTED)
     floor.approve(YES_BID)
+    floor.approve(wish(3, created_ns=floor.now_ns + 1))
     assert floor.submitted() == []
-    assert [denied.reason for denied in floor.heard(IntentDenied)] == ["halted"]
+    assert [denied.reason for denied in floor.heard(IntentDenied)] == ["halted", "halted"]
     floor.set_state(TradingState.ACTIVE)
     floor.approve(NO_BID)
     assert len(floor.submitted()) == 1

@@ -82,6 +82,17 @@ def test_a_payout_waits_for_what_is_provisional_and_for_merges() -> None:
     assert cash_flow(floor.position()) == 7_000_000 - 12 * 480_000
 
 
+def test_the_end_of_a_merge_lets_the_payout_go_and_no_other_begins() -> None:
+    floor = Floor()
+    pairs(floor, 5, 5)
+    operation = floor.merge(3).operation
+    floor.tell(MarketResolved(M, ONE, 0))
+    assert floor.merge(2, created_ns=8).state == "failed"
+    floor.tell(MergeReported(operation, M, "confirmed", 0, 0))
+    assert floor.heard(PositionsRedeemed) == [PositionsRedeemed(TAG, M, ONE, floor.now_ns)]
+    assert cash_flow(floor.position()) == 3_000_000 + 2_000_000 - 10 * 480_000
+
+
 def test_a_sale_brings_its_cost_along_and_its_void_brings_it_back() -> None:
     floor = Floor()
     pairs(floor, 5, 3)

@@ -51,6 +51,16 @@ def test_a_cancelled_order_keeps_its_exposure_until_its_last_fills_are_told() ->
     assert floor.held() == 2 * SHARE
 
 
+def test_an_order_that_is_accepted_after_it_was_taken_off_is_not_cancelled_again() -> None:
+    floor = Floor()
+    floor.approve(ORDER)
+    floor.cancelled(ORDER, filled=2 * SHARE, text="FAK")
+    floor.accept(ORDER)
+    assert floor.heard(SubmitCancel) == []
+    floor.trade(ORDER, "MATCHED", size=2 * SHARE)
+    assert (floor.state(ORDER), floor.last(ORDER).reason) == (OrderState.CANCELLED, "FAK")
+
+
 def test_a_cancel_that_came_too_late_ends_in_a_filled_order() -> None:
     floor = Floor()
     floor.working(ORDER)
