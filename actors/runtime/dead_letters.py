@@ -9,6 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from threading import Lock, local
+from typing import TypeAlias
 
 from loguru import logger
 
@@ -19,7 +20,7 @@ from models.messages.runtime import DeadLettered
 _KEPT = 10_000
 _LOG_EVERY_NS = 1_000_000_000
 
-Hook = Callable[[DeadLettered], None]
+Hook: TypeAlias = Callable[[DeadLettered], object]
 
 
 class Reason(StrEnum):

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from pykka import ActorDeadError, Future, Timeout
 
 from actors.runtime.dead_letters import Reason
-from actors.runtime.lanes import IDLE, KINDS, READY, RUNNING, URGENT, Bounds, Perishable
+from actors.runtime.lanes import IDLE, KINDS, ORDINARY, READY, RUNNING, URGENT, Bounds, Perishable
 from actors.runtime.pykka_inside import ActorStop, Envelope
 from actors.runtime.surroundings import Owner, Scheduler, Surroundings
 from models.messages.base import Lane, Message
@@ -44,7 +44,6 @@ class Mailbox:
     """Mail of one actor. Any thread puts; the actor, in whichever thread it has its turn, gets."""
 
     __slots__ = (
-        "_bounds",
         "_closed",
         "_envelope",
         "_keyed",
@@ -54,6 +53,7 @@ class Mailbox:
         "_scheduler",
         "_state",
         "_surroundings",
+        "bounds",
         "conflated",
         "dropped",
         "name",
@@ -70,6 +70,7 @@ class Mailbox:
         """Time of the turn."""
         self.served = 0
         """Messages handed out; the watchdog sees by it whether a handler moves on."""
+        self.bounds = ORDINARY
         self.conflated = 0
         """Messages whose place was taken by a newer one."""
         self.dropped = 0
@@ -81,7 +82,6 @@ class Mailbox:
         self._state = READY
         self._last = 0
         self._closed = False
-        self._bounds: Bounds
         self._scheduler: Scheduler
         self._surroundings: Surroundings
 
@@ -89,7 +89,7 @@ class Mailbox:
         """Connect a new mailbox before anyone can know it. It is ready at once: the first turn starts the actor."""
         self.owner = owner
         self.name = name
-        self._bounds = bounds
+        self.bounds = bounds
         self._scheduler = scheduler
         self._surroundings = surroundings
 
@@ -105,7 +105,7 @@ class Mailbox:
         mail = message if envelope is None else envelope
         with self._lock:
             queue = self._lanes[lane]
-            if plain and queue is not None and len(queue) < self._bounds[lane]:
+            if plain and queue is not None and len(queue) < self.bounds[lane]:
                 queue.append(mail)
                 sequel = None
             else:
@@ -222,7 +222,6 @@ class Mailbox:
             items = [item for queue in self._lanes for item in queue or ()]
             keyed, self._keyed = self._keyed, {}
             self._lanes = [None, None, None, None]
-        self.owner = None
         for item in items:
             mail = keyed[item] if isinstance(item, tuple) else item
             message, reply_to = _opened(mail)
@@ -232,6 +231,7 @@ class Mailbox:
                 reply_to.set()
             else:
                 _refuse(mail, ActorDeadError(f"{self.name} ended before handling the message"))
+        self.owner = None
 
     def _admit(self, mail: _Mail) -> _Sequel | None:
         """Take mail that is more than appended to a lane with room. Runs under the lock."""
@@ -250,7 +250,7 @@ class Mailbox:
         if slot is not None and slot in self._keyed:
             return self._replace(slot, mail, lane)
         sequel = None
-        if len(queue) >= self._bounds[lane]:
+        if len(queue) >= self.bounds[lane]:
             if lane is Lane.INTENT:
                 return partial(_refuse, mail, MailboxFull(f"{self.name} has {len(queue)} intents waiting"))
             sequel = self._overflow(lane, slot, queue)
@@ -272,7 +272,7 @@ class Mailbox:
         """Do what a lane beyond its bound demands. Runs under the lock."""
         if lane is Lane.MARKET:
             return self._drop_raw(queue) if slot is None else None
-        if len(queue) > self._bounds[lane]:
+        if len(queue) > self.bounds[lane]:
             return None  # said when the bound was met
         if lane is Lane.ORDER:
             return partial(self._surroundings.emergency.order_overflowed, MailOverflowed(self.name, lane, 0))
@@ -283,7 +283,7 @@ class Mailbox:
 
         The actor may be popping at the same time: each message goes either to it or to the dead letters.
         """
-        if sum(type(item) is not tuple for item in tuple(queue)) < self._bounds.market:
+        if sum(type(item) is not tuple for item in tuple(queue)) < self.bounds.market:
             return None
         raw: list[_Mail] = []
         derived: list[_Slot] = []

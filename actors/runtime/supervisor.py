@@ -17,6 +17,8 @@ from actors.runtime.supervision import ChildSpec, Excess, Intensity, Restart, St
 from models.messages.base import Lane, Message
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 
+_CONTROL_PER_CHILD = 8
+
 
 class StartChild(Message, frozen=True):
     """Add a child to a supervisor and start it; if one of that name is being stopped, after it."""
@@ -102,6 +104,7 @@ class Supervisor(BaseActor):
         self._gave_up: str | None = None
 
     def on_start(self) -> None:
+        self._make_room()
         self._start_in_order(list(self._children.values()))
 
     def on_receive(self, message: Any) -> None:
@@ -167,6 +170,7 @@ class Supervisor(BaseActor):
             logger.bind(actor=spec.name).warning("{} starts no more children", self.context.name)
         elif present is None:
             child = self._children[spec.name] = _Child(spec)
+            self._make_room()
             self._start(child)
         elif present.leaves:
             present.successor = spec
@@ -183,6 +187,11 @@ class Supervisor(BaseActor):
             self._is_down(child)
         elif child.state is _State.UP:
             self._ask_to_stop(child)
+
+    def _make_room(self) -> None:
+        """All children may end at once."""
+        bounds = self.context.bounds
+        self.actor_inbox.bounds = bounds._replace(control=bounds.control + _CONTROL_PER_CHILD * len(self._children))
 
     def _start_in_order(self, children: Iterable[_Child]) -> None:
         for child in children:

@@ -5,6 +5,7 @@ import pykka
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pykka.messages import ProxyCall
 
 from actors.runtime.future import ActorFuture
 from actors.runtime.lanes import IDLE, READY, URGENT, Bounds
@@ -218,7 +219,7 @@ def test_derived_mail_does_not_count_against_the_bound_of_raw_mail() -> None:
 def test_only_messages_are_taken() -> None:
     box = Box()
     with pytest.raises(TypeError, match="ProxyCall"):
-        box.mail.put(Envelope(pykka.messages.ProxyCall(("stop",), (), {})))
+        box.mail.put(Envelope(ProxyCall(("stop",), (), {})))
 
 
 def test_a_stop_goes_to_control() -> None:

@@ -1,4 +1,4 @@
-"""What the runtime relies on in pykka 4.5, and what it guards against. An upgrade that changes a line here changes us."""
+"""What the runtime relies on in pykka 4.5 and what it guards against: an upgrade that changes this breaks us."""
 
 import inspect
 import subprocess
@@ -34,7 +34,7 @@ class Probe(ThreadingActor):
     def on_stop(self) -> None:
         self.log.append("on_stop")
 
-    def on_failure(self, *_args: Any) -> None:
+    def on_failure(self, exception_type: Any, exception_value: Any, traceback: Any) -> None:
         self.log.append("on_failure")
 
 
@@ -254,8 +254,8 @@ if os.fork() == 0:
     os._exit(0)
 os.wait()
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=30)
-    assert done.stdout == "True\n"
+    command = [sys.executable, "-W", "ignore", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout == "True\n"
 
 
 def test_a_thread_that_cannot_start_leaves_a_ghost_on_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
