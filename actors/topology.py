@@ -73,6 +73,7 @@ class Topology:
         self._own_orders_in_feed = own_orders_in_feed
         self._board = (BOARD,) if BOARD in present else ()
         self._venue = (VENUE,) if VENUE in present else ()
+        self._feed = (FEED,) if FEED in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
         self._routes = {kind: route for kind, route in self._table().items()}
@@ -109,7 +110,7 @@ class Topology:
             market.FeedLost: _book,
             market.FeedRestored: _book,
             market.BookVerified: _book,
-            market.RequestSnapshot: lambda _: (FEED,),
+            market.RequestSnapshot: lambda _: self._feed,
             market.MarketResolved: lambda m: (RISK, EXECUTOR, *venue, *deciders.get(m.market, ()), *seen),
             market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),
             # From a market's book and flow.
