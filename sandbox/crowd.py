@@ -61,7 +61,9 @@ class Crowd:
         return self.market.closed or not self.market.accepting or now_ns < self.paused_until_ns
 
     def move(self, ticks: int, now_ns: int, spread: int | None = None) -> None:
-        """Shift the touch by whole ticks, perhaps to another spread, in one frame."""
+        """Shift the touch by whole ticks, perhaps to another spread, in one frame; nothing moves in an ended market."""
+        if self.market.closed:
+            return
         self.bid += ticks * self.market.tick
         if spread is not None:
             self._spread = spread
@@ -94,6 +96,8 @@ class Crowd:
 
     def trade(self, yes_side: Side, token: int, size: int, now_ns: int) -> None:
         """Let a taker buy or sell YES, or do the same through the NO token; the touch fills up a little later."""
+        if self.market.closed:
+            return
         side = yes_side if token == 0 else OPPOSITE[yes_side]
         self.venue.trade(self.market, token, side, size, print_delay(self._random), now_ns)
         self.venue.schedule.at(now_ns + self._random.randint(*self._style.repair_ns), self._repair)

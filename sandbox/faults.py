@@ -12,6 +12,7 @@ from sandbox.markets import Market
 from sandbox.units import SECOND
 from sandbox.venue import Venue
 
+_CLOSE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 _GARBAGE = '{"event_type":"price_change","price_changes":[{"asset_id":'
 
 
@@ -53,7 +54,10 @@ class Faults:
 
     def drop_ws(self, body: Mapping[str, Any], now_ns: int) -> int:
         """Close every market socket."""
-        return self.channel.close_all(_whole(body, "code", 1001))
+        code = _whole(body, "code", 1001)
+        if code not in _CLOSE_CODES and not 3000 <= code <= 4999:
+            raise FaultError(f"expected code as a WebSocket close code that can be sent; found {code}")
+        return self.channel.close_all(code)
 
     def lose_deltas(self, body: Mapping[str, Any], now_ns: int) -> int:
         """Lose the next level changes of a market."""

@@ -18,6 +18,7 @@ _MARKET_FILTERS: dict[str, Callable[[Market, Sequence[str]], bool]] = {
     "slug": lambda market, wanted: market.slug in wanted,
     "condition_ids": lambda market, wanted: market.condition_id in wanted,
     "clob_token_ids": lambda market, wanted: any(token in wanted for token in market.token_ids),
+    "active": lambda market, wanted: wanted[-1].lower() == "true",
     "closed": lambda market, wanted: market.closed == (wanted[-1].lower() == "true"),
 }
 _EVENT_FILTERS: dict[str, Callable[[Event, Sequence[str]], bool]] = {

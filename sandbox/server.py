@@ -5,6 +5,7 @@ All that is decided is decided in `exchange`. Paths: the CLOB at the root (its c
 """
 
 import asyncio
+import logging
 import signal
 import socket
 import sys
@@ -61,15 +62,25 @@ def endpoints(port: int) -> dict[str, str]:
 
 
 class _Client:
-    """One socket's outgoing queue."""
+    """One socket's outgoing queue; nothing follows a `Close`."""
 
     def __init__(self) -> None:
         self.waiting: deque[str | Close] = deque()
         self.ready = asyncio.Event()
+        self.sending = False
+        self._ended = False
+
+    @property
+    def backlog(self) -> int:
+        """What is not yet written, with the one that is being written."""
+        return len(self.waiting) + self.sending
 
     def put(self, item: str | Close) -> None:
-        self.waiting.append(item)
-        self.ready.set()
+        """Queue a text or the end."""
+        if not self._ended:
+            self.waiting.append(item)
+            self.ready.set()
+            self._ended = isinstance(item, Close)
 
 
 class Server:
@@ -89,6 +100,8 @@ class Server:
         # uvicorn raises the signal that stopped it once more for whoever handled it before: us, so we exit with 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        # Otherwise asyncio warns of each write to a client that has just vanished, which is no news.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
         sys.stdout.write(first_line + "\n")
         sys.stdout.flush()
         asyncio.run(self._serve(listener))
@@ -156,13 +169,15 @@ class Server:
         client = self._clients.get(connection)
         if client is None:
             return
-        if len(client.waiting) >= _QUEUE_MAX and not self._exchange.is_replay:
+        if client.backlog >= _QUEUE_MAX and not self._exchange.is_replay:
             client.waiting.clear()
             item = Close(connection, 1008, "slow consumer")
+            # Not now: what this would send must not overtake the frames that are being delivered.
+            asyncio.get_running_loop().call_soon(self._handle, SocketClosed(connection))
         client.put(item)
 
     def _backlog(self) -> int:
-        return sum(len(client.waiting) for client in self._clients.values())
+        return sum(client.backlog for client in self._clients.values())
 
     async def _call(self, call: HttpCall) -> Response:
         body = b""
@@ -207,16 +222,17 @@ async def _write(websocket: WebSocket, client: _Client) -> None:
             await client.ready.wait()
             client.ready.clear()
             while client.waiting:
-                item = client.waiting[0]
+                item = client.waiting.popleft()
                 if isinstance(item, Close):
                     await websocket.close(item.code, item.reason[:120])
                     return
+                client.sending = True
                 await websocket.send_text(item)
-                # Only now: what has been queued and not written counts as backlog.
-                client.waiting.popleft()
+                client.sending = False
                 sent += 1
                 if sent % _FRAMES_PER_TURN == 0:
                     await asyncio.sleep(0)
     except (WebSocketDisconnect, RuntimeError):
         # The client went while we were writing; its reader ends the connection.
+        client.sending = False
         client.waiting.clear()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sandbox.exchange import Exchange
-from sandbox.messages import Answer, Close, HttpRequest, Send, Service, SocketOpened, SocketText
+from sandbox.messages import Answer, Channel, Close, HttpRequest, Send, Service, SocketOpened, SocketText
 from sandbox.population import LostFrames
 from sandbox.recording import load
 from sandbox.replay_markets import load_facts
@@ -121,7 +121,7 @@ class Watched:
         """All tokens."""
         return [token for market in self.markets for token in market["token_ids"]]
 
-    def connect(self, channel: str = "market") -> int:
+    def connect(self, channel: Channel = "market") -> int:
         """Open a socket."""
         self._connections += 1
         self._take(self.exchange.handle(SocketOpened(self._connections, channel), self.now_ns))

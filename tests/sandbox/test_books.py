@@ -15,8 +15,10 @@ def levels(text):
 
 def test_both_sides_are_written_worst_level_first():
     book = MirroredBook()
-    for side, price in (("BUY", 4800), ("BUY", 4700), ("SELL", 5000), ("SELL", 5300)):
-        book.rest("a", side, price, price * SHARE // 100)
+    for price in (4800, 4700):
+        book.rest("a", "BUY", price, price * SHARE // 100)
+    for price in (5000, 5300):
+        book.rest("a", "SELL", price, price * SHARE // 100)
     bids, asks = book.sides(0)
     assert levels(bids) == [("0.47", "47"), ("0.48", "48")]
     assert levels(asks) == [("0.53", "53"), ("0.5", "50")]

@@ -81,6 +81,7 @@ def test_a_resolved_market_says_so_and_has_no_book_any_more(populated):
         ({"fault": "silence"}, "expected market"),
         ({"fault": "silence", "market": "nobody"}, "'nobody'"),
         ({"fault": "drop_ws", "mark": 1}, "found mark"),
+        ({"fault": "drop_ws", "code": 1006}, "found 1006"),
         ({"fault": "resolve", "market": "league-ath-bos-round-1-draw", "outcome": "Maybe"}, "Yes, No"),
         ({"fault": "lose_deltas", "market": "league-ath-bos-round-1-draw", "count": 0}, "whole number"),
         ([], "expected"),

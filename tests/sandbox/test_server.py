@@ -18,8 +18,8 @@ class Started:
     def __init__(self, *arguments):
         command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", *arguments]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, self.process.stderr.read()
         self.said = json.loads(line)
         self.sockets = []
 
@@ -266,3 +266,51 @@ def test_a_port_that_is_taken_is_said(start):
     done = run("--port", port)
     assert done.returncode == 1
     assert "--port 0" in done.stderr
+
+
+def test_a_client_that_does_not_read_is_dropped_by_a_generated_world(start):
+    started = start("--profile", "venue_wide_stress", "--clock-speed", "10")
+    sleeper = started.subscribe()
+    highest = 0
+    begin = time.monotonic()
+    while time.monotonic() - begin < DEADLINE_S and (highest < 1_000 or backlog(started) > 10):
+        highest = max(highest, backlog(started))
+    while (read := sleeper.recv_data())[0] != websocket.ABNF.OPCODE_CLOSE:
+        pass
+    assert int.from_bytes(read[1][:2], "big") == 1008
+    assert read[1][2:] == b"slow consumer"
+
+
+def test_a_replay_waits_for_a_client_that_does_not_read(start, tmp_path):
+    count = 45_000
+    path = tmp_path / "long.jsonl"
+    token, other = str(7 << 250), str(11 << 248)
+    book = {"event_type": "book", "market": "m", "timestamp": "1750361006000", "hash": "", "bids": [], "asks": []}
+    entries = [
+        {"asset_id": token, "side": "BUY", "price": "0.48", "size": "SIZE"},
+        {"asset_id": other, "side": "SELL", "price": "0.52", "size": "SIZE"},
+    ]
+    change = {"event_type": "price_change", "market": "m", "timestamp": "TIME", "price_changes": entries}
+    lines = [json.dumps({**book, "asset_id": asset}) for asset in (token, other)]
+    for number in range(1, count + 1):
+        at_ms = str(1750361006000 + 10 * number)
+        lines.append(json.dumps(change).replace("SIZE", str(number)).replace("TIME", at_ms))
+    path.write_text("\n".join(lines))
+    started = start("--replay", str(path), "--speed", "1000")
+    sleeper = started.subscribe()
+    begin = time.monotonic()
+    while time.monotonic() - begin < DEADLINE_S and backlog(started) <= 20_000:
+        pass
+    status = started.get("control", "/status").json()["replay"]
+    assert not status["done"]
+    assert status["frames"] < count
+    sizes = []
+    while len(sizes) < count:
+        for frame in frames_of(sleeper.recv()):
+            sizes += [int(entry["size"]) for entry in frame.get("price_changes", [])[:1]]
+    assert sizes == list(range(1, count + 1))
+    assert started.get("control", "/status").json()["replay"] == {"done": True, "frames": count + 2, "total": count + 2}
+
+
+def backlog(started):
+    return started.get("control", "/status").json()["backlog"]

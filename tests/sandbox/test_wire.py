@@ -10,6 +10,9 @@ from sandbox.units import MILLISECOND, parse_price, parse_size
 
 
 def market_of(payload):
+    book = RecordedBooks()
+    for ladder, side in zip(book.tokens[0], ("bids", "asks"), strict=True):
+        ladder.replace((parse_price(level["price"]), parse_size(level["size"])) for level in payload[side])
     market = Market(
         slug="recorded",
         question="recorded",
@@ -18,15 +21,13 @@ def market_of(payload):
         outcomes=("Yes", "No"),
         category=CATEGORIES["sports"],
         event=Event("recorded", "recorded", neg_risk=payload["neg_risk"]),
-        book=RecordedBooks(),
+        book=book,
         created_ns=int(payload["timestamp"]) * MILLISECOND,
         end_ns=None,
         tick=parse_price(payload["tick_size"]),
         min_order_size=parse_size(payload["min_order_size"]),
     )
     market.last_trade_price = payload["last_trade_price"]
-    for ladder, side in zip(market.book.tokens[0], ("bids", "asks"), strict=True):
-        ladder.replace((parse_price(level["price"]), parse_size(level["size"])) for level in payload[side])
     return market
 
 
@@ -60,6 +61,7 @@ def test_both_tokens_hash_the_last_price_of_whichever_traded(shared):
     for frame in frames:
         for entry in frame.get("price_changes", []):
             market = yes if entry["asset_id"] == first["asset_id"] else no
+            assert isinstance(market.book, RecordedBooks)
             bids, asks = market.book.tokens[0]
             (bids if entry["side"] == "BUY" else asks).set(parse_price(entry["price"]), parse_size(entry["size"]))
             market.token_ids = (entry["asset_id"], "")
