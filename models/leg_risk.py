@@ -23,8 +23,8 @@ from models.markets import NO, YES, Market, Outcome, Side, complement
 from models.messages.decisions import NakedLeg
 from models.messages.position import Position
 from models.parameters import parameter
-from models.phase import placeable
 from models.positions import after_merges, leg_of, net_diff
+from models.sizes import placeable
 from models.strategy import Take, Touch
 from models.units import DOLLAR, ONE, Money, Price, Size, cash_of, cash_of_rounded_up, format_price
 

@@ -1,12 +1,11 @@
-"""Balanced, Hedge or Fused: which phase a market is in, by one rule for the coordinator that proposes and the
-supervisor that enforces.
+"""Balanced, Hedge or Fused: one rule for the coordinator that proposes and for the supervisor that enforces.
 
 Why a band and not zero: a partial fill below the venue's minimum size leaves a residue that no order can unwind.
 Calling that Hedge would lock the market for ever; inside the band both sides stay quoted and the missing side carries
 the residue.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -16,9 +15,6 @@ from models.parameters import parameter
 from models.units import Size
 
 Phase = Literal["Balanced", "Hedge", "Fused"]
-
-SIZE_STEP: Final[Size] = 10_000
-"""The venue takes order sizes of two decimals."""
 
 
 class PhaseParameters(msgspec.Struct, frozen=True):
@@ -68,6 +64,11 @@ def signed_size(outcome: Outcome, side: Side, size: Size) -> Size:
     return size if (outcome == YES) == (side is Side.BUY) else -size
 
 
-def placeable(size: Size) -> Size:
-    """Round a size down to what the venue accepts."""
-    return size // SIZE_STEP * SIZE_STEP
+def reduces(up: Size, down: Size, net: Size, move: Size) -> bool:
+    """Whether an order that moves net by `move` lowers |net| without passing zero: all that REDUCING admits.
+
+    `up` and `down` are net with every order filled that raises it, and with every order that lowers it.
+    """
+    if net > 0:
+        return move < 0 <= down + move
+    return net < 0 < move and up + move <= 0

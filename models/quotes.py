@@ -25,7 +25,7 @@ from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import CancelOrder, IntentDenied, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.parameters import parameter
-from models.phase import placeable
+from models.sizes import placeable
 from models.strategy import Quote, Targets, WorkingOrder
 from models.units import Price, Size
 

@@ -15,7 +15,7 @@ from models.markets import NO, YES, Catalogue, Side
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
-from models.phase import placeable
+from models.sizes import placeable
 from models.strategy import Take, Targets, View
 from models.units import SHARE, Size
 

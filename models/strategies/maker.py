@@ -25,7 +25,8 @@ from models.markets import NO, YES, Catalogue, Outcome, Side, complement
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
-from models.phase import hedge_outcome, placeable
+from models.phase import hedge_outcome
+from models.sizes import placeable
 from models.strategy import MarketView, Quote, Targets, Touch, View, Withheld
 from models.units import ONE, SHARE, Price, Size, floor_to_tick, format_price
 

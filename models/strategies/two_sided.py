@@ -14,7 +14,7 @@ from models.markets import NO, YES, Catalogue, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
-from models.phase import placeable
+from models.sizes import placeable
 from models.strategy import MarketView, Take, Targets, View
 from models.units import DOLLAR, ONE, SHARE, Money, Price, Size
 
