@@ -8,6 +8,7 @@ Why actors are not on pykka's global list: taking one off is a search, so stoppi
 of names is ours.
 """
 
+from abc import abstractmethod
 from types import TracebackType
 from typing import Any, ClassVar, NoReturn, Self
 
@@ -99,9 +100,9 @@ class BaseActor(Actor):
         """Time of the current turn."""
         return self.actor_inbox.now_ns
 
+    @abstractmethod
     def on_receive(self, message: Any) -> Any:
         """Handle a message. What is returned answers an ask. Whatever is raised ends the actor."""
-        raise NotImplementedError
 
     def on_turn_end(self) -> None:
         """Do what is done once for all mail of a turn, such as one commit."""
@@ -203,8 +204,7 @@ class BaseActor(Actor):
             self._fail(error)
         context, failure, failed_on = self.context, self._failure, self._failed_on
         self._failure = self._failed_on = None
-        context.dispatcher.timers.forget(context.name)
-        context.dispatcher.directory.remove(context.name, self.actor_urn)
+        context.dispatcher.forget(context.name, self.actor_urn)
         self.actor_inbox.close()
         if context.supervisor is not None:
             error = None if failure is None else _said(failure)

@@ -80,9 +80,11 @@ class Directory:
                 raise ValueError(f"{name} is running already")
             self._mailboxes[name] = mailbox
 
-    def remove(self, name: str, urn: str) -> None:
-        """Take a name from the incarnation `urn`; a newer one keeps it."""
+    def remove(self, name: str, urn: str) -> bool:
+        """Take a name from the incarnation `urn`. False if it has it no longer: a newer one keeps it."""
         with self._lock:
             mailbox = self._mailboxes.get(name)
             if mailbox is not None and mailbox.owner is not None and mailbox.owner.actor_urn == urn:
                 del self._mailboxes[name]
+                return True
+        return False

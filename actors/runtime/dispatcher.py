@@ -72,9 +72,14 @@ class Dispatcher(ABC):
         try:
             scheduler.ready(mailbox, urgent=False)
         except BaseException:
-            self.directory.remove(name, actor.actor_urn)
+            self.forget(name, actor.actor_urn)
             mailbox.close()
             raise
+
+    def forget(self, name: str, urn: str) -> None:
+        """Take name and deadlines from an incarnation that has ended, unless a newer one has them already."""
+        if self.directory.remove(name, urn):
+            self.timers.cancel_all(name)
 
     @abstractmethod
     def scheduler_for(self, actor: Owner, name: str) -> Scheduler:

@@ -298,10 +298,12 @@ class Mailbox:
                 raw.append(item)
         queue.extend(derived)
         self.dropped += len(raw)
-        self._admit(MailOverflowed(self.name, Lane.MARKET, self.dropped))
-        return partial(self._bury_raw, raw)
+        sequel = self._admit(MailOverflowed(self.name, Lane.MARKET, self.dropped))
+        return partial(self._bury_raw, raw, sequel)
 
-    def _bury_raw(self, raw: list[_Mail]) -> None:
+    def _bury_raw(self, raw: list[_Mail], sequel: _Sequel | None) -> None:
+        if sequel is not None:
+            sequel()
         for mail in raw:
             message, reply_to = _opened(mail)
             if reply_to is None:

@@ -6,6 +6,7 @@ delivers, and only then, with the next `advance` or with `run_until`, do they fi
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from pykka import Future
@@ -28,16 +29,21 @@ class Livelock(RuntimeError):
 
 
 class SimDispatcher(Dispatcher):
-    """A dispatcher, clock and timers in one; the driver delivers messages and moves time."""
+    """A dispatcher, clock and timers in one; the driver delivers messages and moves time.
+
+    What an emergency raises ends the run: it reaches the driver when the turn in which it happened is over.
+    """
 
     def __init__(
         self, directory: Directory, emergency: Emergency, start_ns: int = 0, observe: Observer | None = None
     ) -> None:
-        super().__init__(directory, self, self, emergency, observe)
+        guarded = Emergency(self._guard(emergency.abort), self._guard(emergency.order_overflowed))
+        super().__init__(directory, self, self, guarded, observe)
         self._now_ns = start_ns
         self._ready: deque[Mailbox] = deque()
         self._deadlines = Deadlines()
         self._running = False
+        self._broken: BaseException | None = None
 
     def now_ns(self) -> int:
         """Return the virtual time; it never decreases."""
@@ -75,8 +81,8 @@ class SimDispatcher(Dispatcher):
     def wake_at(self, name: str, at_ns: int | None, timer: str) -> None:
         self._deadlines.ask(name, at_ns, timer)
 
-    def forget(self, name: str) -> None:
-        self._deadlines.forget(name)
+    def cancel_all(self, name: str) -> None:
+        self._deadlines.cancel_all(name)
 
     def scheduler_for(self, actor: Owner, name: str) -> "SimDispatcher":
         return self
@@ -115,6 +121,19 @@ class SimDispatcher(Dispatcher):
         self._running = False
         if mailbox.end_turn() != IDLE:
             self._ready.append(mailbox)
+        if self._broken is not None:
+            raise self._broken
+
+    def _guard(self, emergency: Callable[[Any], object]) -> Callable[[Any], None]:
+        """Keep what an emergency raises from being taken for the failure of the actor in whose turn it is raised."""
+
+        def guarded(argument: Any) -> None:
+            try:
+                emergency(argument)
+            except BaseException as error:
+                self._broken = error
+
+        return guarded
 
     def _answer(self, future: ActorFuture[Any]) -> None:
         """Run the actors until the future is answered."""

@@ -6,6 +6,7 @@ message, its end the child's `ActorDown`, its limit a timer; between them the su
 Why it, and not the dying actor, tells the listeners: what has just failed cannot be trusted to say so.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterable
 from enum import Enum
 from typing import Any, ClassVar
@@ -18,6 +19,7 @@ from models.messages.base import Lane, Message
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 
 _CONTROL_PER_CHILD = 8
+_STARTS_PER_TURN = 100
 
 
 class StartChild(Message, frozen=True):
@@ -32,6 +34,12 @@ class StopChild(Message, frozen=True):
 
     lane: ClassVar[Lane] = Lane.CONTROL
     name: str
+
+
+class _StartMore(Message, frozen=True):
+    """Go on starting children; behind all mail that is more urgent."""
+
+    lane: ClassVar[Lane] = Lane.MARKET
 
 
 class GaveUp(Exception):
@@ -97,6 +105,7 @@ class Supervisor(BaseActor):
         self._children = {spec.name: _Child(spec) for spec in children}
         self._repairs: dict[str, _Repair] = {}
         """By the child's name under ONE_FOR_ONE, else one for all under ""."""
+        self._unstarted: deque[_Child] = deque()
         self._intensity = Intensity()
         self._closing: list[_Child] | None = None
         """Children not yet known to be down, while all are being stopped."""
@@ -105,7 +114,8 @@ class Supervisor(BaseActor):
 
     def on_start(self) -> None:
         self._make_room()
-        self._start_in_order(list(self._children.values()))
+        self._unstarted.extend(self._children.values())
+        self._start_more()
 
     def on_receive(self, message: Any) -> None:
         match message:
@@ -121,6 +131,8 @@ class Supervisor(BaseActor):
                 self._on_start_child(child)
             case StopChild(name):
                 self._on_stop_child(name)
+            case _StartMore():
+                self._start_more()
             case _:
                 raise TypeError(f"a supervisor has no use for {message!r}")
 
@@ -132,11 +144,10 @@ class Supervisor(BaseActor):
 
     def on_end(self) -> None:
         """Take along the children that a failure of the supervisor itself has left behind."""
-        directory = self.context.dispatcher.directory
         for child in reversed(self._children.values()):
             if child.state is not _State.DOWN:
-                directory.stop(child.spec.name)
-                directory.remove(child.spec.name, child.urn)
+                self.context.dispatcher.directory.stop(child.spec.name)
+                self._disown(child)
 
     def _on_down(self, down: ActorDown) -> None:
         child = self._children.get(down.name)
@@ -154,8 +165,7 @@ class Supervisor(BaseActor):
         if child is None or child.state is not _State.STOPPING:
             return
         logger.bind(actor=name).error("{} did not stop in time and is abandoned", name)
-        self.context.dispatcher.directory.remove(name, child.urn)
-        child.urn = ""
+        self._disown(child)
         self._is_down(child)
 
     def _on_backoff_over(self, key: str) -> None:
@@ -193,10 +203,16 @@ class Supervisor(BaseActor):
         bounds = self.context.bounds
         self.actor_inbox.bounds = bounds._replace(control=bounds.control + _CONTROL_PER_CHILD * len(self._children))
 
-    def _start_in_order(self, children: Iterable[_Child]) -> None:
-        for child in children:
-            if not self._start(child) and self._supervision.strategy is not Strategy.ONE_FOR_ONE:
-                return  # the repair of this failure takes care of the others
+    def _start_more(self) -> None:
+        """Start the next children; thousands take more than one turn, so that others have theirs in between."""
+        for _ in range(_STARTS_PER_TURN):
+            if not self._unstarted:
+                return
+            child = self._unstarted.popleft()
+            if self._children.get(child.spec.name) is child:
+                self._start(child)
+        if self._unstarted:
+            self.context.send(self.context.name, _StartMore())
 
     def _start(self, child: _Child) -> bool:
         spec = child.spec
@@ -233,12 +249,18 @@ class Supervisor(BaseActor):
             child.deaths = 0
         delay_ns = supervision.delay_ns(child.deaths, self._chance())
         child.deaths += 1
-        key = name if supervision.strategy is Strategy.ONE_FOR_ONE else ""
+        key = self._key_of(child)
+        if not key:
+            self._unstarted.clear()  # they are part of the repair
         repair = self._repairs.setdefault(key, _Repair())
         repair.children = self._affected(child, repair.children)
         repair.due = False
         self.context.wake_at(self.now_ns + delay_ns, f"restart/{key}")
         self._go_on(key, repair)
+
+    def _key_of(self, child: _Child) -> str:
+        """Return under which name a child is repaired."""
+        return child.spec.name if self._supervision.strategy is Strategy.ONE_FOR_ONE else ""
 
     def _affected(self, child: _Child, already: list[_Child]) -> list[_Child]:
         """Return the children that are restarted with this one or are being restarted already, in order."""
@@ -287,7 +309,7 @@ class Supervisor(BaseActor):
         if self._closing is not None:
             self._close_next(self._closing)
             return
-        key = name if self._supervision.strategy is Strategy.ONE_FOR_ONE else ""
+        key = self._key_of(child)
         repair = self._repairs.get(key)
         if repair is not None:
             self._go_on(key, repair)
@@ -302,6 +324,7 @@ class Supervisor(BaseActor):
     def _close(self) -> None:
         """Stop all children, last started first."""
         self._repairs.clear()
+        self._unstarted.clear()
         self._closing = list(self._children.values())
         if self._supervision.stop_together:
             for child in reversed(self._closing):
@@ -328,6 +351,12 @@ class Supervisor(BaseActor):
         child.state = _State.STOPPING
         self.context.wake_at(self.now_ns + child.spec.stop_timeout_ns, f"stop/{name}")
         self.context.dispatcher.directory.stop(name)
+
+    def _disown(self, child: _Child) -> None:
+        """Free the name of a child that has not ended, so that another can have it; its end will mean nothing."""
+        dispatcher = child.spec.dispatcher or self.context.dispatcher
+        dispatcher.forget(child.spec.name, child.urn)
+        child.urn = ""
 
     def _tell(self, event: Message) -> None:
         for listener in self._supervision.listeners:

@@ -21,7 +21,7 @@ class Timers(Protocol):
         """Have `Woke(timer)` sent to `name` at a time; None: no longer. Replaces what was asked under this timer."""
         ...
 
-    def forget(self, name: str) -> None:
+    def cancel_all(self, name: str) -> None:
         """Drop all deadlines of an actor that has ended."""
         ...
 
@@ -59,7 +59,7 @@ class Deadlines:
             self._heap = [entry for entry in self._heap if self._counts(entry)]
             heapify(self._heap)
 
-    def forget(self, name: str) -> None:
+    def cancel_all(self, name: str) -> None:
         """Cancel all deadlines of an actor."""
         self._live -= len(self._wanted.pop(name, ()))
 
@@ -116,9 +116,9 @@ class TimerThread:
             if at_ns is not None and (before_ns is None or at_ns < before_ns):
                 self._changed.notify()
 
-    def forget(self, name: str) -> None:
+    def cancel_all(self, name: str) -> None:
         with self._changed:
-            self._deadlines.forget(name)
+            self._deadlines.cancel_all(name)
 
     def _run(self) -> None:
         while True:

@@ -229,12 +229,12 @@ def test_a_thread_ends_with_its_actor() -> None:
 
 
 def test_a_worker_that_dies_of_an_error_of_the_runtime_aborts_the_process(pool: RealWorld) -> None:
-    class Broken(BaseActor):
+    class Broken(Recorder):
         def take_turn(self) -> None:
             raise ValueError("not contained")
 
     world = RealWorld("markets")
-    Broken.start(world.context("broken"))
+    Broken.start(world.context("broken"), [])
     world.until(lambda: world.aborts)
     assert world.aborts == ["worker markets died of ValueError('not contained')"]
     world.timers.stop()

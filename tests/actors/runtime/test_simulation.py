@@ -4,13 +4,15 @@ from typing import Any
 
 import pytest
 
+from actors.runtime.actor import Context
 from actors.runtime.future import ActorFuture, AskDeadlock
 from actors.runtime.machine import MachineActor
-from actors.runtime.simulation import Livelock
+from actors.runtime.simulation import Livelock, SimDispatcher
+from actors.runtime.surroundings import Emergency
 from actors.runtime.trace import Trace
 from models.messages.base import Message
 from models.messages.runtime import WakeAt, Woke
-from tests.actors.runtime.worlds import Filled, Frame, Place, Query, SimWorld, Touch
+from tests.actors.runtime.worlds import Filled, Frame, Place, Query, Raise, Recorder, SimWorld, Touch
 
 
 class Planner:
@@ -123,6 +125,20 @@ def test_two_simulations_live_side_by_side() -> None:
     asked = [world.directory.find("worker") for world in worlds]
     futures = [ref.ask(Query(), block=False) for ref in asked if ref is not None]
     assert [future.get() for future in futures] == [1, 1]
+
+
+def test_what_an_emergency_raises_reaches_the_driver(sim: SimWorld) -> None:
+    class EngineFailed(Exception):
+        pass
+
+    def fail(reason: str) -> None:
+        raise EngineFailed(reason)
+
+    dispatcher = SimDispatcher(sim.directory, Emergency(fail, sim.overflows.append))
+    Recorder.start(Context("root", dispatcher), [])
+    dispatcher.deliver("root", Raise("ValueError"))
+    with pytest.raises(EngineFailed, match="root died of ValueError: ValueError"):
+        dispatcher.run_until(1)
 
 
 class Gossip:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from actors.runtime.actor import Context
 from actors.runtime.supervision import ChildSpec, Excess, Restart, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
-from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted
+from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 from tests.actors.runtime.worlds import ERRORS, MS, SECOND, Filled, Frame, Raise, RealWorld, Recorder, SimWorld, World
 
 numbers = count()
@@ -370,6 +370,29 @@ def test_a_supervisor_that_fails_itself_takes_its_children_along_and_is_restarte
     assert family.said(ActorFailed) == ["market"]
 
 
+def test_many_children_are_started_in_several_turns_and_a_death_among_them_starts_each_once(sim: SimWorld) -> None:
+    supervision = Supervision(Strategy.REST_FOR_ONE)
+    family = Family(sim, supervision=supervision)
+    names = [f"child/{number}" for number in range(250)]
+
+    class Dies(Recorder):
+        def on_start(self) -> None:
+            if len(family.seen["child/50"]) == 1:
+                raise ValueError
+
+    children = [family.child(name, Dies if name == "child/50" else Recorder) for name in names]
+    Supervisor.start(sim.context("many", "boss"), supervision, children)
+    sim.until(lambda: len(sim.directory) >= 250)
+    assert family.log.count("+child/49") == 1
+    assert [entry for entry in family.log if entry.startswith("+")][-200:] == [f"+{name}" for name in names[50:]]
+    sim.until(lambda: all(sim.directory.find(name) is not None for name in names))
+    sim.sim.run_until(sim.sim.now_ns() + SECOND)
+    assert family.notices == []
+    sim.directory.stop("many")
+    sim.sim.run_ready()
+    assert family.log[-250:] == [f"-{name}" for name in reversed(names)]
+
+
 def test_independent_children_can_be_stopped_together(sim: SimWorld) -> None:
     family = Family(sim, "a", "b", "c", supervision=Supervision(stop_together=True))
     sim.directory.send("family", StartChild(family.child("deaf", Deaf)))
@@ -380,6 +403,24 @@ def test_independent_children_can_be_stopped_together(sim: SimWorld) -> None:
     assert family.notices == []
     sim.sim.run_until(sim.sim.now_ns() + 2 * SECOND)
     assert [down.error for down in family.notices] == [None]
+
+
+def test_the_deadlines_of_an_abandoned_child_go_and_those_of_its_successor_stay(sim: SimWorld) -> None:
+    class Sleeper(Deaf):
+        def on_start(self) -> None:
+            self.context.wake_at(self.now_ns + 5 * SECOND, f"life {len(family.seen['deaf'])}")
+
+    family = Family(sim)
+    sim.directory.send("family", StartChild(family.child("deaf", Sleeper)))
+    sim.sim.run_ready()
+    mailbox = sim.directory.mailbox("deaf")
+    assert mailbox is not None
+    for message in (StopChild("deaf"), StartChild(family.child("deaf", Sleeper))):
+        sim.directory.send("family", message)
+    sim.sim.run_until(3 * SECOND)
+    mailbox.post(Filled(0))
+    sim.sim.run_until(20 * SECOND)
+    assert family.seen["deaf"] == [["asked", Filled(0)], [Woke("life 2")]]
 
 
 def markets(number_of_markets: int, log: list[str]) -> Iterable[ChildSpec]:

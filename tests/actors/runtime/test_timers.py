@@ -25,7 +25,7 @@ def test_only_the_last_deadline_of_a_timer_counts(run: list[tuple[str, int | Non
             if at_ns is not None:
                 wanted[name, timer] = (at_ns, number)
         elif isinstance(step, str):
-            deadlines.forget(step)
+            deadlines.cancel_all(step)
             wanted = {key: at for key, at in wanted.items() if key[0] != step}
         elif wanted:
             first = min(wanted, key=lambda key: wanted[key])
