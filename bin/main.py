@@ -1,15 +1,13 @@
-"""The `keel` command."""
+"""The `keel` command: the composition root, which alone may know every part."""
 
-from importlib.metadata import version
+import sys
 
-from cyclopts import App
-
-app = App(name="keel", help="Trades prediction markets as supervised actors.", version=lambda: version("keel"))
+from surfaces.cli.app import run
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
-    app()
+    """Run the command that the arguments name and exit with its code."""
+    sys.exit(run())
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ class CoordinatorMachine:
     ) -> None:
         self.evaluations = 0
         self.decisions = 0
+        self.decisions_on_synthetic_proof = 0
         self._tag = tag
         self._group = group
         self._markets = {market.id: market for market in markets}
@@ -301,12 +302,15 @@ class CoordinatorMachine:
             return []
         self._decided = decided
         self.decisions += 1
+        self.decisions_on_synthetic_proof += any(
+            _rests_on_silence(member, view.now_ns) for member in self._members.values()
+        )
         return [
             DecisionMade(
                 self._tag,
                 market,
                 self.decisions,
-                member.book is not None and view.now_ns - member.book.event_ns > _SYNTHETIC_AFTER_NS,
+                _rests_on_silence(member, view.now_ns),
                 self._explain(market, view, targets, gates),
             )
             for market, member in self._members.items()
@@ -314,6 +318,11 @@ class CoordinatorMachine:
 
     def _explain(self, market: MarketId, view: View, targets: Targets, gates: tuple[Gate, ...]) -> Explanation:
         return self._explainer.explanation(view.markets[market], targets, gates, view.now_ns)
+
+
+def _rests_on_silence(member: _Member, now_ns: int) -> bool:
+    """Whether a book is held to be true although the venue has said nothing about it for a while."""
+    return member.book is not None and now_ns - member.book.event_ns > _SYNTHETIC_AFTER_NS
 
 
 def _unusable(member: _Member) -> str | None:

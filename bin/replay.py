@@ -1,0 +1,99 @@
+"""`keel replay`: recorded market data through the same actors that trade."""
+
+from pathlib import Path
+from typing import Any
+
+from surfaces.cli.errors import CommandError, Exit
+from surfaces.cli.options import DEFAULTS, Options
+from surfaces.cli.output import Output, Text
+
+
+def command(
+    *files: Path,
+    markets: Path | None = None,
+    profile: str = "small_250",
+    strategy: str = "maker",
+    seed: int = 1,
+    speed: float | None = None,
+    trace: Path | None = None,
+    why: str | None = None,
+    options: Options = DEFAULTS,
+) -> int:
+    """Play recorded frames through the actor system and report what it did; the same input gives the same trace.
+
+    keel replay game.jsonl.gz --markets markets.json --json
+
+    Parameters
+    ----------
+    files
+        Recordings: frames one per line (.jsonl, .gz, .zst), envelopes, or segments of our own tape; merged by time.
+    markets
+        What the recording does not say: slugs, condition ids, token ids, tick sizes, minimum sizes, winners.
+    profile
+        Configuration profile to play with.
+    strategy
+        What decides: maker, lead_lag, complete_set or two_sided.
+    seed
+        Decides every simulated chance of the paper venue.
+    speed
+        Factor of the recording's own pace; without it, as fast as possible.
+    trace
+        File for the trace: one line per step of every actor.
+    why
+        Market whose state at the end is explained.
+    """
+    from actors.venues.tape import TapeError
+    from bin.pacing import Pacer, progress_of
+    from config.problems import ConfigurationError
+    from config.settings import load
+    from models.words import explanation_text
+    from research.replay import Replay
+
+    if not files:
+        raise CommandError("usage", "no recording was named", "keel replay FILE...")
+    if speed is not None and not speed > 0:
+        raise CommandError("usage", f"--speed {speed}: expected a number above 0")
+    try:
+        settings = load({"strategy": strategy}, profile=profile)
+    except ConfigurationError as error:
+        raise CommandError("configuration", str(error)) from error
+    part = trace.with_name(trace.name + ".part") if trace is not None else None
+    file = part.open("wb") if part is not None else None
+    try:
+        replay = Replay(files, {strategy: strategy}, settings.engine, markets_file=markets, seed=seed, trace=file)
+        with progress_of("replaying", options) as progress:
+            report = replay.run(progress, None if speed is None else Pacer(speed))
+    except (TapeError, OSError) as error:
+        if part is not None:
+            part.unlink(missing_ok=True)
+        raise CommandError("failure", str(error)) from error
+    finally:
+        if file is not None:
+            file.close()
+    if part is not None and trace is not None:
+        part.replace(trace)
+    lines = _lines(report)
+    if why is not None:
+        market = next((one for one in replay.markets if why in (one.id, one.slug)), None)
+        if market is None:
+            slugs = ", ".join(one.slug for one in replay.markets)
+            raise CommandError("not_found", f"no market {why!r} in the recording", f"it holds {slugs}")
+        explained = [explanation_text(one) for one in replay.explain(market.id)]
+        report["why"] = explained
+        lines += explained
+    Output(options).show(report, Text(lines))
+    return Exit.OK
+
+
+def _lines(report: dict[str, Any]) -> list[str]:
+    cancels = ", ".join(f"{reason} {count}" for reason, count in report["cancels_by_reason"].items()) or "none"
+    pnl = report["pnl"]
+    return [
+        f"{report['frames']} frames of {report['markets']} market(s): {report['books']} books, "
+        f"{report['book_hash_ok']}/{report['book_hash_checked']} hashes hold, {report['resyncs']} resyncs",
+        f"{report['decisions']} decisions, {report['orders']} orders, {report['fills']} fills; cancels: {cancels}",
+        f"total {pnl['total']}   realized {pnl['realized']}   unrealized {pnl['unrealized']}   fees {pnl['fees']}"
+        f"   rebates {pnl['rebates']}",
+        f"trace {report['trace_sha256']}",
+        *(f"warning: {warning}" for warning in report["warnings"]),
+    ]
