@@ -1,0 +1,50 @@
+"""What is wrong with a configuration: all of it at once, each with its place, and what would be right."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from config.registry import KEYS
+
+_ALIKE: Final = 0.6
+_VALUE_SHOWN: Final = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong. `place` is a file with its line, or where else it was said."""
+
+    place: str
+    key: str
+    reason: str
+    value: str | None = None
+    nearest: str | None = None
+    """The valid key that was probably meant."""
+
+    def __str__(self) -> str:
+        shown = None if self.value is None else self.value[:_VALUE_SHOWN]
+        said = f"{self.place}: {self.key}" if shown is None else f"{self.place}: {self.key} = {shown!r}"
+        meant = f"; did you mean {self.nearest}?" if self.nearest else ""
+        return f"{said}: {self.reason}{meant}"
+
+
+class ConfigurationError(Exception):
+    """The configuration cannot be used (exit code 4). `problems` has everything that is wrong with it."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def nearest_key(path: str) -> str | None:
+    """Return the key that is most like an unknown one: in its own section first, then by its last name anywhere."""
+    section, _, name = path.rpartition(".")
+    siblings = {key.name: key.path for key in KEYS.values() if key.section == section}
+    by_name = {key.name: key.path for key in KEYS.values()}
+    by_path = {key.path: key.path for key in KEYS.values()}
+    for wanted, candidates in ((name, siblings), (name, by_name), (path, by_path)):
+        found = difflib.get_close_matches(wanted, candidates, n=1, cutoff=_ALIKE)
+        if found:
+            return candidates[found[0]]
+    return None
