@@ -50,6 +50,7 @@ from models.messages.orders import CancelMarket, IntentDenied, PlaceOrder
 from models.messages.runtime import DeadLettered, MailOverflowed
 from models.paper.exchange import PaperMachine
 from models.snapshot import Engine as EngineLine
+from models.units import format_size
 from surfaces.control_server import ControlServer
 
 _SWITCH_INTERVAL_S = 0.0005
@@ -108,9 +109,7 @@ class Engine:
             [Worker("markets", *common, slow_after_ns=_SLOW_TURN_NS), Worker("control", *common)]
         )
         self._threads = ThreadDispatcher(*common)
-        plan = Plan(
-            self.catalogue, options.desks, options.parameters, options.mode, self._writer.run, options.seed
-        )
+        plan = Plan(self.catalogue, options.desks, options.parameters, options.mode, self._writer.run, options.seed)
         self._assembly = Assembly(plan)
         present = {BOARD, JOURNAL, FEED} | ({VENUE} if options.mode == "paper" else set())
         self._topology = self._assembly.topology(frozenset(present), recording=True)
@@ -141,6 +140,17 @@ class Engine:
             self.tell(Kill(closed, "latch", "start-up"))
         self._watchdog.start()
         return self._server.start()
+
+    def warnings(self) -> Iterable[str]:
+        """Say what keeps the configured strategy from ever trading here."""
+        size = self.options.parameters.maker.bid_size
+        small = [market.slug for market in self.catalogue.markets.values() if size < market.min_order_size]
+        if "maker" in self.options.desks.values() and small:
+            least = min(self.catalogue.markets[market].min_order_size for market in self.catalogue.markets)
+            yield (
+                f"size_below_minimum: {format_size(size)} < {format_size(least)} shares (PM_BID_SIZE): "
+                f"{len(small)} of {len(self.catalogue.markets)} markets will not be quoted"
+            )
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until somebody asks the engine to end; False when the time is over first."""
@@ -281,9 +291,7 @@ def _catalogue(options: Options) -> Catalogue:
             wanted[found.id] = found
     markets = {name: _following(market, references.get(market.id)) for name, market in wanted.items()}
     groups = {
-        name: group
-        for name, group in catalogue.groups.items()
-        if all(member in markets for member in group.markets)
+        name: group for name, group in catalogue.groups.items() if all(member in markets for member in group.markets)
     }
     return Catalogue(markets, groups)
 
