@@ -20,7 +20,7 @@ from models.book_parameters import BookCounts, BookParameters
 from models.book_token import TokenBook
 from models.ladder import NO_ASK, NO_BID, Ladder
 from models.markets import NO, YES, Market, Outcome
-from models.messages.base import Message
+from models.messages.base import Lane, Message
 from models.messages.market import (
     BookEpochChanged,
     BookFrame,
@@ -218,9 +218,16 @@ class BookMachine:
                 token.ladder.regrid(tick)
 
     def _lose_frames(self, loss: FeedLost | FeedRestored | MailOverflowed, now_ns: int) -> None:
-        self._feed_lost = isinstance(loss, FeedLost) or (self._feed_lost and isinstance(loss, MailOverflowed))
-        if isinstance(loss, MailOverflowed) or (isinstance(loss, FeedRestored) and loss.resynchronise):
-            reason = "frames missed" if isinstance(loss, FeedRestored) else "mail dropped"
+        match loss:
+            case FeedLost():
+                self._feed_lost = True
+                return
+            case FeedRestored():
+                self._feed_lost = False
+                lost, reason = loss.resynchronise, "frames missed"
+            case MailOverflowed():
+                lost, reason = loss.overflowed is Lane.MARKET, "mail dropped"
+        if lost:
             self._open_gap(self._yes, reason, now_ns)
             self._open_gap(self._no, reason, now_ns)
 

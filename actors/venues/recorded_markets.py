@@ -24,6 +24,7 @@ from actors.venues.polymarket.gamma import market_of
 from actors.venues.tape import TapeError, TapeFrame
 from models.markets import NO, YES, Fees, Market, Outcome
 from models.messages.base import MarketId
+from models.text import clean
 from models.units import parse_size, parse_tick
 
 _TRADED: Final = frozenset({"", "book", "price_change", "last_trade_price", "tick_size_change"})
@@ -211,7 +212,8 @@ def _market(seen: _Seen, known: _Known | None) -> Market:
 
 
 def _nothing_known(slug: str) -> Market:
-    return Market(id=slug, slug=slug, token_ids=("", ""), assumed=_ASSUMED)
+    name = clean(slug, 120)
+    return Market(id=name, slug=name, token_ids=("", ""), assumed=_ASSUMED)
 
 
 def _known_markets(path: Path) -> Iterator[_Known]:
@@ -259,7 +261,7 @@ def _known_by_gamma(found: bytes) -> _Known:
 
 def _known_by_note(found: bytes) -> _Known:
     note = msgspec.convert(_exact.decode(found), _Note)
-    names = [outcome if isinstance(outcome, str) else outcome.outcome for outcome in note.outcomes]
+    names = [clean(one if isinstance(one, str) else one.outcome, 40) for one in note.outcomes]
     tokens = note.token_ids or [one.token_id for one in note.outcomes if isinstance(one, _NotedOutcome)]
     if len(names) not in (0, 2) or len(tokens) not in (0, 2):
         raise ValueError("a market has two outcomes and two tokens")
