@@ -299,11 +299,9 @@ class Supervisor(BaseActor):
 
     def _is_down(self, child: _Child) -> None:
         """Go on with whatever waited for this child to end."""
-        name = child.spec.name
         child.state = _State.DOWN
         if child.leaves or child.spec.restart is Restart.TEMPORARY:
-            del self._children[name]
-            self._repairs.pop(name, None)
+            del self._children[child.spec.name]
             if child.successor is not None:
                 self._on_start_child(child.successor)
         if self._closing is not None:

@@ -151,7 +151,10 @@ def test_among_ready_actors_those_with_urgent_mail_go_first(pool: RealWorld) -> 
     assert order == ["c", "d", "d", "a", "b"]
 
 
-def test_a_turn_is_bounded_so_that_one_flooded_actor_does_not_starve_the_others(pool: RealWorld) -> None:
+@pytest.mark.parametrize(("kind", "before_quiet"), [(Frame, Recorder.batch), (Filled, 100)])
+def test_a_turn_is_bounded_so_that_nobody_is_starved_by_less_urgent_mail(
+    pool: RealWorld, kind: type[Frame | Filled], before_quiet: int
+) -> None:
     order: list[str] = []
 
     class Named(Recorder):
@@ -166,11 +169,11 @@ def test_a_turn_is_bounded_so_that_one_flooded_actor_does_not_starve_the_others(
     pool.directory.send("gate", Query())
     pool.until(lambda: (mailbox := pool.pool["markets"].running) is not None and mailbox.name == "gate")
     for number in range(100):
-        pool.directory.send("flooded", Frame(number))
+        pool.directory.send("flooded", kind(number))
     pool.directory.send("quiet", Frame(1))
     gate.set()
     pool.until(lambda: len(order) == 101)
-    assert order.index("quiet") == Named.batch
+    assert order.index("quiet") == before_quiet
 
 
 def test_a_handler_that_loops_on_one_worker_does_not_stop_the_other(pool: RealWorld) -> None:

@@ -199,6 +199,16 @@ def test_raw_mail_beyond_its_bound_is_dropped_at_once_and_the_actor_hears_it_bef
     assert box.mail.dropped == 4
 
 
+def test_derived_mail_keeps_its_order_when_the_raw_mail_around_it_is_dropped() -> None:
+    box = Box()
+    for token in range(3):
+        box.mail.post(Touch(token, 0))
+        box.mail.post(Frame(token))
+    for number in (3, 4):
+        box.mail.post(Frame(number))
+    assert box.read()[1:] == [Touch(0, 0), Touch(1, 0), Touch(2, 0), Frame(4)]
+
+
 def test_the_loss_is_summed_when_it_happens_again_before_it_was_heard() -> None:
     box = Box()
     for number in range(9):

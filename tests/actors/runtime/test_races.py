@@ -132,3 +132,11 @@ def test_actors_pass_messages_in_a_ring_of_threads_and_none_sleeps_through_its_m
     for kind in (Filled, Frame, Query, Halt):
         world.directory.send("0", kind(500))
     world.until(lambda: len(seen) == 4 * 501)
+
+
+def test_every_message_to_an_idle_actor_wakes_it(world: RealWorld) -> None:
+    world.record("worker")
+    ref = world.directory.find("worker")
+    assert ref is not None
+    for number in range(2_000):
+        assert ref.ask(Frame(number), timeout=10) == number + 1

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.runtime.actor import Context
-from actors.runtime.supervision import ChildSpec, Excess, Restart, Strategy, Supervision
+from actors.runtime.supervision import ChildSpec, Excess, Intensity, Restart, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 from tests.actors.runtime.worlds import ERRORS, MS, SECOND, Filled, Frame, Raise, RealWorld, Recorder, SimWorld, World
@@ -233,6 +233,12 @@ def test_the_backoff_doubles_to_its_cap_and_begins_anew_after_a_healthy_minute(s
     assert wait_ms() == 250
 
 
+def test_a_death_counts_for_one_period_and_no_longer() -> None:
+    supervision = Supervision(intensity=1, period_ns=10)
+    intensity = Intensity()
+    assert [intensity.exceeded(at_ns, supervision) for at_ns in (0, 10, 19, 29)] == [False, False, True, False]
+
+
 @given(st.integers(0, 10_000), st.floats(0, 1, exclude_max=True))
 def test_the_jitter_moves_a_delay_by_a_fifth_at_most(deaths: int, chance: float) -> None:
     plain = Supervision(backoff_jitter=0.0).delay_ns(deaths, chance)
@@ -344,6 +350,43 @@ def test_a_second_death_during_a_repair_widens_it(sim: SimWorld) -> None:
     assert family.said(ActorRestarted) == ["a", "b", "c"]
 
 
+def test_a_death_among_those_being_stopped_leaves_the_first_one_in_the_repair(sim: SimWorld) -> None:
+    supervision = Supervision(Strategy.REST_FOR_ONE, listeners=("listener",))
+    family = Family(sim, "a", "b", supervision=supervision)
+    sim.directory.send("family", StartChild(family.child("deaf", Deaf)))
+    sim.sim.run_ready()
+    for name in "ab":
+        sim.directory.send(name, Raise("ValueError"))
+        sim.sim.run_ready()
+    sim.sim.run_until(sim.sim.now_ns() + 10 * SECOND)
+    assert family.said(ActorFailed) == ["a", "b"]
+    assert family.said(ActorRestarted) == ["a", "b", "deaf"]
+
+
+def test_a_death_during_a_repair_that_is_due_begins_its_backoff_anew(sim: SimWorld) -> None:
+    supervision = Supervision(Strategy.REST_FOR_ONE, backoff_ns=SECOND)
+    family = Family(sim, "a", "b", supervision=supervision)
+    sim.directory.send("family", StartChild(family.child("deaf", Deaf, stop_timeout_ns=3 * SECOND)))
+    sim.sim.run_ready()
+    began_ns = sim.sim.now_ns()
+    sim.directory.send("b", Raise("ValueError"))
+    sim.sim.run_until(began_ns + 2500 * MS)
+    sim.directory.send("a", Raise("ValueError"))
+    sim.sim.run_until(began_ns + 3400 * MS)
+    assert family.log == ["+a", "+b", "+deaf"]
+    sim.sim.run_until(began_ns + 3600 * MS)
+    assert family.log[3:] == ["+a", "+b", "+deaf"]
+
+
+def test_a_restart_that_was_planned_does_not_break_a_quarantine(sim: SimWorld) -> None:
+    supervision = Supervision(intensity=1, excess=Excess.QUARANTINE)
+    family = Family(sim, "a", "b", supervision=supervision)
+    for name in "ab":
+        sim.directory.send(name, Raise("ValueError"))
+    sim.sim.run_until(sim.sim.now_ns() + 10 * SECOND)
+    assert family.log == ["+a", "+b"]
+
+
 def test_a_stop_that_comes_during_a_repair_is_final(sim: SimWorld) -> None:
     family = Family(sim, "a", "b", supervision=Supervision(Strategy.ONE_FOR_ALL))
     sim.directory.send("a", Raise("ValueError"))
@@ -367,6 +410,18 @@ def test_a_supervisor_that_fails_itself_takes_its_children_along_and_is_restarte
     for name in "ab":
         world.directory.send(name, Filled(1))
         world.until(lambda name=name: family.seen[name][1] == [Filled(1)])
+    assert family.said(ActorFailed) == ["market"]
+
+
+def test_an_orphan_that_does_not_stop_does_not_keep_its_successor_from_its_name(sim: SimWorld) -> None:
+    family = Family(sim)
+    children = [family.child("deaf", Deaf)]
+    market = ChildSpec("market", lambda context: Supervisor.start(context, QUICK, children))
+    sim.directory.send("family", StartChild(market))
+    sim.sim.run_ready()
+    sim.directory.send("market", Filled(1))
+    sim.sim.run_until(sim.sim.now_ns() + SECOND)
+    assert family.log == ["+deaf", "+deaf"]
     assert family.said(ActorFailed) == ["market"]
 
 

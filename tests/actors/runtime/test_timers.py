@@ -7,7 +7,7 @@ from actors.runtime.machine import MachineActor
 from actors.runtime.timers import Deadlines
 from models.messages.base import Message
 from models.messages.runtime import WakeAt, Woke
-from tests.actors.runtime.worlds import MS, Frame, Raise, Touch, World
+from tests.actors.runtime.worlds import MS, SECOND, Frame, Raise, Touch, World
 
 names = st.sampled_from(["a", "b"])
 asks = st.tuples(names, st.one_of(st.none(), st.integers(0, 20)), st.sampled_from(["x", "y", "z"]))
@@ -65,6 +65,21 @@ def test_a_deadline_wakes_its_actor_and_can_be_moved_and_cancelled(world: World)
     world.directory.send("alarm", Frame(0))
     world.until(lambda: len(sink) == 3)
     assert sink[2] == Woke("last")
+
+
+def test_a_near_deadline_does_not_wait_for_a_far_one(world: World) -> None:
+    class Far:
+        def step(self, message: Any, now_ns: int) -> tuple[Message, ...]:
+            return (WakeAt(now_ns + 3600 * SECOND),)
+
+    sink = world.record("sink")
+    MachineActor.start(world.context("far"), Far, lambda _: ())
+    ref = world.directory.find("far")
+    assert ref is not None
+    ref.ask(Frame(0), timeout=5)
+    MachineActor.start(world.context("alarm"), Alarm, lambda _: ("sink",))
+    world.directory.send("alarm", Frame(5))
+    world.until(lambda: len(sink) == 2)
 
 
 def test_the_deadlines_of_a_dead_actor_do_not_wake_its_successor(world: World) -> None:

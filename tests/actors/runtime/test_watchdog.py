@@ -184,6 +184,21 @@ def test_control_mail_that_waits_for_a_second_is_reported_once(kennel: Kennel, w
     assert late.age_ns > SECOND
 
 
+def test_control_mail_that_is_served_in_time_is_not_late_however_much_there_is(kennel: Kennel) -> None:
+    kennel.hang("threads")
+    mailbox = kennel.world.directory.mailbox("hang")
+    assert mailbox is not None
+    for number in range(5):
+        kennel.world.directory.send("hang", Halt(number))
+    kennel.later(0)
+    for _ in range(4):
+        kennel.later(0.9)
+        waiting = mailbox._lanes[0]
+        assert waiting is not None
+        waiting.popleft()
+    assert kennel.told(ControlMailLate) == []
+
+
 def test_control_mail_of_an_actor_that_cannot_get_its_turn_is_late_too(kennel: Kennel) -> None:
     kennel.hang("markets")
     waiting = kennel.world.record("waiting")
