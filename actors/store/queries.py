@@ -13,11 +13,10 @@ from peewee import Case, Model, Select, fn
 
 from actors.store.chain import verify
 from actors.store.database import open_reader
-from actors.store.rows import KILL
+from actors.store.rows import KILL, OPEN_STATES
 from actors.store.tables import TABLES, Audit, Decision, Error, Event, Fact, Fill, Order, PnlSnapshot, PositionSnapshot
 from models.markets import Side
 from models.messages.base import MarketId, Tag
-from models.orders import TERMINAL
 from models.units import Money, Size
 
 Record: TypeAlias = dict[str, Any]
@@ -86,7 +85,7 @@ class Reader:
         """Return orders by their last change."""
         query = _of(Order, market, tag, since_ns, Order.changed_ns)
         if only_open:
-            query = query.where(Order.state.not_in([state.value for state in TERMINAL]))
+            query = query.where(Order.state.in_(OPEN_STATES))
         return self._rows(query.order_by(Order.changed_ns.desc(), Order.order_id), limit)
 
     def decisions(

@@ -55,7 +55,7 @@ from models.messages.runtime import (
     HandlerStuck,
     MailOverflowed,
 )
-from models.orders import OrderState
+from models.orders import TERMINAL, OrderState
 
 Values: TypeAlias = dict[str, Any]
 
@@ -99,6 +99,9 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 
 DURABLE: Final = frozenset({SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, CommandApplied})
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
+
+OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in TERMINAL)
+"""States of orders that have not ended, as they stand in the database."""
 
 KILL: Final = "kill"
 """Key of the kill latch in `meta`: JSON with `request` and `at_ns`; null after a person cleared it."""
