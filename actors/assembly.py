@@ -8,8 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-from models.flow import FlowMachine
-
 from actors.runtime.machine import Machine
 from actors.topology import (
     EXECUTOR,
@@ -25,6 +23,7 @@ from models.book import BookMachine
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
+from models.flow import FlowMachine
 from models.inventory import InventoryMachine
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId, Tag
@@ -97,7 +96,9 @@ class Assembly:
         parameters = self.plan.parameters
         market = self.plan.catalogue.markets[market_id]
         parts = [
-            self._part(book_name(market_id), lambda _: BookMachine(market, parameters.book), market_id),
+            self._part(
+                book_name(market_id), lambda again: BookMachine(market, parameters.book, restarted=again), market_id
+            ),
             self._part(
                 flow_name(market_id), lambda again: FlowMachine(market_id, parameters.flow, restarted=again), market_id
             ),
@@ -128,13 +129,13 @@ class Assembly:
     def _coordinator(self, tag: Tag, group: str, markets: tuple[Market, ...]) -> Part:
         parameters = self.plan.parameters
         build_strategy = STRATEGIES[self.plan.desks[tag]]
+        event = self.plan.catalogue.groups.get(group)
+        exhaustive = event is not None and event.exhaustive
 
         def build(again: bool) -> Machine:
-            strategy = build_strategy(parameters)
-            strategy.groups(self.plan.catalogue)
             return CoordinatorMachine(
-                tag, group, markets, strategy, parameters.quotes, parameters.phase, parameters.coordinator,
-                parameters.leg, restarted=again,
+                tag, group, markets, build_strategy(parameters), parameters.quotes, parameters.phase,
+                parameters.coordinator, parameters.leg, exhaustive=exhaustive, restarted=again,
             )  # fmt: skip
 
         return self._part(coordinator_name(tag, group), build, group)

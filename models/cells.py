@@ -1,11 +1,13 @@
 """Trading states and the cells that hold them: who said stop, where, and why.
 
-A cell is (scope, source) -> state. The strictest cell that covers an order wins; each is cleared only by its own raiser,
-so that one cause going away never lifts another. KILLED is latched: only a person clears it.
+A cell is (scope, source) -> state. The strictest cell that covers an order wins; each is cleared only by its own
+raiser, so that one cause going away never lifts another. KILLED is latched: only a person clears it.
 """
 
+from collections.abc import Mapping
 from enum import IntEnum
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 
 class TradingState(IntEnum):
@@ -16,6 +18,16 @@ class TradingState(IntEnum):
     CANCEL_ONLY = 2
     HALTED = 3
     KILLED = 4
+
+
+_CANCEL_WORDS: Final[Mapping[str, str]] = MappingProxyType({"flow": "toxic_flow", "inventory": "inventory_limit"})
+
+
+def stop_word(state: TradingState, source: str, reason: str) -> str:
+    """Return the one word that cancels by a cell are counted under; a reason that is a sentence is its source's."""
+    if state is TradingState.KILLED:
+        return "kill"
+    return _CANCEL_WORDS.get(source) or (reason if reason.isidentifier() else source)
 
 
 class Scope(NamedTuple):

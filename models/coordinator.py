@@ -2,32 +2,41 @@
 
 What it decides is a proposal: the risk supervisor keeps its own count of net, flow and cells and refuses what
 contradicts them. The order in which it asks is fixed, so that the first gate that fails is the reason that people see:
-market open, trading state, book, flow, then the strategy's own gates.
+market open, trading state, book, flow (`models/gates.py`), then the strategy's own gates.
+
+Why a new coordinator of an old desk waits for the trading state and not for the flow: a quiet market's flow says
+nothing for hours, while risk says again at once what holds, the fuse among it.
 """
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.explain import Explainer
-from models.leg_risk import LegParameters, leg_exit
-from models.markets import NO, YES, Market, Outcome, Side
+from models.gates import FUSE, common_gates, permitted, skew_gate, stopped_by
+from models.leg_risk import LegParameters, leg_due_ns, leg_exit
+from models.markets import NO, YES, Market, Side, complement
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CellNote, Explain, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookEpochChanged, BookUpdated, FlowUpdated, MarketResolved, ReferenceUpdated
-from models.messages.orders import IntentDenied, OrderChanged, PlaceBundle, PlaceOrder
+from models.messages.orders import IntentDenied, OrderChanged
 from models.messages.position import InventoryUpdated, OrdersSnapshot, Position
 from models.messages.runtime import WakeAt, Woke
+from models.own_orders import OwnOrders
 from models.parameters import parameter
-from models.phase import Phase, PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
+from models.phase import PhaseParameters, kept_by_fuse, phase_of
+from models.positions import net_diff
 from models.quotes import QuoteParameters, Quotes
-from models.strategy import Bundle, MarketView, Strategy, Take, Targets, View, Withheld
+from models.strategy import MarketView, Strategy, Targets, View, Withheld
+from models.takes import Takes, alone
 
-_QUOTES_TIMER = "quotes"
-_MS = 1_000_000
-_SYNTHETIC_AFTER_NS = 5_000 * _MS
+_TIMER: Final = "decide"
+_VOIDS: Final = (("gap", "gap"), ("tick", "tick_changed"))
+"""What a book's word for a new epoch begins with, and the word that the cancels are counted by."""
 
 
 class CoordinatorParameters(msgspec.Struct, frozen=True):
@@ -42,23 +51,40 @@ class CoordinatorParameters(msgspec.Struct, frozen=True):
 
 
 class _Member:
-    """What the coordinator last heard of one market."""
+    """What the coordinator last heard of one market. `awaited` is what it has still to hear before it may decide."""
 
-    __slots__ = ("book", "cells", "flow", "position", "resolved", "state", "synchronised")
+    __slots__ = (
+        "awaited", "book", "cells", "epoch", "flow", "market", "position", "resolved", "state", "view", "voided",
+    )  # fmt: skip
 
-    def __init__(self, synchronised: bool) -> None:
+    def __init__(self, market: Market, awaited: set[type[Message]]) -> None:
+        self.market = market
+        self.awaited = awaited
         self.book: BookUpdated | None = None
+        self.epoch = 0
+        self.voided: str | None = None
         self.flow: FlowUpdated | None = None
         self.position = Position()
         self.state = TradingState.ACTIVE
         self.cells: tuple[CellNote, ...] = ()
         self.resolved = False
-        self.synchronised = synchronised
+        self.view: MarketView | None = None
+        """Made of the above when it is asked for; None after a change."""
+
+    @property
+    def unusable(self) -> str | None:
+        if self.awaited:
+            return "recovering"
+        if self.book is None:
+            return "no_book"
+        return self.voided or self.book.unusable
 
 
 class CoordinatorMachine:
-    """Coordinator of `markets` for desk `tag`. `restarted`: it decides nothing until its open orders were replayed to
-    it.
+    """Coordinator of `markets` for desk `tag`. `exhaustive`: exactly one of them resolves YES, as is proven.
+
+    `restarted`: it takes the place of a dead one and decides nothing until orders, inventory, trading state and book
+    were said to it again.
     """
 
     def __init__(
@@ -72,281 +98,234 @@ class CoordinatorMachine:
         coordinator: CoordinatorParameters,
         leg: LegParameters,
         *,
+        exhaustive: bool = False,
         restarted: bool = False,
     ) -> None:
         self.evaluations = 0
         self.decisions = 0
-        self.decisions_on_synthetic_proof = 0
         self._tag = tag
-        self._group = group
-        self._markets = {market.id: market for market in markets}
         self._strategy = strategy
         self._phase = phase
         self._parameters = coordinator
         self._leg = leg
+        self._exhaustive = exhaustive
         self._explainer = Explainer(tag, leg)
-        self._members = {market.id: _Member(not restarted) for market in markets}
+        awaited: set[type[Message]] = {OrdersSnapshot, InventoryUpdated, TradingStateChanged} if restarted else set()
+        self._members = {market.id: _Member(market, set(awaited)) for market in markets}
+        self._ends_ns = sorted(market.end_ns for market in markets if market.end_ns is not None)
         self._references: dict[str, ReferenceUpdated] = {}
-        self._quotes = Quotes(tag, self._markets, quotes)
-        self._taken_ns: dict[tuple[MarketId, Outcome, Side], int] = {}
-        self._sequence = 0
-        self._decided: object = None
+        self._own = OwnOrders(tag, quotes.refused_cooldown_ms)
+        self._quotes = Quotes(self._own, quotes)
+        self._takes = Takes(tag, group, self._own, coordinator.take_cooldown_ms)
+        self._decided: Targets | None = None
         self._wake_ns: int | None = None
+        self._learners: dict[type[Message], Callable[[_Member, Any, int], bool]] = {
+            BookUpdated: self._book,
+            FlowUpdated: self._flow,
+            InventoryUpdated: self._inventory,
+            OrderChanged: self._order,
+            IntentDenied: self._denied,
+            TradingStateChanged: self._state,
+            OrdersSnapshot: self._snapshot,
+            MarketResolved: self._resolved,
+            BookEpochChanged: self._epoch,
+        }
 
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
         """Take in one message and return what to send; every change of what is known is decided on at once."""
-        if isinstance(message, Explain):
-            view = self._view(now_ns)
-            targets, gates = self._targets(view)
-            return (Explained(message.request, self._explain(message.market, view, targets, gates)),)
-        if not self._learn(message, now_ns):
+        learner = self._learners.get(type(message))
+        if learner is None:
+            return self._other(message, now_ns)
+        member = self._members.get(getattr(message, "market", ""))
+        if member is None or not learner(member, message, now_ns):
             return ()
+        if member.awaited:
+            member.awaited.discard(type(message))
+        member.view = None
         return self._decide(now_ns)
 
-    def _learn(self, message: Message, now_ns: int) -> bool:  # noqa: C901 - one line a kind of message
-        """Store what a message says; return whether it calls for a decision."""
-        if isinstance(message, ReferenceUpdated):
-            self._references[message.name] = message
-            return True
-        if isinstance(message, Woke):
-            self._wake_ns = None
-            return True
-        member = self._members.get(getattr(message, "market", ""))
-        if member is None:
-            return False
+    def _other(self, message: Message, now_ns: int) -> tuple[Message, ...]:
+        """Take in what is not said of one market."""
         match message:
-            case BookUpdated():
-                member.book = message
-            case FlowUpdated():
-                member.flow = message
-            case InventoryUpdated(tag=self._tag):
-                member.position = message.position
-            case OrderChanged(tag=self._tag):
-                self._quotes.order_changed(message, now_ns)
-            case IntentDenied(tag=self._tag):
-                self._quotes.intent_denied(message, now_ns)
-            case TradingStateChanged():
-                member.state, member.cells = message.state, message.cells
-            case OrdersSnapshot(tag=self._tag):
-                member.synchronised = True
-            case MarketResolved():
-                member.resolved = True
-            case BookEpochChanged():
-                # The book that belongs to the new epoch follows; quotes of the old grid or of before a gap must go.
-                if member.book is not None:
-                    member.book = msgspec.structs.replace(
-                        member.book, epoch=message.epoch, tick=message.tick, unusable=message.reason
-                    )
+            case ReferenceUpdated():
+                self._references[message.name] = message
+            case Woke():
+                self._wake_ns = None
+            case Explain(tag=self._tag) if message.market in self._members:
+                view = self._view(now_ns)
+                return (Explained(message.request, self._explain(message.market, view, self._targets(view))),)
             case _:
-                return False
+                return ()
+        return self._decide(now_ns)
+
+    # What is said of one market: each stores it and returns whether that calls for a decision
+
+    def _book(self, member: _Member, message: BookUpdated, now_ns: int) -> bool:
+        if message.epoch < member.epoch:
+            return False
+        member.book, member.epoch, member.voided = message, message.epoch, None
         return True
+
+    def _epoch(self, member: _Member, message: BookEpochChanged, now_ns: int) -> bool:
+        """Prices of before are void: quotes go, and what is waiting in the mailbox of the old epoch is not believed."""
+        member.epoch = message.epoch
+        member.voided = next((word for start, word in _VOIDS if start in message.reason), "resynchronised")
+        return True
+
+    def _flow(self, member: _Member, message: FlowUpdated, now_ns: int) -> bool:
+        member.flow = message
+        return True
+
+    def _inventory(self, member: _Member, message: InventoryUpdated, now_ns: int) -> bool:
+        if message.tag != self._tag:
+            return False
+        member.position = message.position
+        return True
+
+    def _state(self, member: _Member, message: TradingStateChanged, now_ns: int) -> bool:
+        member.state, member.cells = message.state, message.cells
+        return True
+
+    def _order(self, member: _Member, message: OrderChanged, now_ns: int) -> bool:
+        if message.tag != self._tag:
+            return False
+        self._own.order_changed(message, now_ns)
+        return True
+
+    def _denied(self, member: _Member, message: IntentDenied, now_ns: int) -> bool:
+        self._own.intent_denied(message, now_ns)
+        return True
+
+    def _snapshot(self, member: _Member, message: OrdersSnapshot, now_ns: int) -> bool:
+        return message.tag == self._tag
+
+    def _resolved(self, member: _Member, message: MarketResolved, now_ns: int) -> bool:
+        member.resolved = True
+        return True
+
+    # Deciding
 
     def _decide(self, now_ns: int) -> tuple[Message, ...]:
         self.evaluations += 1
+        self._own.forget_unanswered(now_ns)
         view = self._view(now_ns)
-        targets, gates = self._targets(view)
-        epochs = {market: member.book.epoch for market, member in self._members.items() if member.book is not None}
-        ticks = {market: seen.tick for market, seen in view.markets.items()}
-        out = self._quotes.diff(targets, epochs, ticks, now_ns)
-        out += self._takes(targets, epochs, now_ns)
-        out += self._changed_decisions(view, targets, gates)
-        if self._quotes.wake_ns != self._wake_ns:
-            self._wake_ns = self._quotes.wake_ns
-            out.append(WakeAt(self._wake_ns, _QUOTES_TIMER))
+        targets = self._targets(view)
+        out = self._quotes.move(targets, view.markets, now_ns)
+        out += self._takes.send(targets, view.markets, now_ns)
+        if targets is not self._decided:
+            if self._decided is None or _wanted(targets) != _wanted(self._decided):
+                out += self._decision(view, targets)
+            self._decided = targets
+        wake_ns = self._next_wake_ns(view)
+        if wake_ns != self._wake_ns:
+            self._wake_ns = wake_ns
+            out.append(WakeAt(wake_ns, _TIMER))
         return tuple(out)
 
     def _view(self, now_ns: int) -> View:
-        markets = {
-            market: MarketView(
-                self._markets[market],
-                self._phase_of(market, member),
-                member.state,
-                member.cells,
-                member.book,
-                member.flow,
-                member.position,
-                self._quotes.working(market),
-                _unusable(member),
-            )
-            for market, member in self._members.items()
-        }
-        return View(self._tag, now_ns, markets, self._references)
+        markets = {market: member.view or self._look(member) for market, member in self._members.items()}
+        return View(self._tag, now_ns, markets, self._references, self._exhaustive)
 
-    def _phase_of(self, market: MarketId, member: _Member) -> Phase:
-        net = member.position.yes.shares - member.position.no.shares
+    def _look(self, member: _Member) -> MarketView:
         toxic = member.flow is not None and member.flow.toxic
-        return phase_of(net, toxic, self._phase.band(self._markets[market]))
+        member.view = MarketView(
+            member.market,
+            phase_of(net_diff(member.position), toxic, self._phase.band(member.market)),
+            member.state,
+            member.cells,
+            member.book,
+            member.flow,
+            member.position,
+            self._own.working(member.market.id),
+            member.unusable,
+            member.resolved,
+        )
+        return member.view
 
-    def _targets(self, view: View) -> tuple[Targets, tuple[Gate, ...]]:
-        """Ask the common gates, then the strategy. Any member that fails one stops the whole group: legs go together."""
-        gates: list[Gate] = []
+    def _targets(self, view: View) -> Targets:
+        """Ask the common gates, then the strategy. A member that fails one stops the whole group: legs go together."""
         stopped: str | None = None
         for market in view.markets.values():
-            reason = self._common_gates(market, view.now_ns, gates)
-            stopped = stopped or reason
-        skew = self._skew_gate(view)
-        if skew is not None:
-            gates.append(skew)
-            stopped = stopped or (None if skew.passed else "group_skew")
+            stopped = stopped or stopped_by(market, view.now_ns)
+        if stopped is None and len(view.markets) > 1 and not self._skew(view).passed:
+            stopped = "group_skew"
         if stopped is None:
-            return self._with_leg_exits(self._strategy.targets(view), view), tuple(gates)
-        if stopped == "toxic_flow":
-            return self._under_fuse(view), tuple(gates)
-        return _nothing(view, stopped), tuple(gates)
+            targets = self._strategy.targets(view)
+            if self._strategy.scope == "market":
+                targets = self._with_leg_exit(targets, view)
+            return alone(permitted(targets, view))
+        kept = self._kept_hedge(view) if stopped == FUSE and len(view.markets) == 1 else None
+        return kept or self._nothing(stopped)
 
-    def _with_leg_exits(self, targets: Targets, view: View) -> Targets:
+    def _nothing(self, reason: str) -> Targets:
+        nothing = Targets(reason=reason)
+        return self._decided if self._decided is not None and self._decided == nothing else nothing
+
+    def _with_leg_exit(self, targets: Targets, view: View) -> Targets:
         """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""
-        exits = [
-            leg_exit(market.position, (market.touch(YES), market.touch(NO)), market.market, self._leg, view.now_ns)
-            for market in view.markets.values()
-        ]
-        due = tuple(take for take in exits if take is not None)
-        return msgspec.structs.replace(targets, takes=targets.takes + due) if due else targets
+        market = view.alone()
+        if market.net == 0:
+            return targets
+        touches = (market.touch(YES), market.touch(NO))
+        due = leg_exit(market.position, touches, market.market, self._leg, view.now_ns)
+        return targets if due is None else replace(targets, takes=(*targets.takes, due))
 
-    def _common_gates(self, market: MarketView, now_ns: int, gates: list[Gate]) -> str | None:
-        """Append the gates of one market and return the first reason that stops it."""
-        member = self._members[market.market.id]
-        reason: str | None = None
-        end_ns = market.market.end_ns
-        ended = member.resolved or (end_ns is not None and now_ns >= end_ns) or not market.market.accepting_orders
-        if ended or end_ns is not None:
-            left_ms = None if end_ns is None else (end_ns - now_ns) // _MS
-            gates.append(Gate("market_open", not ended, left_ms, 0, "ms"))
-            reason = "market_expired" if ended else None
-        state = market.state
-        blocked = state >= TradingState.CANCEL_ONLY
-        gates.append(Gate("trading_state", not blocked, note=state.name, blocks="all"))
-        if blocked and reason is None:
-            reason = _cell_reason(market)
-        book = market.book
-        age_ms = None if book is None else max(0, now_ns - book.proven_ns) // _MS
-        gates.append(Gate("book", market.unusable is None, age_ms, None, "ms", note=market.unusable or ""))
-        if reason is None:
-            reason = market.unusable
-        flow = market.flow
-        if flow is not None:
-            score = max(flow.yes_score, flow.no_score, key=abs)
-            gates.append(Gate("flow", not flow.toxic, score, flow.threshold, "size", note=_flow_note(flow)))
-            if flow.toxic and reason in (None, "flow"):
-                reason = "toxic_flow"
-        return reason
-
-    def _skew_gate(self, view: View) -> Gate | None:
-        if len(view.markets) < 2:
-            return None
-        proven = [market.book.proven_ns for market in view.markets.values() if market.book is not None]
-        if len(proven) < len(view.markets):
-            return None
-        skew_ms = (max(proven) - min(proven)) // _MS
-        limit = self._parameters.group_skew_ms
-        return Gate("group_skew", skew_ms <= limit, skew_ms, limit, "ms")
-
-    def _under_fuse(self, view: View) -> Targets:
-        """Under the fuse nothing is quoted, but for a hedge that the flow runs towards, where that is configured."""
-        if len(view.markets) > 1:
-            return _nothing(view, "toxic_flow")
-        ((_, market),) = view.markets.items()
-        net = market.position.yes.shares - market.position.no.shares
+    def _kept_hedge(self, view: View) -> Targets | None:
+        """Return the hedge that the fuse leaves standing: one that the flow runs towards, where that is configured."""
+        market = view.alone()
         if market.flow is None or market.unusable is not None:
-            return _nothing(view, "toxic_flow")
-        kept = kept_by_fuse(net, self._phase.band(market.market), market.flow, self._phase)
+            return None
+        kept = kept_by_fuse(market.net, self._phase.band(market.market), market.flow, self._phase)
         if kept is None:
-            return _nothing(view, "toxic_flow")
-        hedging = msgspec.structs.replace(market, phase="Hedge", state=TradingState.REDUCING)
-        targets = self._strategy.targets(View(view.tag, view.now_ns, {market.market.id: hedging}, view.references))
-        quotes = tuple(quote for quote in targets.quotes if quote.outcome == hedge_outcome(net))
-        return msgspec.structs.replace(targets, quotes=quotes, takes=(), bundles=())
+            return None
+        hedging = replace(market, phase="Hedge", state=TradingState.REDUCING)
+        targets = self._strategy.targets(replace(view, markets={market.market.id: hedging}))
+        quotes = tuple(quote for quote in targets.quotes if quote.outcome == kept and quote.side is Side.BUY)
+        fused = Withheld(market.market.id, complement(kept), Side.BUY, FUSE)
+        return Targets(quotes, withheld=(fused,), gates=targets.gates, reason="fuse_keeps_hedge") if quotes else None
 
-    def _takes(self, targets: Targets, epochs: dict[MarketId, int], now_ns: int) -> list[Message]:
-        out: list[Message] = []
-        for take in targets.takes:
-            if self._may_take(take, now_ns):
-                out.append(self._place(take, epochs, now_ns, None))
-        for bundle in targets.bundles:
-            if all(self._may_take(leg, now_ns) for leg in bundle.legs):
-                out.append(self._bundle(bundle, epochs, now_ns))
-        return out
+    def _skew(self, view: View) -> Gate:
+        return skew_gate(view, self._parameters.group_skew_ms)
 
-    def _may_take(self, take: Take, now_ns: int) -> bool:
-        at = (take.market, take.outcome, take.side)
-        busy = any(
-            order.outcome == take.outcome and order.side is take.side for order in self._quotes.working(take.market)
-        )
-        last_ns = self._taken_ns.get(at)
-        return not busy and (last_ns is None or now_ns - last_ns >= self._parameters.take_cooldown_ms * _MS)
+    def _next_wake_ns(self, view: View) -> int | None:
+        """Return when time alone changes something: a wait is over, a market ends, a step of the leg policy is due."""
+        due = [self._quotes.wake_ns, self._takes.wake_ns, self._own.unanswered_until_ns]
+        due += [end_ns for end_ns in self._ends_ns if end_ns > view.now_ns][:1]
+        for market in view.markets.values():
+            if market.net:
+                due.append(leg_due_ns(market.position, market.market, self._leg, view.now_ns))
+        return min((at_ns for at_ns in due if at_ns is not None), default=None)
 
-    def _bundle(self, bundle: Bundle, epochs: dict[MarketId, int], now_ns: int) -> PlaceBundle:
-        self._sequence = max(self._sequence + 1, now_ns // _MS)
-        name = f"{self._tag}/{self._group}/{self._sequence}"
-        legs = tuple(self._place(leg, epochs, now_ns, name) for leg in bundle.legs)
-        return PlaceBundle(name, self._tag, self._group, legs, bundle.payout, now_ns)
+    # Saying why
 
-    def _place(self, take: Take, epochs: dict[MarketId, int], now_ns: int, bundle: str | None) -> PlaceOrder:
-        self._taken_ns[(take.market, take.outcome, take.side)] = now_ns
-        self._sequence = max(self._sequence + 1, now_ns // _MS)
-        intent = f"{self._tag}/{take.market}/{take.outcome}/{take.side}/{self._sequence}"
-        return PlaceOrder(
-            intent, self._tag, take.market, take.outcome, take.side, take.limit, take.size, False,
-            take.time_in_force, take.reason, epochs.get(take.market, 0), now_ns, bundle,
-        )  # fmt: skip
-
-    def _changed_decisions(self, view: View, targets: Targets, gates: tuple[Gate, ...]) -> list[Message]:
-        decided = (
-            targets.reason,
-            tuple((quote.market, quote.outcome, quote.side, quote.price, quote.size) for quote in targets.quotes),
-            tuple((take.market, take.outcome, take.side, take.limit, take.size) for take in targets.takes),
-            tuple(bundle.reason for bundle in targets.bundles),
-            tuple((market.phase, market.state) for market in view.markets.values()),
-        )
-        if decided == self._decided:
-            return []
-        self._decided = decided
+    def _decision(self, view: View, targets: Targets) -> list[Message]:
         self.decisions += 1
-        self.decisions_on_synthetic_proof += any(
-            _rests_on_silence(member, view.now_ns) for member in self._members.values()
-        )
         return [
-            DecisionMade(
-                self._tag,
-                market,
-                self.decisions,
-                _rests_on_silence(member, view.now_ns),
-                self._explain(market, view, targets, gates),
-            )
-            for market, member in self._members.items()
+            DecisionMade(self._tag, market, self.decisions, _rests_on_proof(seen), self._explain(market, view, targets))
+            for market, seen in view.markets.items()
         ]
 
-    def _explain(self, market: MarketId, view: View, targets: Targets, gates: tuple[Gate, ...]) -> Explanation:
-        return self._explainer.explanation(view.markets[market], targets, gates, view.now_ns)
+    def _explain(self, market: MarketId, view: View, targets: Targets) -> Explanation:
+        """Give a market's own gates, those of other members that fail, and the strategy's."""
+        gates = common_gates(view.markets[market], view.now_ns)
+        for other, seen in view.markets.items():
+            if other != market:
+                failing = (gate for gate in common_gates(seen, view.now_ns) if not gate.passed)
+                gates += tuple(replace(gate, note=f"{seen.market.slug}: {gate.note}") for gate in failing)
+        if len(view.markets) > 1:
+            gates += (self._skew(view),)
+        refusals = self._own.refusals(market)
+        return self._explainer.explanation(view.markets[market], targets, gates, refusals, view.now_ns)
 
 
-def _rests_on_silence(member: _Member, now_ns: int) -> bool:
-    """Whether a book is held to be true although the venue has said nothing about it for a while."""
-    return member.book is not None and now_ns - member.book.event_ns > _SYNTHETIC_AFTER_NS
-
-
-def _unusable(member: _Member) -> str | None:
-    if not member.synchronised:
-        return "recovering"
-    return "no_book" if member.book is None else member.book.unusable
-
-
-def _cell_reason(market: MarketView) -> str:
-    if not market.cells:
-        return market.state.name.lower()
-    cell = market.cells[0]
-    return "toxic_flow" if cell.source == "flow" else cell.reason
-
-
-def _flow_note(flow: FlowUpdated) -> str:
-    return f"yes {flow.yes_score // 1_000_000:+d} no {flow.no_score // 1_000_000:+d}"
-
-
-def _nothing(view: View, reason: str) -> Targets:
-    withheld = tuple(
-        Withheld(market, outcome, side, reason)
-        for market in view.markets
-        for outcome in (0, 1)
-        for side in (Side.BUY, Side.SELL)
+def _wanted(targets: Targets) -> tuple[Any, ...]:
+    """Return what makes a decision: the targets and the reasons for them, not how a price came about."""
+    quotes = tuple(
+        (quote.market, quote.outcome, quote.side, quote.price, quote.size, quote.reason) for quote in targets.quotes
     )
-    return Targets(withheld=withheld, reason=reason)
+    return quotes, targets.takes, targets.bundles, targets.withheld, targets.reason
+
+
+def _rests_on_proof(market: MarketView) -> bool:
+    """Whether the book was last known to be true by a proof of life and not by what the venue said of it."""
+    return market.book is not None and market.book.proven_ns > market.book.event_ns

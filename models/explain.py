@@ -1,11 +1,13 @@
 """How a market stands with a desk, put together from the same view and targets that were decided on."""
 
+from collections.abc import Iterator
+
 from models.leg_risk import LegParameters, naked_leg
-from models.markets import Outcome, Side
+from models.markets import YES, Outcome, Side
 from models.messages.base import Tag
 from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
-from models.strategy import MarketView, Quote, Targets
-from models.units import ONE, Price, Size
+from models.strategy import MarketView, Quote, Targets, WorkingOrder
+from models.units import ONE, Price, Size, format_price, format_size
 
 
 class Explainer:
@@ -15,8 +17,18 @@ class Explainer:
         self._tag = tag
         self._leg = leg
 
-    def explanation(self, market: MarketView, targets: Targets, gates: tuple[Gate, ...], now_ns: int) -> Explanation:
-        """Return the market's phase, all gates in the order asked, where each quote stands, and the naked leg."""
+    def explanation(
+        self,
+        market: MarketView,
+        targets: Targets,
+        gates: tuple[Gate, ...],
+        refusals: tuple[tuple[Outcome, Side, str], ...],
+        now_ns: int,
+    ) -> Explanation:
+        """Return the market's phase, all gates in the order asked, where each quote stands, and the naked leg.
+
+        `refusals` says where the last wish was refused by a limit or by the venue, and why.
+        """
         wanted = [quote for quote in targets.quotes if quote.market == market.market.id]
         return Explanation(
             self._tag,
@@ -30,11 +42,7 @@ class Explainer:
             tuple(_quote_note(market, quote) for quote in wanted),
             self._naked(market, wanted, now_ns),
             market.cells,
-            tuple(
-                f"{'YES' if skip.outcome == 0 else 'NO'} {skip.side.value.lower()}: {skip.reason}"
-                for skip in targets.withheld
-                if skip.market == market.market.id and skip.side is Side.BUY
-            ),
+            tuple(_notes(market, targets, wanted, refusals)),
         )
 
     def _naked(self, market: MarketView, wanted: list[Quote], now_ns: int) -> NakedLeg | None:
@@ -66,22 +74,51 @@ def shares_ahead(market: MarketView, outcome: Outcome, side: Side, price: Price)
 
 
 def _quote_note(market: MarketView, quote: Quote) -> QuoteNote:
-    standing = [order for order in market.working if order.outcome == quote.outcome and order.side is quote.side]
+    standing = _standing(market, quote)
     price = standing[0].price if standing else quote.price
-    size = sum(order.remaining for order in standing) if standing else quote.size
-    state = standing[0].state.value if standing else "wanted"
     return QuoteNote(
         quote.outcome,
         quote.side,
         price,
-        size,
-        state,
+        sum(order.remaining for order in standing) if standing else quote.size,
+        standing[0].state.value if standing else "wanted",
         quote.reason,
         ticks_from_touch(market, quote.outcome, quote.side, price),
         shares_ahead(market, quote.outcome, quote.side, price),
         quote.formula,
         _best(market, quote),
     )
+
+
+def _notes(
+    market: MarketView, targets: Targets, wanted: list[Quote], refusals: tuple[tuple[Outcome, Side, str], ...]
+) -> Iterator[str]:
+    for skip in targets.withheld:
+        if skip.market == market.market.id:
+            yield f"{_slot_text(skip.outcome, skip.side)}: {skip.reason}"
+    for outcome, side, why in refusals:
+        yield f"{_slot_text(outcome, side)} refused: {why}"
+    for quote in wanted:
+        standing = _standing(market, quote)
+        if standing and standing[0].price != quote.price:
+            yield _moving_text(market, quote, standing[0].price)
+
+
+def _moving_text(market: MarketView, quote: Quote, price: Price) -> str:
+    """Say what a reprice gives up: the place in one queue for the end of another."""
+    here, there = (shares_ahead(market, quote.outcome, quote.side, at) for at in (price, quote.price))
+    return (
+        f"{_slot_text(quote.outcome, quote.side)} stands at {format_price(price)} with {format_size(here)} ahead; "
+        f"wanted at {format_price(quote.price)}, with {format_size(there)} ahead"
+    )
+
+
+def _slot_text(outcome: Outcome, side: Side) -> str:
+    return f"{'YES' if outcome == YES else 'NO'} {side.value.lower()}"
+
+
+def _standing(market: MarketView, quote: Quote) -> list[WorkingOrder]:
+    return [order for order in market.working if order.outcome == quote.outcome and order.side is quote.side]
 
 
 def _best(market: MarketView, quote: Quote) -> Price | None:

@@ -127,6 +127,21 @@ def leg_exit(position: Position, touches: Touches, market: Market, leg: LegParam
     return None
 
 
+def leg_due_ns(position: Position, market: Market, leg: LegParameters, now_ns: int) -> int | None:
+    """Return when the clock alone moves the ladder on, None where only a price or a fill can."""
+    since_ns, end_ns = position.unpaired_since_ns, market.end_ns
+    due: list[int] = []
+    if since_ns is not None:
+        if leg.raise_after_ms:
+            due.append(_next_step_ns(since_ns + leg.raise_after_ms * _MS, leg.raise_every_ms, now_ns))
+        due += [since_ns + after_ms * _MS for after_ms in (leg.take_after_ms, leg.sell_after_ms) if after_ms]
+    if end_ns is not None:
+        if leg.raise_before_end_ms:
+            due.append(_next_step_ns(end_ns - leg.raise_before_end_ms * _MS, leg.raise_every_ms, now_ns))
+        due += [end_ns - left_ms * _MS for left_ms in (leg.take_before_end_ms, leg.sell_before_end_ms) if left_ms]
+    return min((at_ns for at_ns in due if at_ns > now_ns), default=None)
+
+
 def naked_leg(
     position: Position,
     yes: Touch,
@@ -255,6 +270,11 @@ def _per_share(money: Money, shares: Size) -> Price:
 
 def _steps(over_ms: int, every_ms: int) -> int:
     return 0 if over_ms < 0 else 1 + over_ms // every_ms
+
+
+def _next_step_ns(first_ns: int, every_ms: int, now_ns: int) -> int:
+    """Return when the next of the steps comes that begin at `first_ns`."""
+    return max(first_ns, first_ns + ((now_ns - first_ns) // (every_ms * _MS) + 1) * every_ms * _MS)
 
 
 def _age_ms(position: Position, now_ns: int) -> int:

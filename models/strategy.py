@@ -6,7 +6,9 @@ It never sends, cancels or re-prices anything: `models/quotes.py` turns targets 
 debounce, order life and churn once for all. A strategy says only which resting quotes it wants (`Quote`), what it would
 take now (`Take`, `Bundle`), what it withholds and why, and the gates it asked, in order.
 
-It may keep private state that is a function of what it was shown, and must be able to write it down (`snapshot`).
+It may keep private state that is a function of what it was shown, and must be able to write it down (`snapshot`); one
+that keeps none is `Stateless`. The same view twice gives the same targets, and the very same object says at once that
+nothing has changed.
 """
 
 from typing import ClassVar, Literal, Protocol
@@ -26,9 +28,7 @@ from models.units import ONE, Price, Size
 
 
 class Touch(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask of one token in the net book, with sizes. A missing bid is 0, a missing ask is ONE, each with
-    size 0.
-    """
+    """Best bid and ask of one token in the net book, with sizes; a missing bid is 0, a missing ask ONE, of size 0."""
 
     bid: Price
     bid_size: Size
@@ -52,7 +52,10 @@ class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
 
 
 class MarketView(msgspec.Struct, frozen=True, gc=False):
-    """One market as a strategy sees it. `unusable` says why its book may not be used, None when it may."""
+    """One market as a strategy sees it. `unusable` says why its book may not be used, None when it may.
+
+    `state` and `cells` are what risk said last; `working` are the desk's own orders that are not over.
+    """
 
     market: Market
     phase: Phase
@@ -63,10 +66,16 @@ class MarketView(msgspec.Struct, frozen=True, gc=False):
     position: Position
     working: tuple[WorkingOrder, ...]
     unusable: str | None
+    resolved: bool = False
 
     @property
     def tick(self) -> Price:
         return self.book.tick if self.book is not None else self.market.tick
+
+    @property
+    def net(self) -> Size:
+        """YES minus NO in micro-shares."""
+        return self.position.yes.shares - self.position.no.shares
 
     def touch(self, outcome: Outcome) -> Touch:
         """Return the touch of a token in the net book: the NO token's is the mirror of the YES token's."""
@@ -81,20 +90,29 @@ class MarketView(msgspec.Struct, frozen=True, gc=False):
 
 
 class View(msgspec.Struct, frozen=True, gc=False):
-    """All that a strategy may look at: the markets of its group, outside references, and the time."""
+    """All that a strategy may look at: the markets of its group, outside references, and the time.
+
+    `exhaustive`: it is proven that exactly one of the markets resolves YES.
+    """
 
     tag: Tag
     now_ns: int
     markets: dict[MarketId, MarketView]
     references: dict[str, ReferenceUpdated]
+    exhaustive: bool = False
+
+    def alone(self) -> MarketView:
+        """Return the one market of a group of one."""
+        (market,) = self.markets.values()
+        return market
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """A resting order that is wanted: post-only, one per (market, token, side). `formula` says how the price came
-    about.
+    """A resting order that is wanted: post-only, one per (market, token, side).
 
-    `urgent` marks a hedge: it does not wait for the debounce and never rests more than its size. `anchor` is twice the
-    net mid it was made from; while that has moved by no more than a tick, an order that stands is kept.
+    `formula` says how the price came about. `urgent` marks a hedge: it does not wait for the debounce and never rests
+    more than its size. `anchor` is twice the net mid it was made from; while that has moved by no more than a tick, an
+    order that stands is kept.
     """
 
     market: MarketId
@@ -109,7 +127,10 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
 
 
 class Take(msgspec.Struct, frozen=True, gc=False):
-    """A one-shot order against what is visible, at `limit` or better."""
+    """A one-shot order (FAK or FOK) against what is visible, at `limit` or better.
+
+    It goes alone: quotes of its market are withdrawn first, and it waits until nothing of the desk stands there.
+    """
 
     market: MarketId
     outcome: Outcome
@@ -121,9 +142,7 @@ class Take(msgspec.Struct, frozen=True, gc=False):
 
 
 class Bundle(msgspec.Struct, frozen=True, gc=False):
-    """Takes of equal shares over several tokens that only make sense together. `payout` is what one complete share
-    pays.
-    """
+    """Takes of equal shares over several tokens that only make sense together; a complete share pays `payout`."""
 
     legs: tuple[Take, ...]
     payout: Price
@@ -151,7 +170,11 @@ class Targets(msgspec.Struct, frozen=True, gc=False):
 
 
 class Strategy(Protocol):
-    """One file under `models/strategies/`: what it wants, never how it is sent."""
+    """One file under `models/strategies/`: what it wants, never how it is sent.
+
+    Declared, not asked for: `scope`, whether it decides on single markets or on groups; `style`, whether it rests
+    (`maker`) or takes.
+    """
 
     name: ClassVar[str]
     scope: ClassVar[Literal["market", "group"]]
@@ -177,3 +200,19 @@ class Strategy(Protocol):
     def restore(self, state: bytes) -> None:
         """Take back what `snapshot` wrote."""
         ...
+
+
+class Stateless:
+    """The part of a strategy that remembers nothing between two views."""
+
+    def snapshot(self) -> bytes:
+        """There is nothing to write down."""
+        return b""
+
+    def restore(self, state: bytes) -> None:
+        """There is nothing to take back."""
+
+
+def each_alone(catalogue: Catalogue) -> tuple[tuple[MarketId, ...], ...]:
+    """Return every market as a group of its own."""
+    return tuple((market,) for market in catalogue.markets)

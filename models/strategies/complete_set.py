@@ -13,10 +13,11 @@ from models.fees import taker_fee
 from models.markets import NO, YES, Catalogue, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
+from models.orders import TimeInForce
 from models.parameters import parameter
-from models.sizes import placeable
-from models.strategy import Bundle, MarketView, Take, Targets, View
-from models.units import DOLLAR, ONE, SHARE, Money, Price, Size, cash_of_rounded_up
+from models.sizes import least_take
+from models.strategy import Bundle, MarketView, Stateless, Take, Targets, View
+from models.units import ONE, Money, Price, Size, cash_of_rounded_up
 
 
 class CompleteSetParameters(msgspec.Struct, frozen=True):
@@ -30,75 +31,61 @@ class CompleteSetParameters(msgspec.Struct, frozen=True):
     ] = 20
 
 
-class CompleteSet:
+class CompleteSet(Stateless):
     """One decision per event."""
 
     name: ClassVar[str] = "complete_set"
     scope: ClassVar[Literal["market", "group"]] = "group"
     style: ClassVar[Literal["maker", "taker"]] = "taker"
 
-    def __init__(self, parameters: CompleteSetParameters, exhaustive: frozenset[str] = frozenset()) -> None:
+    def __init__(self, parameters: CompleteSetParameters) -> None:
         self.parameters = parameters
-        self._exhaustive = exhaustive
 
     def groups(self, catalogue: Catalogue) -> tuple[tuple[MarketId, ...], ...]:
         """Every event of two or more markets, in the event's own order."""
-        self._exhaustive = frozenset(group.id for group in catalogue.groups.values() if group.exhaustive)
         return tuple(group.markets for group in catalogue.groups.values() if len(group.markets) > 1)
 
     def targets(self, view: View) -> Targets:
-        """Return the cheaper set as a bundle, or the gate that refused each."""
+        """Return the first set that is cheap enough as a bundle, or the gates that refused both."""
         markets = tuple(view.markets.values())
-        gates: list[Gate] = []
-        payouts: tuple[tuple[Outcome, Price], ...] = ((YES, ONE), (NO, ONE * (len(markets) - 1)))
+        gates = [Gate("exhaustive", view.exhaustive, blocks="yes", note="proven that exactly one of them wins")]
+        payouts: list[tuple[Outcome, Price]] = [(NO, ONE * (len(markets) - 1))]
+        if view.exhaustive:
+            payouts.insert(0, (YES, ONE))
         for outcome, payout in payouts:
-            if outcome == YES and not self._is_exhaustive(markets):
-                gates.append(Gate("exhaustive", False, blocks="yes", note="not_proven_exhaustive"))
-                continue
-            size = _common_size(markets, outcome)
-            costs = [_walk(market, outcome, size) for market in markets]
-            if size == 0 or any(cost is None for cost in costs):
-                gates.append(Gate("depth", False, size, None, "size", blocks="yes" if outcome == YES else "no"))
-                continue
-            total = sum(cost[0] for cost in costs if cost is not None)
-            edge = payout - -(-total * ONE // size) - self.parameters.failure_buffer
-            gates.append(Gate("edge", edge >= self.parameters.min_edge, edge, self.parameters.min_edge, "price"))
-            if edge >= self.parameters.min_edge:
-                legs = tuple(
-                    Take(market.market.id, outcome, Side.BUY, cost[1], size, "complete_set")
-                    for market, cost in zip(markets, costs, strict=True)
-                    if cost is not None
-                )
-                return Targets(bundles=(Bundle(legs, payout, "complete_set"),), gates=tuple(gates), reason="taking_set")
-        return Targets(gates=tuple(gates), reason=f"no_{next(gate.name for gate in gates if not gate.passed)}")
+            bundle = self._bundle(markets, outcome, payout, gates)
+            if bundle is not None:
+                return Targets(bundles=(bundle,), gates=tuple(gates), reason="taking_set")
+        return Targets(gates=tuple(gates), reason=_REASONS[gates[-1].name])
 
-    def snapshot(self) -> bytes:
-        """No private state."""
-        return b""
-
-    def restore(self, state: bytes) -> None:
-        """No private state."""
-
-    def _is_exhaustive(self, markets: tuple[MarketView, ...]) -> bool:
-        return all(
-            market.market.group in self._exhaustive and not market.market.placeholder and market.market.accepting_orders
-            for market in markets
+    def _bundle(
+        self, markets: tuple[MarketView, ...], outcome: Outcome, payout: Price, gates: list[Gate]
+    ) -> Bundle | None:
+        """Return the set of one outcome where its edge is large enough, and append the gate that says so or why not."""
+        blocks = "yes" if outcome == YES else "no"
+        size = max(least_take(market.market, market.touch(outcome).ask) for market in markets)
+        walks = [_walk(market, outcome, size) for market in markets]
+        if any(walk is None for walk in walks):
+            gates.append(Gate("depth", False, size, None, "size", blocks))
+            return None
+        bought = [walk for walk in walks if walk is not None]
+        cost = -(-sum(paid for paid, _ in bought) * ONE // size)
+        edge, least = payout - cost - self.parameters.failure_buffer, self.parameters.min_edge
+        gates.append(Gate("edge", edge >= least, edge, least, "price", blocks))
+        if edge < least:
+            return None
+        legs = tuple(
+            Take(market.market.id, outcome, Side.BUY, worst, size, "complete_set", TimeInForce.FOK)
+            for market, (_, worst) in zip(markets, bought, strict=True)
         )
+        return Bundle(legs, payout, "complete_set")
 
 
-def _common_size(markets: tuple[MarketView, ...], outcome: Outcome) -> Size:
-    """Return the least shares that every leg's minimum and the venue's dollar for marketable buys allow, 0 without
-    asks.
-    """
-    asks = [market.touch(outcome) for market in markets]
-    if any(touch.ask_size == 0 for touch in asks):
-        return 0
-    dollar = max(-(-DOLLAR * ONE // touch.ask) for touch in asks)
-    return placeable(max(dollar, *(market.market.min_order_size for market in markets)) + SHARE // 100)
+_REASONS = {"depth": "not_executable", "edge": "edge_too_low"}
 
 
 def _walk(market: MarketView, outcome: Outcome, size: Size) -> tuple[Money, Price] | None:
-    """Return cost with fee of buying `size` at the asks, and the worst price; None where depth is short."""
+    """Return the cost of buying `size` at the asks, fee included, and the worst price; None where depth is short."""
     book = market.book
     if book is None:
         return None

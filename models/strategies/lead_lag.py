@@ -6,18 +6,19 @@ fees the seed's thresholds never earn it, and the gate says so in figures.
 """
 
 from collections import deque
+from math import inf
 from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
 from models.fees import taker_fee
-from models.markets import NO, YES, Catalogue, Side
+from models.markets import NO, YES, Catalogue, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
-from models.sizes import placeable
-from models.strategy import Take, Targets, View
-from models.units import SHARE, Size
+from models.sizes import least_take, placeable
+from models.strategy import MarketView, Take, Targets, View
+from models.units import ONE, SHARE, Size
 
 
 class LeadLagParameters(msgspec.Struct, frozen=True):
@@ -58,34 +59,30 @@ class LeadLag:
 
     def targets(self, view: View) -> Targets:
         """Return a take of the token that the reference's move has made cheap."""
-        ((_, market),) = view.markets.items()
+        market = view.alone()
         reference = view.references.get(market.market.reference or "")
-        if reference is None:
+        # A price that is no positive number says nothing; it must not enter the samples.
+        if reference is None or not 0 < reference.value < inf:
             return Targets(gates=(Gate("reference", False, note="missing_spot"),), reason="missing_spot")
-        yes = market.touch(YES)
-        mid = (yes.bid + yes.ask) / 2
         if reference.at_ns > self._seen_ns:
             self._seen_ns = reference.at_ns
-            self._samples.append((reference.value, mid))
-        if len(self._samples) < self.parameters.lookback:
-            return Targets(
-                gates=(Gate("samples", False, len(self._samples), self.parameters.lookback),), reason="warmup"
-            )
+            self._samples.append((reference.value, _mid(market, YES)))
+        lookback = self.parameters.lookback
+        if len(self._samples) < lookback:
+            return Targets(gates=(Gate("samples", False, len(self._samples), lookback),), reason="warmup")
         old_spot, old_mid = self._samples[0]
         spot_pct = (reference.value / old_spot - 1) * 100
         outcome = YES if spot_pct >= 0 else NO
-        touch, mid = (yes, mid) if outcome == YES else (market.touch(NO), 10_000 - mid)
-        old_mid = old_mid if outcome == YES else 10_000 - old_mid
+        touch, mid = market.touch(outcome), _mid(market, outcome)
+        fee_pct = 2 * taker_fee(market.market.fees, touch.ask, SHARE) * ONE / SHARE / mid * 100
+        edge_pct = abs(spot_pct) - (mid / (old_mid if outcome == YES else ONE - old_mid) - 1) * 100
         size = placeable(min(self.parameters.order_size, touch.ask_size))
-        edge_pct = abs(spot_pct) - (mid / old_mid - 1) * 100
-        round_trip_pct = (
-            ((touch.ask - touch.bid) + 2e4 * taker_fee(market.market.fees, touch.ask, SHARE) / SHARE) / mid * 100
-        )
+        least = least_take(market.market, touch.ask)
         gates = (
             _gate("spot_move", abs(spot_pct), self.parameters.spot_move_min_pct),
             _gate("edge", edge_pct, self.parameters.edge_min_pct),
-            _gate("net_edge", edge_pct - round_trip_pct, 0.0),
-            Gate("liquidity", size >= market.market.min_order_size, size, market.market.min_order_size, "size"),
+            _gate("net_edge", edge_pct - (touch.ask - touch.bid) / mid * 100 - fee_pct, 0.0),
+            Gate("liquidity", size >= least, size, least, "size"),
         )
         failed = next((gate for gate in gates if not gate.passed), None)
         if failed is not None:
@@ -109,6 +106,11 @@ _REASONS = {
     "net_edge": "net_edge_too_low",
     "liquidity": "insufficient_liquidity",
 }
+
+
+def _mid(market: MarketView, outcome: Outcome) -> float:
+    touch = market.touch(outcome)
+    return (touch.bid + touch.ask) / 2
 
 
 def _gate(name: str, value_pct: float, least_pct: float) -> Gate:

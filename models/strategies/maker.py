@@ -19,15 +19,15 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from models.cells import TradingState
-from models.inventory import InventoryParameters, OpenCheck, can_open
-from models.leg_risk import Ceiling, LegParameters, hedge_ceiling
+from models.inventory import InventoryParameters, can_open
+from models.leg_risk import LegParameters, hedge_ceiling
 from models.markets import NO, YES, Catalogue, Outcome, Side, complement
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
 from models.phase import hedge_outcome
 from models.sizes import placeable
-from models.strategy import MarketView, Quote, Targets, Touch, View, Withheld
+from models.strategy import MarketView, Quote, Stateless, Targets, Touch, View, Withheld, each_alone
 from models.units import ONE, SHARE, Price, Size, floor_to_tick, format_price
 
 _OUTCOMES: tuple[Outcome, Outcome] = (YES, NO)
@@ -78,7 +78,7 @@ class MakerParameters(msgspec.Struct, frozen=True):
     ] = "floor_both"
 
 
-class Maker:
+class Maker(Stateless):
     """Two-sided quotes on every market alone."""
 
     name: ClassVar[str] = "maker"
@@ -89,105 +89,89 @@ class Maker:
         self.parameters = parameters
         self._inventory = inventory
         self._leg = leg
+        # Most book updates move no touch; the last answer then still holds, for it depends on nothing else.
+        self._asked: dict[MarketId, tuple[object, Targets]] = {}
 
     def groups(self, catalogue: Catalogue) -> tuple[tuple[MarketId, ...], ...]:
         """Every market is decided on alone."""
-        return tuple((market,) for market in catalogue.markets)
+        return each_alone(catalogue)
 
     def targets(self, view: View) -> Targets:
         """Return both bids, the missing leg's bid, or what keeps them away."""
-        ((_, market),) = view.markets.items()
-        opening = can_open(market.position, self._inventory)
-        net = market.position.yes.shares - market.position.no.shares
-        gates = [self._size_gate(market), *self._open_gates(opening)]
+        market = view.alone()
+        net = market.net
         if market.phase == "Hedge" or (market.state is TradingState.REDUCING and net):
-            return self._hedge(market, net, gates, view.now_ns)
-        if not gates[0].passed:
-            return _nothing(market, "size_below_minimum", gates)
-        if market.state is TradingState.REDUCING:
-            return _nothing(market, "reducing", gates)
-        return self._balanced(market, net, opening, gates)
+            return self._hedge(market, net, view.now_ns)
+        yes = market.touch(YES)
+        seen = (yes.bid, yes.ask, market.tick, market.position, market.state)
+        asked = self._asked.get(market.market.id)
+        if asked is not None and asked[0] == seen:
+            return asked[1]
+        targets = self._balanced(market, net)
+        self._asked[market.market.id] = seen, targets
+        return targets
 
-    def snapshot(self) -> bytes:
-        """No private state."""
-        return b""
-
-    def restore(self, state: bytes) -> None:
-        """No private state."""
-
-    def _balanced(self, market: MarketView, net: Size, opening: OpenCheck, gates: list[Gate]) -> Targets:
+    def _balanced(self, market: MarketView, net: Size) -> Targets:
         parameters = self.parameters
         tick = quote_tick(market.tick, parameters.tick_size)
         target = ONE - parameters.pair_edge_ticks * tick if parameters.pair_edge_ticks else parameters.pair_target
         touches = (market.touch(YES), market.touch(NO))
         bids = balanced_bids(touches, target, tick)
-        if bids is None:
-            gates.append(Gate("books_mirrored", False, sum_of_touches(touches), 2 * ONE, "price"))
-            return _nothing(market, "books_not_mirrored", gates)
+        opening = can_open(market.position, self._inventory)
+        gates = (_size_gate(market, parameters.bid_size), _reducing_gate(market), _mirror_gate(touches), *opening.gates)
+        stopped = next((_REASONS[gate.name] for gate in gates[:3] if not gate.passed), None)
+        if bids is None or stopped is not None:
+            return Targets(gates=gates, reason=stopped or "books_not_mirrored")
         if parameters.even_spread == "improve_reducing":
             bids = _give_lost_tick(bids, touches, target, tick, net)
         quotes: list[Quote] = []
         withheld: list[Withheld] = []
         for outcome in _OUTCOMES:
-            missing = net != 0 and outcome == hedge_outcome(net)
-            if not opening.allowed and not missing:
-                withheld.append(Withheld(market.market.id, outcome, Side.BUY, "inventory_limit"))
+            bid, touch = bids[outcome], touches[outcome]
+            size = self._balanced_size(outcome, net, allowed=opening.allowed)
+            refusal = _refusal(bid, size, market.market.min_order_size, allowed=opening.allowed)
+            if bid is None or refusal is not None:
+                withheld.append(Withheld(market.market.id, outcome, Side.BUY, refusal or "price_out_of_range"))
                 continue
-            bid = bids[outcome]
-            if bid is None:
-                withheld.append(Withheld(market.market.id, outcome, Side.BUY, "price_out_of_range"))
-                continue
-            base = parameters.bid_size if opening.allowed else 0
-            size = placeable(base + abs(net) if missing else base)
-            if size < market.market.min_order_size:
-                withheld.append(Withheld(market.market.id, outcome, Side.BUY, "size_below_minimum"))
-                continue
-            touch = touches[outcome]
             formula = f"mid {format_price((touch.bid + touch.ask) // 2)} - {format_price((ONE - target) // 2)}"
             quotes.append(
                 Quote(market.market.id, outcome, Side.BUY, bid, size, "provide", formula, anchor=touch.bid + touch.ask)
             )
-        reason = "providing" if quotes else withheld[0].reason
-        return Targets(tuple(quotes), withheld=tuple(withheld), gates=tuple(gates), reason=reason)
-
-    def _hedge(self, market: MarketView, net: Size, gates: list[Gate], now_ns: int) -> Targets:
-        outcome = hedge_outcome(net)
-        ceiling = hedge_ceiling(
-            market.position,
-            self.parameters.pair_target,
-            self._inventory,
-            self._leg,
-            market.market,
-            now_ns,
-            (market.touch(YES), market.touch(NO)),
+        return Targets(
+            tuple(quotes), withheld=tuple(withheld), gates=gates, reason="providing" if quotes else withheld[0].reason
         )
-        touch = market.touch(outcome)
+
+    def _balanced_size(self, outcome: Outcome, net: Size, *, allowed: bool) -> Size:
+        """Return what to bid for: the configured size where opening is allowed, and the residue on the missing side."""
+        missing = abs(net) if net and outcome == hedge_outcome(net) else 0
+        return placeable((self.parameters.bid_size if allowed else 0) + missing)
+
+    def _hedge(self, market: MarketView, net: Size, now_ns: int) -> Targets:
+        outcome = hedge_outcome(net)
+        touches = (market.touch(YES), market.touch(NO))
+        target, listed = self.parameters.pair_target, market.market
+        ceiling = hedge_ceiling(market.position, target, self._inventory, self._leg, listed, now_ns, touches)
+        touch = touches[outcome]
         tick = quote_tick(market.tick, self.parameters.tick_size)
         size = placeable(abs(net))
-        naked = Withheld(market.market.id, complement(outcome), Side.BUY, "inventory_limit")
         price, refusal = hedge_bid(ceiling.price, touch, tick)
-        if price is not None and size < market.market.min_order_size:
+        if price is not None and size < listed.min_order_size:
             refusal = "size_below_minimum"
-        gates.append(
-            Gate("hedge_possible", refusal is None, ceiling.price, touch.ask, "price", _blocks(outcome), refusal or "")
-        )
-        if price is None or refusal is not None:
-            missing = Withheld(market.market.id, outcome, Side.BUY, refusal or "no_hedge")
-            return Targets(withheld=(naked, missing), gates=tuple(gates), reason=refusal or "no_hedge")
-        quote = Quote(
-            market.market.id, outcome, Side.BUY, price, size, "hedge", _hedge_formula(ceiling, touch, tick),
-            urgent=True, anchor=touch.bid + touch.ask,
+        gates = (
+            _size_gate(market, self.parameters.bid_size),
+            *can_open(market.position, self._inventory).gates,
+            Gate(
+                "hedge_possible", refusal is None, ceiling.price, touch.ask, "price",
+                "yes" if outcome == YES else "no", refusal or "",
+            ),
         )  # fmt: skip
-        return Targets((quote,), withheld=(naked,), gates=tuple(gates), reason="hedging")
-
-    def _size_gate(self, market: MarketView) -> Gate:
-        minimum = market.market.min_order_size
-        size = placeable(self.parameters.bid_size)
-        return Gate("size_at_least_minimum", size >= minimum, size, minimum, "size", "open", "PM_BID_SIZE")
-
-    @staticmethod
-    def _open_gates(opening: OpenCheck) -> tuple[Gate, ...]:
-        return opening.gates
+        naked = Withheld(listed.id, complement(outcome), Side.BUY, "inventory_limit")
+        if price is None or refusal is not None:
+            why = refusal or "no_hedge"
+            return Targets(withheld=(naked, Withheld(listed.id, outcome, Side.BUY, why)), gates=gates, reason=why)
+        formula = f"min({ceiling.formula}, ask {format_price(touch.ask)} - {format_price(tick)})"
+        quote = Quote(listed.id, outcome, Side.BUY, price, size, "hedge", formula, urgent=True)
+        return Targets((quote,), withheld=(naked,), gates=gates, reason="hedging")
 
 
 def balanced_bids(touches: tuple[Touch, Touch], target: Price, tick: Price) -> tuple[Price | None, Price | None] | None:
@@ -208,7 +192,7 @@ def sum_of_touches(touches: tuple[Touch, Touch]) -> Price:
 
 
 def hedge_bid(ceiling: Price, touch: Touch, tick: Price) -> tuple[Price | None, str | None]:
-    """Return the price of the missing leg's bid, or None and why there is none. Never falls back to the ceiling alone."""
+    """Return the price of the missing leg's bid, or None and why there is none; never the bare ceiling."""
     if not 0 < ceiling < ONE:
         return None, "ceiling_out_of_range"
     if touch.ask_size == 0:
@@ -244,14 +228,31 @@ def _give_lost_tick(
     return (yes + tick, no) if missing == YES else (yes, no + tick)
 
 
-def _nothing(market: MarketView, reason: str, gates: list[Gate]) -> Targets:
-    withheld = tuple(Withheld(market.market.id, outcome, Side.BUY, reason) for outcome in _OUTCOMES)
-    return Targets(withheld=withheld, gates=tuple(gates), reason=reason)
+def _refusal(bid: Price | None, size: Size, minimum: Size, *, allowed: bool) -> str | None:
+    """Say why one side is not bid for, None where it is."""
+    if not allowed and size < minimum:
+        return "inventory_limit"
+    if bid is None:
+        return "price_out_of_range"
+    return "size_below_minimum" if size < minimum else None
 
 
-def _hedge_formula(ceiling: Ceiling, touch: Touch, tick: Price) -> str:
-    return f"min({ceiling.formula}, ask {format_price(touch.ask)} - {format_price(tick)})"
+_REASONS = {
+    "size_at_least_minimum": "size_below_minimum",
+    "reducing": "reducing",
+    "books_mirrored": "books_not_mirrored",
+}
 
 
-def _blocks(outcome: Outcome) -> str:
-    return "yes" if outcome == YES else "no"
+def _size_gate(market: MarketView, bid_size: Size) -> Gate:
+    minimum, size = market.market.min_order_size, placeable(bid_size)
+    return Gate("size_at_least_minimum", size >= minimum, size, minimum, "size", "open", "PM_BID_SIZE")
+
+
+def _reducing_gate(market: MarketView) -> Gate:
+    return Gate("reducing", market.state is not TradingState.REDUCING, blocks="open", note=market.state.name)
+
+
+def _mirror_gate(touches: tuple[Touch, Touch]) -> Gate:
+    total = sum_of_touches(touches)
+    return Gate("books_mirrored", total == 2 * ONE, total, 2 * ONE, "price")

@@ -1,8 +1,7 @@
 """Buy what is under its fair value, sell what is over it, on either token, with an inventory of both.
 
 On a mirrored book the internal fair value is the mid, and a mid is never on the right side of a touch: without an
-outside value there is no directional edge, and the reason says so. `microprice` weighs the touch by size, `group`
-normalises an event's mids to one: both can differ from the mid.
+outside value there is no directional edge, and the gates say so. `microprice` weighs the touch by size, and can differ.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -14,9 +13,10 @@ from models.markets import NO, YES, Catalogue, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
 from models.parameters import parameter
-from models.sizes import placeable
-from models.strategy import MarketView, Take, Targets, View
-from models.units import DOLLAR, ONE, SHARE, Money, Price, Size
+from models.positions import leg_of
+from models.sizes import least_take, placeable
+from models.strategy import MarketView, Stateless, Take, Targets, View, each_alone
+from models.units import DOLLAR, ONE, SHARE, Money, Price
 
 
 class TwoSidedParameters(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class TwoSidedParameters(msgspec.Struct, frozen=True):
     )
 
 
-class TwoSided:
+class TwoSided(Stateless):
     """One decision per market."""
 
     name: ClassVar[str] = "two_sided"
@@ -43,29 +43,24 @@ class TwoSided:
 
     def groups(self, catalogue: Catalogue) -> tuple[tuple[MarketId, ...], ...]:
         """Every market is decided on alone."""
-        return tuple((market,) for market in catalogue.markets)
+        return each_alone(catalogue)
 
     def targets(self, view: View) -> Targets:
-        """Return the best sale or buy that clears its edge, or both edges as gates."""
-        ((_, market),) = view.markets.items()
-        takes: list[Take] = []
+        """Return the sale or buy with the largest edge beyond its least, or the gates that refused them."""
+        market = view.alone()
+        found: list[tuple[Price, Take]] = []
         gates: list[Gate] = []
         for outcome in (YES, NO):
-            sale, sale_gate = self._sale(market, outcome)
-            buy, buy_gate = self._buy(market, outcome)
-            gates += [sale_gate, buy_gate]
-            takes += [take for take in (sale, buy) if take is not None]
-        if takes:
-            return Targets(takes=tuple(takes[:1]), gates=tuple(gates), reason=takes[0].reason)
-        internal = "internal fair = mid: no directional edge possible"
-        return Targets(gates=tuple(gates), reason=internal if self.parameters.fair == "mid" else "low_edge")
-
-    def snapshot(self) -> bytes:
-        """No private state."""
-        return b""
-
-    def restore(self, state: bytes) -> None:
-        """No private state."""
+            fair = self._fair(market, outcome)
+            for take, gate in (self._sale(market, outcome, fair), self._buy(market, outcome, fair)):
+                gates.append(gate)
+                if gate.passed and take is not None:
+                    found.append(((gate.value or 0) - (gate.threshold or 0), take))
+        if found:
+            _, best = max(found, key=lambda one: one[0])
+            return Targets(takes=(best,), gates=tuple(gates), reason=best.reason)
+        internal = self.parameters.fair == "mid"
+        return Targets(gates=tuple(gates), reason="no_directional_edge" if internal else "low_edge")
 
     def _fair(self, market: MarketView, outcome: Outcome) -> Price:
         touch = market.touch(outcome)
@@ -74,26 +69,27 @@ class TwoSided:
             return (touch.bid * touch.ask_size + touch.ask * touch.bid_size) // both
         return (touch.bid + touch.ask) // 2
 
-    def _buy(self, market: MarketView, outcome: Outcome) -> tuple[Take | None, Gate]:
-        touch = market.touch(outcome)
-        held = market.position.yes if outcome == YES else market.position.no
-        edge = self._fair(market, outcome) - touch.ask - _fee(market, touch.ask)
-        gate = Gate("under_fair", edge >= self.parameters.min_edge, edge, self.parameters.min_edge, "price")
+    def _buy(self, market: MarketView, outcome: Outcome, fair: Price) -> tuple[Take | None, Gate]:
+        ask, offered = market.touch(outcome).ask, market.touch(outcome).ask_size
+        edge, least = fair - ask - _fee(market, ask), self.parameters.min_edge
+        held = leg_of(market.position, outcome)
         room = min(self.parameters.max_order, self.parameters.max_outcome_inventory - held.cost)
-        size = placeable(min(max(0, room) * ONE // touch.ask, touch.ask_size))
-        if not gate.passed or size < market.market.min_order_size:
-            return None, gate
-        return Take(market.market.id, outcome, Side.BUY, touch.ask, size, "under_fair"), gate
+        size = placeable(min(max(0, room) * ONE // ask, offered))
+        gate = Gate("under_fair", edge >= least, edge, least, "price", note=_NOTES[self.parameters.fair])
+        payable = size >= least_take(market.market, ask)
+        return Take(market.market.id, outcome, Side.BUY, ask, size, "under_fair") if payable else None, gate
 
-    def _sale(self, market: MarketView, outcome: Outcome) -> tuple[Take | None, Gate]:
-        touch = market.touch(outcome)
-        held: Size = market.position.yes.settled if outcome == YES else market.position.no.settled
-        edge = touch.bid - self._fair(market, outcome) - _fee(market, touch.bid)
-        gate = Gate("over_fair", edge >= self.parameters.exit_edge, edge, self.parameters.exit_edge, "price")
-        size = placeable(min(held, touch.bid_size))
-        if not gate.passed or size < market.market.min_order_size:
-            return None, gate
-        return Take(market.market.id, outcome, Side.SELL, touch.bid, size, "over_fair"), gate
+    def _sale(self, market: MarketView, outcome: Outcome, fair: Price) -> tuple[Take | None, Gate]:
+        bid, wanted = market.touch(outcome).bid, market.touch(outcome).bid_size
+        edge, least = bid - fair - _fee(market, bid), self.parameters.exit_edge
+        held = leg_of(market.position, outcome).settled - market.position.merging
+        size = placeable(min(held, wanted, self.parameters.max_order * ONE // bid))
+        gate = Gate("over_fair", edge >= least, edge, least, "price", note=_NOTES[self.parameters.fair])
+        sellable = size >= market.market.min_order_size
+        return Take(market.market.id, outcome, Side.SELL, bid, size, "over_fair") if sellable else None, gate
+
+
+_NOTES = {"mid": "internal fair = mid: no directional edge possible", "microprice": "internal fair = microprice"}
 
 
 def _fee(market: MarketView, price: Price) -> Price:

@@ -1,53 +1,51 @@
-"""What the diff does with targets: each test feeds order events and targets and compares what comes out."""
+"""What becomes of targets: each test feeds order events and targets and compares what comes out."""
 
-from models.markets import NO, YES, Market, Side
+from models.cells import TradingState
+from models.depth import Depth
+from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.base import Message
+from models.messages.market import BookUpdated
 from models.messages.orders import CancelOrder, IntentDenied, OrderChanged, PlaceOrder
+from models.messages.position import Position
 from models.orders import OrderState
+from models.own_orders import OwnOrders
 from models.quotes import QuoteParameters, Quotes
-from models.strategy import Quote, Targets, Withheld
+from models.strategy import MarketView, Quote, Targets, Withheld
 from models.units import SHARE
 
 M = "market"
 MS = 1_000_000
 MARKET = Market(M, "slug", ("1", "2"))
+BOOK = BookUpdated(M, 1, 1, 100, Depth({4_000: SHARE}), Depth({6_000: SHARE}), 4_000, 6_000, 4_000, 6_000, None, 0, 0)
+VIEWS = {M: MarketView(MARKET, "Balanced", TradingState.ACTIVE, (), BOOK, None, Position(), (), None)}
 
 
 class Desk:
-    """A `Quotes` with a clock and an executor that answers what it is told to."""
+    """Quotes with a clock and an executor that answers what it is told to."""
 
     def __init__(self, **parameters: int) -> None:
-        self.quotes = Quotes("tag", {M: MARKET}, QuoteParameters(**parameters))
+        given = QuoteParameters(**parameters)
+        self.own = OwnOrders("tag", given.refused_cooldown_ms)
+        self.quotes = Quotes(self.own, given)
         self.now_ns = 1_000_000 * MS
         self.placed: dict[str, PlaceOrder] = {}
 
-    def want(self, *quotes: Quote, withheld: tuple[Withheld, ...] = ()) -> list[Message]:
-        out = self.quotes.diff(Targets(quotes, withheld=withheld), {M: 1}, {M: 100}, self.now_ns)
+    def want(self, *quotes: Quote, withheld: tuple[Withheld, ...] = (), reason: str = "") -> list[Message]:
+        self.own.forget_unanswered(self.now_ns)
+        out = self.quotes.move(Targets(quotes, withheld=withheld, reason=reason), VIEWS, self.now_ns)
         self.placed |= {message.intent: message for message in out if isinstance(message, PlaceOrder)}
         return out
 
-    def says(self, intent: str, state: OrderState, filled: int = 0) -> None:
+    def says(self, intent: str, state: OrderState, filled: int = 0, reason: str = "") -> None:
         order = self.placed[intent]
-        self.quotes.order_changed(
-            OrderChanged(
-                "id-" + intent,
-                intent,
-                "tag",
-                M,
-                order.outcome,
-                order.side,
-                order.price,
-                order.size,
-                filled,
-                state,
-                "",
-                self.now_ns,
-            ),
-            self.now_ns,
-        )
+        changed = OrderChanged(
+            "id-" + intent, intent, "tag", M, order.outcome, order.side, order.price, order.size, filled, state, reason,
+            self.now_ns, order.post_only,
+        )  # fmt: skip
+        self.own.order_changed(changed, self.now_ns)
 
     def rest(self, quote: Quote) -> str:
-        (placed,) = self.want(quote)
+        placed = self.want(quote)[-1]
         assert isinstance(placed, PlaceOrder)
         self.says(placed.intent, OrderState.WORKING)
         return placed.intent
@@ -56,10 +54,10 @@ class Desk:
         self.now_ns += ms * MS
 
 
-def bid(price: int, shares: int = 5, *, outcome: int = YES, urgent: bool = False, anchor: int | None = None) -> Quote:
-    return Quote(
-        M, YES if outcome == YES else NO, Side.BUY, price, shares * SHARE, "provide", urgent=urgent, anchor=anchor
-    )
+def bid(
+    price: int, shares: int = 5, *, outcome: Outcome = YES, urgent: bool = False, anchor: int | None = None
+) -> Quote:
+    return Quote(M, outcome, Side.BUY, price, shares * SHARE, "provide", urgent=urgent, anchor=anchor)
 
 
 def test_a_target_is_placed_once_and_waited_for() -> None:
@@ -169,7 +167,7 @@ def test_the_churn_cap_stops_the_sixth_reprice_of_a_second() -> None:
     desk = Desk(debounce_ms=0)
     cancels = 0
     for step in range(8):
-        intent = desk.rest(bid(4_900 - 200 * step)) if not desk.quotes.working(M) else desk.quotes.working(M)[0].intent
+        intent = desk.rest(bid(4_900 - 200 * step)) if not desk.own.working(M) else desk.own.working(M)[0].intent
         desk.later(10)
         out = desk.want(bid(4_900 - 200 * (step + 1)))
         cancels += len(out)
@@ -183,10 +181,8 @@ def test_a_denied_intent_frees_its_slot_after_a_cooldown() -> None:
     desk = Desk(refused_cooldown_ms=1_000, debounce_ms=0)
     (placed,) = desk.want(bid(4_900))
     assert isinstance(placed, PlaceOrder)
-    desk.quotes.intent_denied(
-        IntentDenied(placed.intent, "tag", M, YES, Side.BUY, "paused", "", desk.now_ns), desk.now_ns
-    )
-    assert desk.quotes.working(M) == ()
+    desk.own.intent_denied(IntentDenied(placed.intent, "tag", M, YES, Side.BUY, "paused", "", desk.now_ns), desk.now_ns)
+    assert desk.own.working(M) == ()
     assert desk.want(bid(4_900)) == []
     desk.later(1_000)
     assert len(desk.want(bid(4_900))) == 1
@@ -230,7 +226,7 @@ def test_orders_of_an_earlier_life_are_adopted_and_cancelled_when_unwanted() -> 
     assert isinstance(placed, PlaceOrder)
     new.placed = old.placed
     new.says(placed.intent, OrderState.WORKING)
-    assert [order.intent for order in new.quotes.working(M)] == [placed.intent]
+    assert [order.intent for order in new.own.working(M)] == [placed.intent]
     assert new.want() == [CancelOrder(placed.intent, M, "not_wanted")]
 
 
