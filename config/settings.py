@@ -15,7 +15,6 @@ from typing import Any, Final, cast
 
 import msgspec
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from config.model import Configuration, build
 from config.modes import COMMAND_LINE, OBSERVE, Decision, Switch, decide, read_switch
@@ -222,7 +221,7 @@ def _nested(given: Mapping[str, Given]) -> dict[str, Any]:
     return nested
 
 
-def _problem(path: str, wrong: ErrorDetails, given: Mapping[str, Given]) -> Problem:
+def _problem(path: str, wrong: Mapping[str, Any], given: Mapping[str, Given]) -> Problem:
     reason = wrong.get("ctx", {}).get("error", expected(KEYS[path]))
     return Problem(given[path].place, path, f"expected {reason}", str(given[path].value))
 

@@ -197,5 +197,5 @@ def _is_null(node: yaml.Node) -> bool:
 
 
 _KEYS_BY_NAME: Final[Mapping[str, Key]] = {name: key for key in KEYS.values() for name in key.names}
-_PREFIXES: Final[Mapping[str, float]] = {PREFIX: 0.6, "PM_": 0.85, "LEAD_LAG_": 0.85}
+_PREFIXES: Final[Mapping[str, float]] = {PREFIX: 0.75, "PM_": 0.85}
 """Prefixes of names that are ours, and how much an unknown one must be like a known one to be a mistake."""

@@ -130,7 +130,18 @@ def test_an_empty_value_in_the_environment_is_not_given() -> None:
 
 
 def test_names_of_others_in_the_environment_are_left_alone() -> None:
-    assert not read(environment={"PATH": "/bin", "NEWSAPI_KEY": "x", "PM_SCAN_ENABLE": "1"}).given
+    foreign = {"PATH": "/bin", "NEWSAPI_KEY": "x", "PM_SCAN_ENABLE": "1", "LEAD_LAG_EDGE_EXIT_PCT": "0.05"}
+    assert not read(environment=foreign).given
+
+
+@pytest.mark.parametrize(
+    "name, meant",
+    [("PM_BIDSIZE", "PM_BID_SIZE"), ("KEEL_DATADIR", "KEEL_DATA_DIR"), ("KEEL_BID_SIZE", "KEEL_MAKER__BID_SIZE")],
+)
+def test_a_misspelt_name_of_ours_is_an_error(name: str, meant: str) -> None:
+    write(f"{name}=5\n", ".env")
+    [problem] = problems()
+    assert (problem.place, problem.key, problem.nearest) == (".env", name, meant)
 
 
 def test_two_names_of_one_key_that_disagree_are_an_error_naming_both() -> None:
