@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 from pykka import ActorDeadError, Future, Timeout
 
 from actors.runtime.dead_letters import Reason
-from actors.runtime.lanes import IDLE, KINDS, ORDINARY, READY, RUNNING, URGENT, Bounds, Perishable
+from actors.runtime.lanes import IDLE, KINDS, ORDINARY, READY, RUNNING, URGENT, Bounds, Kind, Perishable
 from actors.runtime.pykka_inside import ActorStop, Envelope
 from actors.runtime.surroundings import Owner, Scheduler, Surroundings
 from models.messages.base import Lane, Message
@@ -101,7 +101,8 @@ class Mailbox:
             MailboxFull: the INTENT lane is full (for an ask its future says so).
             TypeError: what was sent is no message.
         """
-        lane, waits_as, plain, _, _ = KINDS[type(message)]
+        kind = KINDS[type(message)]
+        lane, waits_as, plain, _, _ = kind
         mail = message if envelope is None else envelope
         with self._lock:
             queue = self._lanes[lane]
@@ -109,7 +110,7 @@ class Mailbox:
                 queue.append(mail)
                 sequel = None
             else:
-                sequel = self._admit(mail)
+                sequel = self._admit(kind, message, mail)
             state = self._state
             if state < waits_as:
                 self._state = waits_as
@@ -147,7 +148,8 @@ class Mailbox:
             except IndexError:  # raw mail was being dropped
                 break
             if type(mail) is tuple:
-                mail = self._pop_keyed(mail)
+                with self._lock:
+                    mail = self._keyed.pop(mail)
             if isinstance(mail, Envelope):
                 if isinstance(mail, Perishable) and mail.expires_ns <= self.now_ns:
                     self._expire(mail)
@@ -233,20 +235,19 @@ class Mailbox:
                 _refuse(mail, ActorDeadError(f"{self.name} ended before handling the message"))
         self.owner = None
 
-    def _admit(self, mail: _Mail) -> _Sequel | None:
+    def _admit(self, kind: Kind, message: Message, mail: _Mail) -> _Sequel | None:
         """Take mail that is more than appended to a lane with room. Runs under the lock."""
         if self._closed:
             return partial(_refuse, mail, ActorDeadError(f"{self.name} has ended"))
-        message, reply_to = _opened(mail)
-        cls = message.__class__
-        lane, _, _, keyed, time_to_live_ns = KINDS[cls]
+        lane, _, _, keyed, time_to_live_ns = kind
         queue = self._lanes[lane]
         if queue is None:
             queue = self._lanes[lane] = deque()
+        told = mail is message
         if time_to_live_ns is not None:
-            mail = Perishable(message, reply_to, self._surroundings.clock.now_ns() + time_to_live_ns)
-        key = message.key if keyed and reply_to is None else None
-        slot = None if key is None else (cls, key)
+            mail = Perishable(message, _opened(mail)[1], self._surroundings.clock.now_ns() + time_to_live_ns)
+        key = message.key if keyed and told else None
+        slot = None if key is None else (type(message), key)
         if slot is not None and slot in self._keyed:
             return self._replace(slot, mail, lane)
         sequel = None
@@ -298,7 +299,8 @@ class Mailbox:
                 raw.append(item)
         queue.extend(derived)
         self.dropped += len(raw)
-        sequel = self._admit(MailOverflowed(self.name, Lane.MARKET, self.dropped))
+        notice = MailOverflowed(self.name, Lane.MARKET, self.dropped)
+        sequel = self._admit(KINDS[MailOverflowed], notice, notice)
         return partial(self._bury_raw, raw, sequel)
 
     def _bury_raw(self, raw: list[_Mail], sequel: _Sequel | None) -> None:
@@ -310,10 +312,6 @@ class Mailbox:
                 self._bury(message, Reason.OVERFLOW)
             else:
                 _refuse(mail, MailboxFull(f"{self.name} has lost its market mail"))
-
-    def _pop_keyed(self, slot: _Slot) -> _Mail:
-        with self._lock:
-            return self._keyed.pop(slot)
 
     def _expire(self, mail: Perishable) -> None:
         if mail.reply_to is None:

@@ -448,6 +448,24 @@ def test_many_children_are_started_in_several_turns_and_a_death_among_them_start
     assert family.log[-250:] == [f"-{name}" for name in reversed(names)]
 
 
+def test_others_have_their_turns_while_many_children_are_started(sim: SimWorld) -> None:
+    family = Family(sim)
+    started: list[int] = []
+
+    class Bystander(Recorder):
+        def on_receive(self, message: Any) -> int:
+            started.append(len(family.log))
+            return 0
+
+    children = [family.child(f"child/{number}") for number in range(250)]
+    Supervisor.start(sim.context("many", "boss"), QUICK, children)
+    Bystander.start(sim.context("bystander"), [])
+    sim.directory.send("bystander", Filled(1))
+    sim.sim.run_ready()
+    assert len(family.log) == 250
+    assert 0 < started[0] < 250
+
+
 def test_independent_children_can_be_stopped_together(sim: SimWorld) -> None:
     family = Family(sim, "a", "b", "c", supervision=Supervision(stop_together=True))
     sim.directory.send("family", StartChild(family.child("deaf", Deaf)))
