@@ -19,10 +19,14 @@ class JournalParameters(msgspec.Struct, frozen=True):
     kept_while_refused: Annotated[
         int, parameter("Messages about orders and fills that are kept while the database refuses.", "count", ge=1)
     ] = 50_000
-    events_keep_days: Annotated[int, parameter("Days for which events and decisions are kept.", "count", ge=1)] = 30
-    events_keep_rows: Annotated[int, parameter("Most events, and most decisions, that are kept.", "count", ge=1)] = (
-        5_000_000
-    )
+    events_keep_days: Annotated[
+        int,
+        parameter("Days for which events, decisions, book snapshots, latencies and errors are kept.", "count", ge=1),
+    ] = 30
+    events_keep_rows: Annotated[
+        int,
+        parameter("Most rows of each of these, and of position and profit snapshots, that are kept.", "count", ge=1),
+    ] = 5_000_000
     book_every_ms: Annotated[int, parameter("Time between two rounds of book snapshots.", "ms", ge=100)] = 5_000
     books_per_round: Annotated[int, parameter("Most books written in one round; 0 writes none.", "count", ge=0)] = 50
 

@@ -30,7 +30,8 @@ from models.messages.trace import encode_step
 from models.storage import JournalParameters
 
 _MS: Final = 1_000_000
-_HOUR_NS: Final = 3_600_000 * _MS
+_SECOND_NS: Final = 1_000 * _MS
+_HOUR_NS: Final = 3_600 * _SECOND_NS
 _DAY_NS: Final = 24 * _HOUR_NS
 _FLUSH, _BOOKS, _PRUNE = "flush", "books", "prune"
 
@@ -136,11 +137,12 @@ class JournalActor(BaseActor):
 
     def _prune(self) -> None:
         keep_ns = self._parameters.events_keep_days * _DAY_NS
+        more = False
         try:
-            self._writer.prune(self.now_ns - keep_ns, self._parameters.events_keep_rows)
+            more = self._writer.prune(self.now_ns - keep_ns, self._parameters.events_keep_rows)
         except StoreError as error:
             self._refused(str(error))
-        self._wake(_PRUNE, _HOUR_NS)
+        self._wake(_PRUNE, _SECOND_NS if more else _HOUR_NS)
 
     def _commit(self) -> None:
         self._urgent = False

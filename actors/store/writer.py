@@ -18,16 +18,37 @@ from peewee import (
     Model,
     PeeweeException,
     SqliteDatabase,
+    fn,
 )
 
 from actors.store.chain import link, verify
 from actors.store.database import StoreError, checkpoint, open_writer
 from actors.store.rows import Row
-from actors.store.tables import Audit, Decision, Event, Fact, Fill, Journal, Order, OrderIntent
+from actors.store.tables import (
+    Audit,
+    BookSnapshot,
+    Decision,
+    Error,
+    Event,
+    Fact,
+    Fill,
+    Journal,
+    LatencyMetric,
+    Order,
+    OrderIntent,
+    PnlSnapshot,
+    PositionSnapshot,
+)
 from models.messages.base import Message
 
-PRUNED: Final = (Event, Decision)
-"""Tables whose rows are kept for a time only."""
+_AGING: Final = (Event, Decision, BookSnapshot, LatencyMetric, Error)
+"""Tables whose rows are kept for a time only, and in a number."""
+
+_COUNTED: Final = (PositionSnapshot, PnlSnapshot)
+"""Tables whose rows are kept in a number only: the newest of a market that rests is still the present."""
+
+_PRUNE_STEP: Final = 10_000
+"""Rows deleted in one step, so that no order waits long behind it."""
 
 _RUNS = "runs"
 _drivers_errors = ExceptionWrapper(EXCEPTIONS)
@@ -95,22 +116,24 @@ class Writer:
         if links:
             self._head = links[-1].head
 
-    def prune(self, before_ns: int, keep_rows: int) -> int:
-        """Delete events and decisions from before a time, and all but the newest `keep_rows` of each; return how many.
+    def prune(self, before_ns: int, keep_rows: int) -> bool:
+        """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.
 
         Raises:
             StoreError: the database refused.
         """
-        deleted = 0
+        more = False
         try:
-            for table in PRUNED:
-                newest = table.select(table.id).order_by(table.id.desc())
-                spared = newest.offset(keep_rows).limit(1).scalar(self.database) or 0
-                doomed = (table.at_ns < before_ns) | (table.id <= spared)
-                deleted += table.delete().where(doomed).execute(self.database)
+            for table in _AGING + _COUNTED:
+                newest = table.select(fn.MAX(table.id)).scalar(self.database) or 0
+                doomed = table.id <= newest - keep_rows
+                if table in _AGING:
+                    doomed |= table.at_ns < before_ns
+                step = table.select(table.id).where(doomed).limit(_PRUNE_STEP)
+                more |= table.delete().where(table.id.in_(step)).execute(self.database) == _PRUNE_STEP
         except PeeweeException as error:
             raise StoreError(f"cannot prune: {error}") from error
-        return deleted
+        return more
 
     def close(self) -> None:
         """Fold the write-ahead log in, close, and give up the lease.

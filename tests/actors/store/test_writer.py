@@ -11,6 +11,7 @@ from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.control import CommandApplied
 from models.messages.orders import FillSettled, FillVoided
+from models.messages.position import InventoryUpdated, Position
 from models.orders import OrderState
 
 Table = Callable[[str], list[dict[str, Any]]]
@@ -154,8 +155,30 @@ def test_old_events_are_pruned_by_age_and_by_number(url: str, table: Table, make
     writer = Writer(url, 0)
     for number in range(10):
         write(writer, make.fill(number, at_ns=1_000 * number))
-    assert writer.prune(3_000, keep_rows=5) == 5
+    assert not writer.prune(3_000, keep_rows=5)
     assert [row["at_ns"] for row in table("events")] == [5_000, 6_000, 7_000, 8_000, 9_000]
-    assert writer.prune(8_000, keep_rows=100) == 3
+    writer.prune(8_000, keep_rows=100)
+    assert [row["at_ns"] for row in table("events")] == [8_000, 9_000]
     assert len(table("fills")) == 10
+    writer.close()
+
+
+def test_pruning_goes_in_steps(url: str, table: Table, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.store.writer._PRUNE_STEP", 3)
+    writer = Writer(url, 0)
+    for number in range(7):
+        write(writer, make.fill(number, at_ns=number))
+    assert writer.prune(100, keep_rows=100)
+    assert len(table("events")) == 4
+    assert writer.prune(100, keep_rows=100)
+    assert not writer.prune(100, keep_rows=100)
+    assert table("events") == []
+    writer.close()
+
+
+def test_the_present_position_of_a_market_is_never_too_old(url: str, table: Table, make: Any) -> None:
+    writer = Writer(url, 0)
+    write(writer, InventoryUpdated("maker", "0xab", Position(realized=1), 11), chain=False)
+    writer.prune(10**18, keep_rows=100)
+    assert len(table("positions")) == 1
     writer.close()
