@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from actors.runtime.clock import Clock
 from models.answers import Answer, answer, forbidden
 from models.messages.audit import CommandAnswered, Fence
-from models.messages.base import Message
+from models.messages.base import MarketId, Message
 from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
 from models.messages.decisions import Explanation
 from models.snapshot import Board, DeskLine, MarketLine
@@ -160,8 +160,7 @@ class Control:
         asked_ns = self._clock.now_ns()
         request = self._request()
         for market in asked:
-            for tag in self.look().engine.tags:
-                self._tell(Explain(tag, market, request))
+            self._ask(market, request)
 
         def said(board: Board) -> bool:
             return all(_answers(desk, request, asked_ns) for market in asked for desk in board.desks_of(market))
@@ -175,6 +174,14 @@ class Control:
         if not found:
             raise Refused("undecided", "nothing was decided yet", "the books have not come", retryable=True)
         return tuple(found)
+
+    def ask_why(self, market: MarketId) -> None:
+        """Have the desks of a market explain themselves to the board; do not wait for it."""
+        self._ask(market, self._request())
+
+    def _ask(self, market: MarketId, request: str) -> None:
+        for tag in self.look().engine.tags:
+            self._tell(Explain(tag, market, request))
 
     def _carry_out(
         self,

@@ -131,8 +131,9 @@ def quote_text(quote: QuoteNote, naked: NakedLeg | None = None) -> str:
 
 
 def cell_text(cell: CellNote) -> str:
-    """Write one raised cell: what it allows, who raised it on what, why, since when."""
-    return f"{cell.state.name} on {cell.scope} by {cell.source} since {clock_text(cell.since_ns)}: {cell.reason}"
+    """Write one raised cell of a market: what it allows, who raised it on what, why, since when."""
+    scope = "this market" if cell.scope.startswith("market ") else cell.scope
+    return f"{cell.state.name} on {scope} by {cell.source} since {clock_text(cell.since_ns)}: {cell.reason}"
 
 
 def _headline(explanation: Explanation) -> str:

@@ -127,8 +127,12 @@ def _add_views(app: FastAPI, control: Control) -> None:
         return _json(documents.status(control.look(), control.now_ns(), only))
 
     @app.get("/v1/board")
-    def board(since: int = 0) -> Response:
-        return _json(documents.monitor(control.look(), control.now_ns(), since))
+    def board(since: int = 0, selected: str | None = None) -> Response:
+        shown = control.look()
+        line = None if selected is None else shown.by_name(selected)
+        if line is not None and line.on:
+            control.ask_why(line.market.id)  # the next look has the answer; this one does not wait for it
+        return _json(documents.monitor(shown, control.now_ns(), since, line))
 
     @app.get("/v1/markets")
     def markets() -> Response:

@@ -12,7 +12,7 @@ from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.snapshot import Board, Counts, DeskLine, LogLine, MarketLine, OrderLine, Profit, token_touch
 from models.units import Price, Size, format_money, format_price, format_size
-from models.words import cell_text, gate_text, rfc3339
+from models.words import cell_text, explanation_text, gate_text, rfc3339
 from models.written_book import written_book
 
 Document: TypeAlias = dict[str, Any]
@@ -108,10 +108,12 @@ def book(line: MarketLine, depth: int | None) -> Document:
     return {"schema": "keel.book/1", **written_book(line.market, line.book, depth)}
 
 
-def monitor(board: Board, now_ns: int, since: int) -> Document:
-    """Return `keel.board/1`: the status and the log lines after number `since`."""
+def monitor(board: Board, now_ns: int, since: int, selected: MarketLine | None) -> Document:
+    """Return `keel.board/1`: the status, the log lines after number `since`, and why the selected market stands so."""
     lines = [log_line(line) for line in board.log if line.sequence > since]
-    return {**status(board, now_ns), "schema": "keel.board/1", "log": lines}
+    desks = () if selected is None else board.desks_of(selected.market.id)
+    why = [explanation_text(desk.explanation) for desk in desks if desk.explanation is not None]
+    return {**status(board, now_ns), "schema": "keel.board/1", "log": lines, "why": "\n".join(why)}
 
 
 def killed(board: Board) -> Document:

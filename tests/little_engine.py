@@ -111,15 +111,11 @@ class LittleEngine:
 
     def to_risk(self, message: Message) -> None:
         """Step risk; the executor obeys its cancels, the board sees the rest, derived mail last as from a mailbox."""
-        late: list[Message] = []
-        for said in self.risk.step(message, self.clock.now_ns()):
-            if isinstance(said, CancelMarket):
-                self.cancel(said)
-            elif type(said).__name__ == "ExposureUpdated":
-                late.append(said)
-            else:
-                self.show(said)
-        self.show(*late)
+        said = self.risk.step(message, self.clock.now_ns())
+        self.show(*sorted((one for one in said if not isinstance(one, CancelMarket)), key=lambda one: one.lane))
+        for one in said:
+            if isinstance(one, CancelMarket):
+                self.cancel(one)
 
     def place(self, number: int, outcome: Outcome = YES, price: int = 4_800, shares: int = 5) -> str:
         """Have an order stand in the market."""

@@ -1,0 +1,109 @@
+"""`pause`, `resume`, `reduce`, `kill`, `stop`: what an operator says to a running engine."""
+
+import time
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from surfaces.cli.errors import CommandError, Exit
+from surfaces.cli.options import DEFAULTS, Options
+from surfaces.cli.output import Output, Text
+from surfaces.cli.session import Document, carry_out, confirm, connect, names
+from surfaces.client import EngineClient
+
+DryRun = Annotated[bool, Parameter(name="--dry-run", negative="", help="Show what would happen; do nothing.")]
+Markets = Annotated[str, Parameter(help="Markets by slug or condition id; none: all.", show_default=False)]
+
+
+def pause(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Cancel all orders and place no new ones; positions stay. Never asks."""
+    return set_state("pause", markets, dry_run, options)
+
+
+def resume(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Lift a pause or a reduce of the same markets. In live it asks.
+
+    Without a market it lifts the pause of everything, never a market's own.
+    """
+    return set_state("resume", markets, dry_run, options)
+
+
+def reduce(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Only lower what can be lost: cancel the orders that could raise it, place none that would."""
+    return set_state("reduce", markets, dry_run, options)
+
+
+def kill(
+    *,
+    reason: Annotated[str, Parameter(help="Kept, and shown until a person lifts the kill.")] = "",
+    clear: Annotated[bool, Parameter(negative="", help="Lift the kill; asks.")] = False,
+    status: Annotated[bool, Parameter(negative="", help="Say whether it is killed, and why.")] = False,
+    dry_run: DryRun = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Let no order out any more, cancel everything, and stay so over restarts. Never asks."""
+    if clear and status:
+        raise CommandError("usage", "--clear and --status are two things")
+    if status or (clear and dry_run):
+        return _kill_status(options)
+    if clear:
+        return _clear(options)
+    return carry_out(options, lambda client, _: client.post("/v1/kill", reason=reason, dry_run=dry_run), "")
+
+
+def stop(*, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Stop the engine in good order: no new quotes, orders cancelled, everything written. Returns when it has ended."""
+    with connect(options) as client:
+        if dry_run:
+            document = client.get("/v1/status")
+            said = (
+                f"would stop pid {document['pid']} and cancel its orders, of which {document['orders_open']} are open"
+            )
+            Output(options).show(document, Text([said]))
+            return Exit.OK
+        pid = client.post("/v1/stop")["pid"]
+    deadline = time.monotonic() + options.timeout
+    while not _has_ended(pid):
+        if time.monotonic() > deadline:
+            message = f"the engine (pid {pid}) is still stopping after {options.timeout:g} s"
+            raise CommandError("timeout", message, "ask again, or wait longer with --timeout", retryable=True)
+        time.sleep(0.05)
+    Output(options).show({"schema": "keel.stop/1", "stopped": True, "pid": pid}, Text([f"stopped (pid {pid})"]))
+    return Exit.OK
+
+
+def set_state(verb: str, markets: tuple[str, ...], dry_run: bool, options: Options) -> int:
+    """Say a verb about markets, or about everything, and return the exit code."""
+    wanted = names(markets)
+
+    def send(client: EngineClient, confirmed: bool) -> Document:
+        return client.post(f"/v1/commands/{verb}", markets=wanted, confirmed=confirmed, dry_run=dry_run)
+
+    return carry_out(options, send, "Trade?")
+
+
+def _kill_status(options: Options) -> int:
+    with connect(options) as client:
+        document = client.get("/v1/kill")
+    said = f"killed since {document['since']}: {document['reason']}" if document["killed"] else "not killed"
+    Output(options).show(document, Text([said]))
+    return Exit.OK
+
+
+def _clear(options: Options) -> int:
+    """Show what was killed before a person lifts it. The gate may be closed though risk knows nothing of it."""
+    with connect(options) as client:
+        document = client.get("/v1/kill")
+    why = f"killed since {document['since']}: {document['reason']}" if document["killed"] else "risk knows of no kill"
+    confirm(options, f"{why}. After this orders can go out again.", "CLEAR")
+    return carry_out(options, lambda client, _: client.post("/v1/kill/clear", confirmed=True), "")
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process is gone, or only waits for its parent to notice."""
+    import psutil
+
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,164 @@
+"""What a command prints: one document on stdout in the format that was asked for; everything else goes to stderr."""
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
+
+import msgspec
+
+from surfaces.cli.errors import CommandError
+from surfaces.cli.options import Global
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Document: TypeAlias = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its title, what stands in it, and to which side. `style` colours a cell by its text."""
+
+    title: str
+    cell: Callable[[Document], str]
+    align: Literal["left", "right"] = "left"
+    style: Callable[[str], str] = lambda _: ""
+
+
+@dataclass(frozen=True)
+class Text:
+    """What a person reads: lines, perhaps a table under them, and lines under that."""
+
+    lines: Sequence[str]
+    columns: Sequence[Column] = ()
+    rows: Sequence[Document] = ()
+    tail: Sequence[str] = ()
+
+
+class Output:
+    """Writes documents as the options say."""
+
+    def __init__(self, options: Global, out: TextIO | None = None) -> None:
+        self._options = options
+        self._out = out or sys.stdout
+
+    def show(self, document: Document, text: Text, *, streaming: bool = False) -> None:
+        """Write one answer. `streaming`: one of several, so JSON takes one line each."""
+        if self._options.quiet:
+            return
+        match self._options.format:
+            case "json":
+                self._json(document, streaming=streaming)
+            case "yaml":
+                self._out.write(("---\n" if streaming else "") + msgspec.yaml.encode(document).decode())
+            case "csv":
+                _write_csv(document, self._out)
+            case "table":
+                self._text(text)
+        self._out.flush()
+
+    def _json(self, document: Document, *, streaming: bool) -> None:
+        encoded = msgspec.json.encode(document)
+        if self._out.isatty() and not streaming:
+            encoded = msgspec.json.format(encoded, indent=2)
+        self._out.write(encoded.decode() + "\n")
+
+    def _text(self, text: Text) -> None:
+        if is_styled(self._out, self._options.no_color):
+            _write_styled(text, self._out)
+            return
+        for line in (*text.lines, *aligned(text.columns, text.rows), *text.tail):
+            self._out.write(line + "\n")
+
+
+def is_styled(out: TextIO, no_color: bool) -> bool:
+    """Whether colours are wanted: on a terminal that can show them, unless something forbids or forces them."""
+    if no_color or os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return out.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def aligned(columns: Sequence[Column], rows: Sequence[Document]) -> Iterable[str]:
+    """Return a plain table, its titles first; nothing where there are no columns."""
+    if not columns:
+        return
+    cells = [[column.title for column in columns]] + [[column.cell(row) for column in columns] for row in rows]
+    widths = [max(len(line[at]) for line in cells) for at in range(len(columns))]
+    for line in cells:
+        placed = (
+            cell.rjust(width) if column.align == "right" else cell.ljust(width)
+            for cell, width, column in zip(line, widths, columns, strict=True)
+        )
+        yield "  ".join(placed).rstrip()
+
+
+def write_error(error: CommandError, *, as_json: bool) -> None:
+    """Tell a failure: as the envelope on stdout where a script reads, as words on stderr where a person does."""
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(error.envelope()).decode() + "\n")
+        sys.stdout.flush()
+        return
+    hint = f". {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+    sys.stderr.write(f"error: {error.message}{hint}\n")
+
+
+def _write_styled(text: Text, out: TextIO) -> None:
+    from rich.console import Console
+    from rich.text import Text as Styled
+
+    console = Console(file=out, force_terminal=True, highlight=False, soft_wrap=True)
+    for line in text.lines:
+        console.print(Styled(line))
+    if text.columns:
+        console.print(_styled_table(text), soft_wrap=False)
+    for line in text.tail:
+        console.print(Styled(line))
+
+
+def _styled_table(text: Text) -> "Table":
+    from rich.table import Table
+    from rich.text import Text as Styled
+
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in text.columns:
+        table.add_column(column.title, justify=column.align, no_wrap=True, overflow="ellipsis")
+    for row in text.rows:
+        cells = [(column, column.cell(row)) for column in text.columns]
+        table.add_row(*(Styled(cell, style=column.style(cell)) for column, cell in cells))
+    return table
+
+
+def _write_csv(document: Document, out: TextIO) -> None:
+    """Write the document's rows, or where it has none its figures, one a line."""
+    rows = next((value for value in document.values() if isinstance(value, list) and _are_rows(value)), None)
+    if rows is None:
+        writer = csv.writer(out, lineterminator="\n")
+        writer.writerow(("key", "value"))
+        writer.writerows(_flat(document).items())
+        return
+    flat = [_flat(row) for row in rows]
+    table = csv.DictWriter(out, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
+    table.writeheader()
+    table.writerows(flat)
+
+
+def _are_rows(value: Sequence[Any]) -> bool:
+    return bool(value) and all(isinstance(item, dict) for item in value)
+
+
+def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Name what is nested by its path: `pnl.total`."""
+    found: dict[str, Any] = {}
+    for name, item in value.items():
+        if isinstance(item, dict):
+            found |= _flat(item, f"{prefix}{name}.")
+        elif isinstance(item, (list, bool)):
+            found[prefix + name] = msgspec.json.encode(item).decode()
+        else:
+            found[prefix + name] = item
+    return found

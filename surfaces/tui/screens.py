@@ -1,0 +1,67 @@
+"""Questions and help on top of the monitor."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+KEYS = (
+    ("arrows, j k g G", "move"),
+    ("space", "mark the market; verbs then act on all that are marked"),
+    ("esc", "clear the filter, then the marks"),
+    ("/", "filter by a regular expression, ! before it for the opposite"),
+    ("o", "switch on or off: the marked, or the one under the cursor"),
+    ("p", "pause the marked; all when none is marked"),
+    ("r", "resume the marked; all when none is marked"),
+    ("K", "pause all at once; again within 3 s: kill"),
+    ("w", "why pane on or off"),
+    ("l", "log pane on or off"),
+    ("tab", "to the next pane"),
+    ("q, ctrl-c", "leave; the engine goes on"),
+)
+
+
+class Confirm(ModalScreen[bool]):
+    """Asks one question. No is the default: enter and escape both mean no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "yes"),
+        Binding("n,escape", "answer(False)", "no"),
+    ]
+
+    def __init__(self, question: str) -> None:
+        super().__init__()
+        self._question = question
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="box"):
+            yield Static(self._question, markup=False)
+            with Horizontal():
+                yield Button("No (n)", id="no", variant="primary")
+                yield Button("Yes (y)", id="yes")
+
+    def on_mount(self) -> None:
+        self.query_one("#no", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+
+class Help(ModalScreen[None]):
+    """Lists the keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,question_mark,q,enter", "leave", "back")]
+
+    def compose(self) -> ComposeResult:
+        lines = "\n".join(f"{key:<16} {meaning}" for key, meaning in KEYS)
+        with Vertical(classes="box"):
+            yield Static(f"Keys\n\n{lines}", markup=False)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
