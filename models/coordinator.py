@@ -103,6 +103,7 @@ class CoordinatorMachine:
     ) -> None:
         self.evaluations = 0
         self.decisions = 0
+        self.decisions_on_synthetic_proof = 0
         self._tag = tag
         self._strategy = strategy
         self._phase = phase
@@ -300,6 +301,7 @@ class CoordinatorMachine:
 
     def _decision(self, view: View, targets: Targets) -> list[Message]:
         self.decisions += 1
+        self.decisions_on_synthetic_proof += any(_rests_on_proof(seen) for seen in view.markets.values())
         return [
             DecisionMade(self._tag, market, self.decisions, _rests_on_proof(seen), self._explain(market, view, targets))
             for market, seen in view.markets.items()
