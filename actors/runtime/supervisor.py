@@ -19,7 +19,7 @@ from models.messages.base import Lane, Message
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 
 _CONTROL_PER_CHILD = 8
-_STARTS_PER_TURN = 100
+_STARTS_AT_ONCE = 50
 
 
 class StartChild(Message, frozen=True):
@@ -89,6 +89,9 @@ class Supervisor(BaseActor):
     `scope` says in every event what the supervisor is responsible for (a market, or nothing). `chance` gives numbers in
     [0, 1) for the jitter of the backoff: `random.Random(seed).random`.
     """
+
+    batch: ClassVar[int] = 1
+    """Starting children takes its time; others have their turns after every message."""
 
     def __init__(
         self,
@@ -204,8 +207,8 @@ class Supervisor(BaseActor):
         self.actor_inbox.bounds = bounds._replace(control=bounds.control + _CONTROL_PER_CHILD * len(self._children))
 
     def _start_more(self) -> None:
-        """Start the next children; thousands take more than one turn, so that others have theirs in between."""
-        for _ in range(_STARTS_PER_TURN):
+        """Start the next children; thousands take many turns, so that others have theirs in between."""
+        for _ in range(_STARTS_AT_ONCE):
             if not self._unstarted:
                 return
             child = self._unstarted.popleft()
