@@ -4,11 +4,14 @@ Only the keys that are used are declared; the decoder steps over all others. Sha
 documentation (read 2026-08-22) and recorded frames of 2024 to 2026.
 """
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
 from models.markets import Side
+
+Timestamp: TypeAlias = Annotated[int, msgspec.Meta(ge=0, lt=10**15)]
+"""Milliseconds since 1970; the venue writes them as text."""
 
 
 class WireLevel(msgspec.Struct, gc=False):
@@ -40,7 +43,7 @@ class WireRestBook(msgspec.Struct, gc=False):
     """The answer to `GET /book`."""
 
     asset_id: str
-    timestamp: int
+    timestamp: Timestamp
     bids: list[WireLevel]
     asks: list[WireLevel]
     hash: str = ""
@@ -62,7 +65,7 @@ class WirePriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"
     change flat at the top (before).
     """
 
-    timestamp: int
+    timestamp: Timestamp
     price_changes: list[WireChange] | None = None
     changes: list[WireOldChange] | None = None
     asset_id: str = ""
@@ -79,7 +82,7 @@ class WireTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price", 
     price: str
     size: str
     side: Side
-    timestamp: int
+    timestamp: Timestamp
     transaction_hash: str | None = None
 
 
@@ -88,7 +91,7 @@ class WireTickChange(msgspec.Struct, tag_field="event_type", tag="tick_size_chan
 
     asset_id: str
     new_tick_size: str
-    timestamp: int
+    timestamp: Timestamp
 
 
 class WireTouch(msgspec.Struct, tag_field="event_type", tag="best_bid_ask", gc=False):
