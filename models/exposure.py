@@ -52,8 +52,8 @@ class MarketExposure:
         )
 
     def settled(self, outcome: Outcome) -> Size:
-        """Return the shares of a token that may be sold."""
-        return sum(leg_of(position, outcome).settled for position in self._positions.values())
+        """Return the shares of a token that may be sold: settled, and not on their way to a dollar."""
+        return sum(leg_of(position, outcome).settled - position.merging for position in self._positions.values())
 
     def moved(self, tag: Tag, event: Message) -> None:
         """Apply an event of the ledger to a desk's position."""

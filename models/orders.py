@@ -73,6 +73,7 @@ TRANSITIONS: Final = MappingProxyType(
         _S.UNKNOWN: {
             _E.ACCEPTED: _S.WORKING,
             _E.REJECTED: _S.REJECTED,
+            _E.NOT_SENT: _S.NEVER_SENT,
             _E.FILLED: _S.FILLED,
             _E.CANCELLED: _S.CANCELLED,
             _E.EXPIRED: _S.EXPIRED,

@@ -111,6 +111,14 @@ def test_an_order_without_an_answer_is_of_unknown_fate() -> None:
     assert floor.state(YES_BID) is OrderState.WORKING
 
 
+def test_an_unknown_order_of_which_the_journal_says_at_last_that_it_never_left_was_never_sent() -> None:
+    floor = Floor()
+    order_id = floor.approve(YES_BID)
+    floor.wait(5 * S)
+    floor.tell(OrderNotJournalled(order_id, "disk full"))
+    assert floor.state(YES_BID) is OrderState.NEVER_SENT
+
+
 def test_an_answered_order_wakes_nobody_for_long() -> None:
     floor = Floor()
     floor.working(YES_BID)
