@@ -10,8 +10,9 @@ from models.parameters import parameter
 class BookParameters(msgspec.Struct, frozen=True):
     """How long a book is believed without news, and how it is compared with the venue's.
 
-    Why `verify_settled`: the venue may split one change over several frames of equal timestamp, all with the hash of
-    the last state. Compared at once every such batch looks like a lost frame, so the comparison waits for a later time.
+    Why a sampled change waits: the venue may split one change over several frames of equal timestamp, all with the hash
+    of the last state. Compared at once every such batch looks like a lost frame, so the sample is compared when a later
+    timestamp shows that its batch is complete. Comparing every change leaves no time for that, and finds such batches.
     """
 
     event_fresh_ms: Annotated[
@@ -27,11 +28,11 @@ class BookParameters(msgspec.Struct, frozen=True):
         int, parameter("Shortest time between two requests for the full book of a market.", "ms", ge=1)
     ] = 1_000
     verify_every: Annotated[
-        int, parameter("Compare the hash of every n-th level change of a token; 1 compares all.", "count", ge=1)
+        int,
+        parameter(
+            "Compare the hash of every n-th level change of a token; 1 compares all, each at once.", "count", ge=1
+        ),
     ] = 16
-    verify_settled: Annotated[
-        bool, parameter("Compare a level change only when a later timestamp shows its batch to be complete.", "switch")
-    ] = True
     tape_is_proof: Annotated[
         bool, parameter("A recording is played: a quiet token is not stale, only a lost feed makes it so.", "switch")
     ] = False

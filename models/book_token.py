@@ -106,7 +106,7 @@ class TokenBook:
             if self._unverified >= self._parameters.verify_every:
                 self._unverified = 0
                 self._unsettled = (timestamp_ms, venue_hash)
-                if not self._parameters.verify_settled:
+                if self._parameters.verify_every == 1:
                     self._settle(ladder, tick)
         return "hash" if self._failed else ""
 

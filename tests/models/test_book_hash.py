@@ -130,7 +130,7 @@ class TestChanges:
         return book_hash(CONDITION, "11", START_MS + at_ms, levels, [(4_500, 30_000_000)], KEYS)
 
     def test_each_change_is_compared_at_once_where_that_is_wanted(self) -> None:
-        fed = self.opened(verify_every=1, verify_settled=False)
+        fed = self.opened(verify_every=1)
         fed.take(changed((YES, Side.BUY, "0.41", 1), at_ms=1, hashes=(self.hash_after(1, p4100=1_000_000),)))
         assert (fed.book.counts.change_hash_checked, fed.book.counts.change_hash_ok) == (1, 1)
         fed.take(changed((YES, Side.BUY, "0.42", 1), at_ms=2, hashes=(self.hash_after(2, p4300=1_000_000),)))
@@ -138,7 +138,7 @@ class TestChanges:
         assert (fed.seen.unusable, fed.book.counts.gaps) == ("gap", 1)
 
     def test_inside_a_gap_nothing_is_compared_and_a_full_book_ends_it(self) -> None:
-        fed = self.opened(verify_every=1, verify_settled=False)
+        fed = self.opened(verify_every=1)
         for at_ms in (1, 2, 3):
             fed.take(changed((YES, Side.BUY, "0.41", at_ms), at_ms=at_ms, hashes=("0" * 40,)))
         assert fed.book.counts.change_hash_checked == 1
@@ -147,28 +147,26 @@ class TestChanges:
         fed.take(changed((YES, Side.BUY, "0.41", 1), at_ms=5, hashes=(self.hash_after(5, p4100=1_000_000),)))
         assert (fed.book.counts.change_hash_ok, fed.seen.unusable) == (1, None)
 
-    def test_a_batch_of_one_timestamp_is_compared_when_it_is_complete(self) -> None:
-        fed = self.opened(verify_every=1)
-        last = self.hash_after(1, p4100=1_000_000, p4200=2_000_000)
-        fed.take(
-            changed((YES, Side.BUY, "0.41", 1), at_ms=1, hashes=(last,)),
-            changed((YES, Side.BUY, "0.42", 2), at_ms=1, hashes=(last,)),
-        )
+    def test_a_sampled_batch_of_one_timestamp_is_compared_when_it_is_complete(self) -> None:
+        fed = self.opened(verify_every=2)
+        last = self.hash_after(1, p4100=1_000_000, p4200=2_000_000, p4300=3_000_000)
+        for price, size in (("0.41", 1), ("0.42", 2), ("0.43", 3)):
+            fed.take(changed((YES, Side.BUY, price, size), at_ms=1, hashes=(last,)))
         assert fed.book.counts.change_hash_checked == 0
-        fed.take(changed((YES, Side.BUY, "0.42", 0), at_ms=2, hashes=("0" * 40,)))
+        fed.take(changed((YES, Side.BUY, "0.43", 0), at_ms=2, hashes=("0" * 40,)))
         assert (fed.book.counts.change_hash_checked, fed.book.counts.change_hash_ok) == (1, 1)
-        fed.take(changed((YES, Side.BUY, "0.41", 0), at_ms=3))
+        fed.take(changed((YES, Side.BUY, "0.42", 0), at_ms=3))
         assert (fed.book.counts.change_hash_checked, fed.book.counts.gaps) == (2, 1)
 
     def test_only_every_nth_change_is_compared(self) -> None:
-        fed = self.opened(verify_every=3, verify_settled=False)
-        for at_ms in range(1, 8):
+        fed = self.opened(verify_every=3)
+        for at_ms in range(1, 9):
             digest = self.hash_after(at_ms, p4100=at_ms)
             fed.take(changed((YES, Side.BUY, "0.41", f"0.00000{at_ms}"), at_ms=at_ms, hashes=(digest,)))
         assert (fed.book.counts.change_hash_checked, fed.book.counts.change_hash_ok) == (2, 2)
 
     def test_in_the_form_of_2025_changes_are_not_compared(self) -> None:
-        fed = Fed(MARKET, verify_every=1, verify_settled=False)
+        fed = Fed(MARKET, verify_every=1)
         fed.take(book(keys=None), changed((YES, Side.BUY, "0.41", 1), at_ms=1, hashes=("0" * 40,)))
         assert (fed.book.counts.book_hash_ok, fed.book.counts.change_hash_checked, fed.book.counts.gaps) == (1, 0, 0)
 

@@ -17,8 +17,8 @@ from models.messages.market import BookEpochChanged, BookResynchronised, BookUpd
 from models.messages.runtime import WakeAt, Woke
 from models.units import ONE, SHARE
 
-EACH = BookParameters(verify_every=1, verify_settled=False, tape_is_proof=True)
-SETTLED = BookParameters(verify_every=1, tape_is_proof=True)
+EACH = BookParameters(verify_every=1, tape_is_proof=True)
+SAMPLED = BookParameters(verify_every=2, tape_is_proof=True)
 
 MLB = {
     "20250617_mlb-cle-sf-2025-06-17": (1_917, 178, 178, 0),
@@ -172,10 +172,10 @@ def test_the_envelopes_prove_all_their_books_and_66_of_70_changes(jonah: list[Pa
     assert counts.level_frames * 2 - counts.change_hash_checked == 12
 
 
-def test_compared_as_whole_batches_no_change_of_the_envelopes_fails(jonah: list[Path]) -> None:
+def test_a_sample_that_waits_for_its_batch_finds_no_gap_in_the_envelopes(jonah: list[Path]) -> None:
     """The four gaps above are frames of one timestamp that all carry the hash of the last of them."""
-    counts = _sum(jonah, SETTLED)
-    assert counts.change_hash_ok == counts.change_hash_checked == 40
+    counts = _sum(jonah, SAMPLED)
+    assert counts.change_hash_ok == counts.change_hash_checked > 0
     assert counts.gaps == 0
 
 
