@@ -8,8 +8,9 @@ The rules, in the order in which they are asked of a slot (market, token, side):
 1. An order whose target vanished is cancelled at once, whatever its age, with the reason that the strategy gave.
 2. An order that is placing, cancelling or unknown is waited for; a replacement is made only from the newest target and
    only when the old order is terminal, so replace is cancel, evidence, place and never two live orders.
-3. A price is wrong when it is off by the threshold, max(configured, one tick), and the net mid has left the half tick
-   around where the order was made. A reprice waits for the minimum life and the churn cap.
+3. A price is wrong when it is off by the threshold, max(configured, one tick), unless it is off by a tick only and the
+   net mid is still within half a tick of where the order was made. A reprice waits for the minimum life and the churn
+   cap.
 4. At the right price the order keeps its queue: a missing size is added as a second order when it makes a minimum; an
    excess is cut, the youngest order first, where a whole order is too many, or where it is a risk (a hedge beyond what
    is naked).
@@ -123,7 +124,7 @@ class Quotes:
         threshold = max(self._parameters.reprice_threshold, tick)
         if distance < threshold or (distance == threshold and threshold != tick):
             return False
-        if quote.anchor is None or order.anchor is None:
+        if quote.anchor is None or order.anchor is None or distance > tick:
             return True
         return abs(quote.anchor - order.anchor) > tick
 

@@ -170,7 +170,9 @@ class Maker(Stateless):
             why = refusal or "no_hedge"
             return Targets(withheld=(naked, Withheld(listed.id, outcome, Side.BUY, why)), gates=gates, reason=why)
         formula = f"min({ceiling.formula}, ask {format_price(touch.ask)} - {format_price(tick)})"
-        quote = Quote(listed.id, outcome, Side.BUY, price, size, "hedge", formula, urgent=True)
+        # What the ceiling bounds does not come from the mid: it moves when the ceiling does.
+        anchor = touch.bid + touch.ask if price < floor_to_tick(ceiling.price, tick) else None
+        quote = Quote(listed.id, outcome, Side.BUY, price, size, "hedge", formula, urgent=True, anchor=anchor)
         return Targets((quote,), withheld=(naked,), gates=gates, reason="hedging")
 
 
