@@ -100,7 +100,7 @@ class Stock(ThreadingActor):
 def pool_against_threads(messages: int = 200_000, hops: int = 1_000, rounds: int = 7) -> dict[str, float]:
     """Measure P6: messages per second from one sender to one actor, and microseconds through a chain of four.
 
-    With one processor left to it (a loaded machine) the threads stop fighting for it and the ratio of rates falls to 2.5.
+    With one processor left (a loaded machine) the threads no longer fight over it, and the ratio of rates falls to 2.5.
     """
     with _switching():
         rates = [(_rate(_pooled(1), messages), _rate(_stock(1), messages)) for _ in range(rounds)]
