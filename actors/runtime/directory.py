@@ -22,6 +22,7 @@ class Directory:
     def __init__(self, dead_letters: DeadLetters) -> None:
         self.dead_letters = dead_letters
         self._mailboxes: dict[str, Mailbox] = {}
+        self._ever: set[str] = set()
         self._lock = Lock()
 
     def __len__(self) -> int:
@@ -30,6 +31,10 @@ class Directory:
     def names(self) -> tuple[str, ...]:
         """Return all names, oldest first."""
         return tuple(self._mailboxes)
+
+    def has_run(self, name: str) -> bool:
+        """Tell whether an actor has, or ever had, this name."""
+        return name in self._ever
 
     def find(self, name: str) -> ActorRef[Any] | None:
         """Return who has a name now: for asks from outside the actors, not to be kept."""
@@ -79,6 +84,7 @@ class Directory:
             if name in self._mailboxes:
                 raise ValueError(f"{name} is running already")
             self._mailboxes[name] = mailbox
+            self._ever.add(name)
 
     def remove(self, name: str, urn: str) -> bool:
         """Take a name from the incarnation `urn`. False if it has it no longer: a newer one keeps it."""

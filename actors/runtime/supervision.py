@@ -52,6 +52,8 @@ class ChildSpec:
     """What it runs on; None: what its supervisor runs on."""
     bounds: Bounds = ORDINARY
     restart: Restart = Restart.PERMANENT
+    hears_of_restart: bool = False
+    """Whether the child itself is told, before anything else, that it takes another's place."""
     stop_timeout_ns: int = 2 * _SECOND_NS
 
 

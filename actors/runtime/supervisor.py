@@ -4,6 +4,9 @@ Why it never waits: it shares its thread with its children, so a blocking stop w
 message, its end the child's `ActorDown`, its limit a timer; between them the supervisor handles other mail.
 
 Why it, and not the dying actor, tells the listeners: what has just failed cannot be trusted to say so.
+
+Why a name decides what a restart is: whoever begins under a name that was used before begins empty where others
+remember, also if it was stopped on purpose, or died with its supervisor and is the new supervisor's first.
 """
 
 from collections import deque
@@ -55,7 +58,7 @@ class _State(Enum):
 class _Child:
     """A child and what is remembered of its earlier lives."""
 
-    __slots__ = ("began_ns", "deaths", "digest", "leaves", "poison", "restarts", "spec", "state", "successor", "urn")
+    __slots__ = ("began_ns", "deaths", "digest", "leaves", "poison", "spec", "starts", "state", "successor", "urn")
 
     def __init__(self, spec: ChildSpec) -> None:
         self.spec = spec
@@ -64,7 +67,7 @@ class _Child:
         self.began_ns = 0
         self.deaths = 0
         """Deaths in a row, since it was last healthy for long."""
-        self.restarts = 0
+        self.starts = 0
         self.digest = ""
         """The message that it died of last time."""
         self.poison: frozenset[str] = frozenset()
@@ -220,6 +223,7 @@ class Supervisor(BaseActor):
     def _start(self, child: _Child) -> bool:
         spec = child.spec
         dispatcher = spec.dispatcher or self.context.dispatcher
+        again = dispatcher.directory.has_run(spec.name)
         context = Context(spec.name, dispatcher, self.context.name, spec.bounds, child.poison)
         child.began_ns = self.now_ns
         try:
@@ -231,6 +235,9 @@ class Supervisor(BaseActor):
             self._died(child, ActorDown(spec.name, "", f"{type(error).__name__}: {error}"))
             return False
         child.state = _State.UP
+        child.starts += 1
+        if again:
+            self._tell_of_restart(child)
         return True
 
     def _died(self, child: _Child, down: ActorDown) -> None:
@@ -294,10 +301,7 @@ class Supervisor(BaseActor):
         for child in repair.children:
             if self._children.get(child.spec.name) is not child:
                 continue  # forgotten meanwhile
-            if self._start(child):
-                child.restarts += 1
-                self._tell(ActorRestarted(child.spec.name, self._scope, child.restarts))
-            elif key == "":
+            if not self._start(child) and key == "":
                 return  # this failure began a new repair of the same children
 
     def _is_down(self, child: _Child) -> None:
@@ -358,6 +362,12 @@ class Supervisor(BaseActor):
         dispatcher = child.spec.dispatcher or self.context.dispatcher
         dispatcher.forget(child.spec.name, child.urn)
         child.urn = ""
+
+    def _tell_of_restart(self, child: _Child) -> None:
+        event = ActorRestarted(child.spec.name, self._scope, child.starts - 1)
+        if child.spec.hears_of_restart and child.spec.name not in self._supervision.listeners:
+            self.context.send(child.spec.name, event)
+        self._tell(event)
 
     def _tell(self, event: Message) -> None:
         for listener in self._supervision.listeners:

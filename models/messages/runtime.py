@@ -93,7 +93,7 @@ class ActorRestarted(Message, frozen=True):
     name: str
     scope: str
     restarts: int
-    """How often this actor was restarted since its supervisor began."""
+    """How often this supervisor has restarted it; 0: it begins anew, with its supervisor or after a planned stop."""
 
 
 class ActorQuarantined(Message, frozen=True):

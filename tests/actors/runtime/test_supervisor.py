@@ -524,3 +524,33 @@ def test_thousands_of_markets_start_mend_one_death_and_stop() -> None:
     assert world.dead_letters.counts == {("book/7", "Raise", "crashed"): 1}
     assert world.aborts == []
     world.close()
+
+
+def test_who_begins_under_a_used_name_is_restarted_also_after_a_planned_stop(sim: SimWorld) -> None:
+    family = Family(sim, "a")
+    sim.directory.send("family", StopChild("a"))
+    sim.until(lambda: family.log == ["+a", "-a"])
+    assert family.said(ActorRestarted) == []
+    sim.directory.send("family", StartChild(family.child("a")))
+    sim.until(lambda: family.log == ["+a", "-a", "+a"])
+    assert family.events == [ActorRestarted("a", "M1", 0)]
+
+
+def test_children_that_died_with_their_supervisor_are_restarted_by_the_next_one(sim: SimWorld) -> None:
+    family = Family(sim, "a", "b")
+    Supervisor.start(sim.context("next family", "boss"), QUICK, [family.child("c")], "M1")
+    sim.directory.send("family", Frame(1))  # it has no use for that, and dies
+    sim.until(lambda: family.log[-2:] == ["-b", "-a"])
+    Supervisor.start(sim.context("family", "boss"), QUICK, [family.child("a"), family.child("b")], "M1")
+    sim.until(lambda: family.log[-2:] == ["+a", "+b"])
+    assert family.events == [ActorRestarted("a", "M1", 0), ActorRestarted("b", "M1", 0)]
+
+
+def test_a_child_that_wants_to_know_hears_of_its_restart_before_all_other_mail(sim: SimWorld) -> None:
+    family = Family(sim)
+    sim.directory.send("family", StartChild(family.child("a", hears_of_restart=True)))
+    sim.until(lambda: family.log == ["+a"])
+    sim.directory.send("a", Filled(1))
+    family.kill("a")
+    sim.directory.send("a", Filled(2))
+    sim.until(lambda: family.seen["a"] == [[Filled(1)], [ActorRestarted("a", "M1", 1), Filled(2)]])
