@@ -10,7 +10,7 @@ from models.coordinator import CoordinatorMachine, CoordinatorParameters
 from models.depth import Depth
 from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
-from models.markets import NO, YES, Market, Outcome
+from models.markets import Market, Outcome
 from models.messages.base import Message
 from models.messages.control import CellNote, Explain, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained, Explanation
@@ -114,8 +114,10 @@ class Room:
         self.said += out
         return out
 
-    def book(self, bid: int = 4_800, ask: int = 5_200, name: str = M, **given: object) -> tuple[Message, ...]:
-        return self.tell(book(bid, ask, name=name, at_ns=self.now_ns, **given))
+    def book(
+        self, bid: int = 4_800, ask: int = 5_200, name: str = M, shares: int = 50, **given: object
+    ) -> tuple[Message, ...]:
+        return self.tell(book(bid, ask, name=name, at_ns=self.now_ns, shares=shares, **given))
 
     def state(self, *cells: CellNote, name: str = M) -> tuple[Message, ...]:
         state = max((one.state for one in cells), default=TradingState.ACTIVE)
@@ -179,6 +181,3 @@ def of_kind(out: Iterable[Message], kind: type[Kind]) -> list[Kind]:
 def decisions(out: Iterable[Message]) -> list[str]:
     """The reasons of the decisions among messages."""
     return [message.explanation.reason for message in of_kind(out, DecisionMade)]
-
-
-__all__ = ["NO", "YES"]

@@ -177,18 +177,18 @@ def test_the_churn_cap_stops_the_sixth_reprice_of_a_second() -> None:
     assert desk.quotes.wake_ns is not None
 
 
-def test_a_denied_intent_frees_its_slot_after_a_cooldown() -> None:
+def test_a_refused_slot_is_left_alone_for_a_while() -> None:
     desk = Desk(refused_cooldown_ms=1_000, debounce_ms=0)
     (placed,) = desk.want(bid(4_900))
     assert isinstance(placed, PlaceOrder)
     desk.own.intent_denied(IntentDenied(placed.intent, "tag", M, YES, Side.BUY, "paused", "", desk.now_ns), desk.now_ns)
-    assert desk.own.working(M) == ()
     assert desk.want(bid(4_900)) == []
+    assert desk.quotes.wake_ns == desk.now_ns + 1_000 * MS
     desk.later(1_000)
     assert len(desk.want(bid(4_900))) == 1
 
 
-def test_an_intent_that_nobody_answers_is_forgotten_after_it_must_have_died() -> None:
+def test_an_intent_that_nobody_answers_is_replaced_after_it_must_have_died() -> None:
     desk = Desk(debounce_ms=0)
     (first,) = desk.want(bid(4_900))
     desk.later(999)
@@ -208,6 +208,8 @@ def test_an_order_of_unknown_fate_blocks_its_slot_and_is_not_cancelled_again() -
     desk.later(60_000)
     assert desk.want(bid(4_100)) == []
     assert desk.want(withheld=(Withheld(M, YES, Side.BUY, "gap"),)) == []
+    desk.says(placed.intent, OrderState.WORKING)
+    assert desk.want(withheld=(Withheld(M, YES, Side.BUY, "gap"),)) == [CancelOrder(placed.intent, M, "gap")]
 
 
 def test_a_refused_cancel_can_be_asked_for_again() -> None:
@@ -220,24 +222,58 @@ def test_a_refused_cancel_can_be_asked_for_again() -> None:
     assert len(desk.want(withheld=why)) == 1
 
 
-def test_orders_of_an_earlier_life_are_adopted_and_cancelled_when_unwanted() -> None:
-    old, new = Desk(), Desk()
-    (placed,) = old.want(bid(4_900))
+def test_a_cancel_without_a_word_for_its_slot_gets_the_reason_for_which_nothing_is_wanted() -> None:
+    desk = Desk()
+    intent = desk.rest(bid(4_900))
+    assert desk.want(reason="market_expired") == [CancelOrder(intent, M, "market_expired")]
+    desk = Desk()
+    intent = desk.rest(bid(4_900))
+    (cancel, _) = desk.want(bid(4_900, outcome=NO), reason="providing")
+    assert cancel == CancelOrder(intent, M, "not_wanted"), "what is provided elsewhere is no reason to cancel here"
+
+
+def test_a_whole_order_too_many_is_cut_and_the_youngest_goes() -> None:
+    desk = Desk(debounce_ms=0)
+    first = desk.rest(bid(4_900))
+    second = desk.rest(bid(4_900, 10))
+    assert desk.want(bid(4_900, 8)) == [], "an excess of two shares is no risk"
+    assert desk.want(bid(4_900, 5)) == [CancelOrder(second, M, "size")]
+    desk.says(second, OrderState.CANCELLED)
+    assert [order.intent for order in desk.own.working(M)] == [first]
+    assert desk.want(bid(4_900, 5)) == []
+
+
+def test_a_hedge_beyond_what_is_naked_is_cut_to_what_still_fits() -> None:
+    desk = Desk(debounce_ms=0)
+    desk.rest(bid(4_900))
+    second = desk.rest(bid(4_900, 10))
+    assert desk.want(bid(4_900, 8, urgent=True)) == [CancelOrder(second, M, "size")]
+
+
+def test_nothing_is_placed_that_would_trade_with_an_own_order() -> None:
+    desk = Desk()
+    desk.rest(bid(4_900))
+    keep = bid(4_900)
+    assert desk.want(keep, bid(5_100, outcome=NO)) == [], "0.49 and 0.51 are a pair for a dollar"
+    assert len(desk.want(keep, bid(5_000, outcome=NO))) == 1
+    desk = Desk()
+    desk.rest(bid(4_900))
+    ask = Quote(M, YES, Side.SELL, 4_900, 5 * SHARE, "provide")
+    assert desk.want(bid(4_900), ask) == []
+
+
+def test_the_same_targets_again_cost_nothing_until_something_was_heard_or_is_due() -> None:
+    desk = Desk(debounce_ms=200)
+    targets = Targets((bid(4_900),))
+    (placed,) = desk.quotes.move(targets, VIEWS, desk.now_ns)
     assert isinstance(placed, PlaceOrder)
-    new.placed = old.placed
-    new.says(placed.intent, OrderState.WORKING)
-    assert [order.intent for order in new.own.working(M)] == [placed.intent]
-    assert new.want() == [CancelOrder(placed.intent, M, "not_wanted")]
-
-
-def test_intents_are_never_named_twice_over_a_restart() -> None:
-    first, second = Desk(), Desk()
-    (a,) = first.want(bid(4_900))
-    second.later(1)
-    (b,) = second.want(bid(4_900))
-    assert isinstance(a, PlaceOrder)
-    assert isinstance(b, PlaceOrder)
-    assert a.intent != b.intent
+    desk.placed[placed.intent] = placed
+    desk.says(placed.intent, OrderState.CANCELLED)
+    assert desk.quotes.move(targets, VIEWS, desk.now_ns) == [], "debounced"
+    desk.later(199)
+    assert desk.quotes.move(targets, VIEWS, desk.now_ns) == []
+    desk.later(1)
+    assert len(desk.quotes.move(targets, VIEWS, desk.now_ns)) == 1
 
 
 def test_sizes_are_sent_with_the_two_decimals_that_the_venue_takes() -> None:
