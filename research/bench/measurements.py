@@ -1,0 +1,89 @@
+"""What is measured, and what is wanted of it: the targets of the specification that a table can show."""
+
+from typing import Final
+
+from research.bench.actors import markets_in_one_process, pool_against_threads
+from research.bench.machines import actors_over_machines, replay
+from research.bench.processes import help_seconds, memory
+from research.bench.store import commit, restart, tape
+from research.bench.table import Figure, Measurement
+
+MEASUREMENTS: Final = (
+    Measurement(
+        "P3",
+        "real actors against their machines alone",
+        (
+            Figure("ratio", "x", at_least=0.28),
+            Figure("actors_events_per_s"),
+            Figure("machines_events_per_s"),
+            Figure("orders"),
+            Figure("fills"),
+        ),
+        lambda quick: actors_over_machines(10 if quick else 60),
+    ),
+    Measurement(
+        "P6",
+        "pooled actors against pykka's threads",
+        (
+            Figure("throughput_ratio", "x", at_least=4),
+            Figure("chain_ratio", "x", at_most=0.6),
+            Figure("pool_messages_per_s"),
+            Figure("threads_messages_per_s"),
+            Figure("pool_chain_p50_us", "us"),
+            Figure("threads_chain_p50_us", "us"),
+        ),
+        lambda quick: pool_against_threads(20_000 if quick else 200_000, 200 if quick else 1_000, rounds=1),
+    ),
+    Measurement(
+        "P9",
+        "markets in one process, five actors each",
+        (
+            Figure("markets"),
+            Figure("start_s", "s", at_most=10),
+            Figure("stop_s", "s", at_most=10),
+            Figure("kib_per_market", "KiB", at_most=40),
+            Figure("tick_to_decision_p99_ms", "ms", at_most=5),
+            Figure("tick_to_decision_p50_ms", "ms"),
+        ),
+        lambda quick: markets_in_one_process(1_000 if quick else 10_000, 1_000, 2 if quick else 10),
+        rounds_max=3,
+    ),
+    Measurement(
+        "P11",
+        "raw frames to the tape, against the peak of the venue",
+        (
+            Figure("times_peak", "x", at_least=20),
+            Figure("bytes_per_frame", "B", at_most=80),
+            Figure("frames_per_s"),
+            Figure("read_frames_per_s"),
+        ),
+        lambda _: tape(rounds=1),
+    ),
+    Measurement(
+        "P12",
+        "start after kill -9, orders and fills read back",
+        (Figure("ready_s", "s", at_most=5), Figure("messages"), Figure("database_mb", "MB")),
+        lambda quick: restart(50_000 if quick else 1_000_000),
+        rounds_max=1,
+    ),
+    Measurement(
+        "commit",
+        "durable commit of one order, against a bare sync",
+        (Figure("times_sync", "x"), Figure("commit_p50_us", "us"), Figure("sync_p50_us", "us")),
+        lambda quick: commit(100 if quick else 500),
+    ),
+    Measurement(
+        "replay",
+        "a recording through all actors, with its trace",
+        (Figure("events_per_s"), Figure("orders"), Figure("fills")),
+        lambda quick: replay(10 if quick else 60),
+    ),
+    Measurement("help", "keel --help", (Figure("seconds", "s", at_most=0.4),), lambda _: help_seconds()),
+    Measurement(
+        "memory",
+        "an engine that quotes 50 markets",
+        (Figure("resident_mib", "MiB", at_most=300), Figure("orders"), Figure("fills")),
+        lambda quick: memory(50, 3 if quick else 10),
+        rounds_max=1,
+    ),
+)
