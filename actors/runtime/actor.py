@@ -10,7 +10,7 @@ of names is ours.
 
 from abc import abstractmethod
 from types import TracebackType
-from typing import Any, ClassVar, NoReturn, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, Self
 
 from loguru import logger
 from pykka import Actor, ActorRef
@@ -24,6 +24,9 @@ from actors.runtime.mailbox import EndOfTurn, Mailbox
 from actors.runtime.pykka_inside import ActorStop
 from models.messages.base import Message
 from models.messages.runtime import ActorDown
+
+if TYPE_CHECKING:
+    from loguru import Logger
 
 
 class Fatal(Exception):
@@ -99,6 +102,11 @@ class BaseActor(Actor):
     def now_ns(self) -> int:
         """Time of the current turn."""
         return self.actor_inbox.now_ns
+
+    @property
+    def log(self) -> "Logger":
+        """The log, with this actor's name on every line: one structured line per event, never one per tick."""
+        return logger.bind(actor=self.context.name)
 
     @abstractmethod
     def on_receive(self, message: Any) -> Any:
