@@ -100,6 +100,12 @@ class LittleEngine:
     def end(self) -> None:
         self.ended = True
 
+    def engine_pid(self, pid: int) -> None:
+        """Have it say that it is another process."""
+        self.engine = replace(self.engine, pid=pid)
+        self.board = SharedBoard(BoardMachine(self.engine, self.catalogue, MarkParameters()), self.clock)
+        self.control._board = self.board
+
     # What happens to it
 
     def id(self, number: int) -> str:

@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from importlib.metadata import version
+from itertools import pairwise
 from typing import Final
 
 from cyclopts import App, Group
@@ -42,6 +43,7 @@ def build_app() -> App:
         help_format="plaintext",
         version=lambda: f"keel {version('keel')}",
         result_action="return_value",
+        suppress_keyboard_interrupt=False,
     )
     app["--help"].group = app["--version"].group = _MORE
     for name, (target, group, summary, example) in _COMMANDS.items():
@@ -124,7 +126,7 @@ def _wants_json(tokens: Sequence[str]) -> bool:
 
 
 def _pairs(tokens: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(tokens, [*tokens[1:], ""], strict=True)
+    return pairwise([*tokens, ""])
 
 
 def _is_number(text: str) -> bool:

@@ -31,7 +31,8 @@ def carry_out(options: Global, send: Callable[[EngineClient, bool], Document], q
             confirm(options, f"{error.message}. {question}", "yes")
             document = send(client, True)
     lines = list(document["lines"])
-    lines += [_left(order) for market in document["markets"] for order in market["left"]]
+    if not document["dry_run"]:
+        lines += [_left(order) for market in document["markets"] for order in market["left"]]
     Output(options).show(document, Text(lines))
     return Exit.OK if document["proven"] or document["dry_run"] else Exit.PARTIAL
 
