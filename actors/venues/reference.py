@@ -6,7 +6,6 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import Any, ClassVar, Final
 
 import msgspec
-from loguru import logger
 
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.websocket_client import ConnectionLost, WebSocketClient
@@ -57,7 +56,7 @@ class ReferenceFeed(BaseActor):
         try:
             self._turn(self.context.dispatcher.clock.now_ns())
         except ConnectionLost as error:
-            logger.bind(actor=self.context.name).warning("reference feed lost: {}", error)
+            self.log.warning("reference feed lost: {}", error)
             self._close()
             self._retry_ns = self.context.dispatcher.clock.now_ns() + _RETRY_NS
         self.context.send(self.context.name, _Read())

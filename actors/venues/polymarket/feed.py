@@ -14,8 +14,6 @@ import select
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any, ClassVar, Final
 
-from loguru import logger
-
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.polymarket.codec import PLAIN_TEXTS, Codec, MalformedFrame
 from actors.venues.websocket_client import ConnectionLost, WebSocketClient
@@ -130,7 +128,7 @@ class FeedShard(BaseActor):
         self._heard_ns = self._pinged_ns = self._probed_ns = now_ns
         self._quiet = dict.fromkeys(self._markets, now_ns)
         self.connections += 1
-        logger.bind(actor=self.context.name, tokens=len(self.codec.tokens)).info("feed connected")
+        self.log.bind(tokens=len(self.codec.tokens)).info("feed connected")
         if self.connections > 1:
             # What was sent in between is gone for ever: every book waits for its next full frame.
             for market in self._markets:
@@ -163,7 +161,7 @@ class FeedShard(BaseActor):
         """Count (the codec does), log once per kind, and have the market resynchronised whose frame was lost."""
         if frame.kind not in self._said_kinds:
             self._said_kinds.add(frame.kind)
-            logger.bind(actor=self.context.name, kind=frame.kind).warning("malformed frame: {}", frame.detail)
+            self.log.bind(kind=frame.kind).warning("malformed frame: {}", frame.detail)
         if frame.market is not None:
             self._tell(FeedRestored(frame.market, resynchronise=True))
             self._tell(RequestSnapshot(frame.market, f"malformed frame ({frame.kind})"))
@@ -188,7 +186,7 @@ class FeedShard(BaseActor):
         self._failures = self._failures + 1 if now_ns - self._heard_ns > self._parameters.backoff_cap_ms * _MS else 1
         wait_ms = min(self._parameters.backoff_ms << min(self._failures - 1, 16), self._parameters.backoff_cap_ms)
         self._retry_ns = now_ns + wait_ms * _MS
-        logger.bind(actor=self.context.name, retry_ms=wait_ms).warning("feed lost: {}", reason)
+        self.log.bind(retry_ms=wait_ms).warning("feed lost: {}", reason)
         for market in self._markets:
             self._tell(FeedLost(market, reason))
 

@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Final
 
 import httpx
 import msgspec
-from loguru import logger
 
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.polymarket.codec import Codec, MalformedFrame
@@ -79,7 +78,7 @@ class Snapshots(BaseActor):
     def _failed(self, reason: str) -> None:
         if not self._failing:
             self._failing = True
-            logger.bind(actor=self.context.name).warning("books cannot be read by REST: {}", reason)
+            self.log.warning("books cannot be read by REST: {}", reason)
 
 
 def _tokens_of(markets: Mapping[MarketId, Market]) -> dict[str, tuple[MarketId, Outcome]]:
