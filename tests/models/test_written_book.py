@@ -27,7 +27,7 @@ def test_both_tokens_are_written_best_first_and_mirror_each_other() -> None:
 
 
 def test_a_depth_keeps_the_best_levels_only() -> None:
-    levels = {price: SHARE for price in range(100, 2_000, 100)}
+    levels = dict.fromkeys(range(100, 2000, 100), SHARE)
     book = BookUpdated("m", 1, 1, 100, Depth(levels), Depth({}), 1_900, 10_000, 1_900, 10_000, "one_sided", 0, 0)
     found = written_book(market(1), book, 2)
     assert found["yes"] == {"token_id": "11", "bids": [("0.19", "1"), ("0.18", "1")], "asks": []}
