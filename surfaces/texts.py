@@ -63,7 +63,8 @@ def activity(status: Document) -> str:
     error = f": {status['last_error']}" if status["errors_15min"] else ""
     feed = "-" if status["feed_age_s"] is None else age_text(int(status["feed_age_s"] * 1e9))
     unknown = f"  {status['orders_unknown']} unknown" if status["orders_unknown"] else ""
-    rate = "" if status["fills_per_hour"] is None else f" ({status['fills_per_hour']:.1f}/h)"
+    # Within the first minute a rate per hour says nothing.
+    rate = f" ({status['fills_per_hour']:.1f}/h)" if status["uptime_s"] >= 60 else ""
     churn = "" if status["cancels_per_order"] is None else f" ({status['cancels_per_order']:.0%} of orders)"
     return (
         f"orders {status['orders_open']} open{unknown}  {status['rejects']} rejected   ws market {feed}"

@@ -30,6 +30,10 @@ class _Shown:
     justify: Literal["left", "right"] = "right"
     style: Callable[[str], str] = lambda _: ""
 
+    def drawn(self, text: str) -> Text:
+        """Return a cell of this column."""
+        return Text(text, self.style(text), justify=self.justify, no_wrap=True, overflow="ellipsis")
+
 
 _COLUMNS: Final = (
     _Shown("STATE", 11, 0, lambda row: row["state"], "left", state_style),
@@ -63,7 +67,9 @@ class MarketsTable(DataTable[Text]):
         self._keys: list[str] = []
         self._laid_out = 0
         self._wanted: Callable[[str], bool] = lambda _: True
+        self._mark = _Shown(" ", _MARK_WIDTH, 0, self._mark_of, "left", lambda _: "bold yellow")
         self._visible: tuple[_Shown, ...] = ()
+        self._drawn: dict[str, tuple[str, ...]] = {}
 
     @property
     def selected(self) -> str | None:
@@ -113,38 +119,35 @@ class MarketsTable(DataTable[Text]):
         if keys != self._keys or self.size.width != self._laid_out:
             self._lay_out(rows, keys)
             return
+        # Texts are compared before anything is built or drawn: of two hundred rows a few change from look to look.
         for key, row in zip(keys, rows, strict=True):
-            for title, cell in self._cells(row).items():
-                if self.get_cell(key, title) != cell:
-                    self.update_cell(key, title, cell)
+            drawn, texts = self._drawn[key], self._texts(row)
+            for column, before, text in zip(self._visible, drawn, texts, strict=True):
+                if before != text:
+                    self.update_cell(key, column.title, column.drawn(text))
+            self._drawn[key] = texts
 
     def _lay_out(self, rows: list[Document], keys: list[str]) -> None:
         """Build the table anew: markets came or went, or the terminal has another width."""
         cursor = self._keys[self.cursor_row] if self._keys and self.cursor_row >= 0 else None
         self._laid_out = self.size.width
-        slug_width, self._visible = _fitting(self.size.width)
+        slug_width, fitting = _fitting(self.size.width)
+        self._visible = (self._mark, _Shown("MARKET", slug_width, 0, lambda row: row["slug"], "left"), *fitting)
         self.clear(columns=True)
-        self.add_column(" ", width=_MARK_WIDTH, key="mark")
-        self.add_column("MARKET", width=slug_width, key="MARKET")
         for column in self._visible:
             self.add_column(Text(column.title, justify=column.justify), width=column.width, key=column.title)
-        for key, row in zip(keys, rows, strict=True):
-            self.add_row(*self._cells(row).values(), key=key)
+        self._drawn = {key: self._texts(row) for key, row in zip(keys, rows, strict=True)}
+        for key, texts in self._drawn.items():
+            self.add_row(*(column.drawn(text) for column, text in zip(self._visible, texts, strict=True)), key=key)
         self._keys = keys
         if cursor in keys:
             self.move_cursor(row=keys.index(cursor), animate=False)
 
-    def _cells(self, row: Document) -> dict[str, Text]:
-        cells = {
-            "mark": Text("*" if row["slug"] in self.marked else " ", "bold yellow"),
-            "MARKET": Text(row["slug"], no_wrap=True, overflow="ellipsis"),
-        }
-        for column in self._visible:
-            text = column.cell(row)
-            cells[column.title] = Text(
-                text, column.style(text), justify=column.justify, no_wrap=True, overflow="ellipsis"
-            )
-        return cells
+    def _mark_of(self, row: Document) -> str:
+        return "*" if row["slug"] in self.marked else " "
+
+    def _texts(self, row: Document) -> tuple[str, ...]:
+        return tuple(column.cell(row) for column in self._visible)
 
 
 def _fitting(width: int) -> tuple[int, tuple[_Shown, ...]]:
