@@ -12,8 +12,6 @@ from difflib import get_close_matches
 from itertools import count
 from typing import Final, Literal, Protocol, TypeAlias
 
-from msgspec.structs import replace
-
 from actors.runtime.clock import Clock
 from models.answers import Answer, answer, forbidden
 from models.messages.audit import CommandAnswered, Fence
@@ -166,11 +164,7 @@ class Control:
             return all(_answers(desk, request, asked_ns) for market in asked for desk in board.desks_of(market))
 
         board, _ = self._board.wait_for(said, _EXPLAIN_S)
-        found: list[Explanation] = []
-        for market in asked:
-            line = board.markets[market]
-            said_of = (desk.explanation for desk in board.desks_of(market))
-            found += [replace(one, state=line.state, cells=line.cells) for one in said_of if one is not None]
+        found = [one for market in asked for one in board.explanations(market)]
         if not found:
             raise Refused("undecided", "nothing was decided yet", "the books have not come", retryable=True)
         return tuple(found)

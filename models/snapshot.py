@@ -7,6 +7,7 @@ integers, so a terminal, a JSON document and a test cannot disagree at one `snap
 from collections.abc import Iterator
 
 import msgspec
+from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.markets import YES, Market, Outcome, Side
@@ -208,6 +209,12 @@ class Board(msgspec.Struct, frozen=True):
         """Walk the desks that trade a market."""
         found = (self.desks.get((tag, market)) for tag in self.engine.tags)
         return (desk for desk in found if desk is not None)
+
+    def explanations(self, market: MarketId) -> list[Explanation]:
+        """Return how the desks of a market last explained themselves, under the trading state of now."""
+        line = self.markets[market]
+        said = (desk.explanation for desk in self.desks_of(market))
+        return [replace(one, state=line.state, cells=line.cells) for one in said if one is not None]
 
     def open_orders(self, market: MarketId | None = None) -> list[OrderLine]:
         """Return the orders that may still fill, of one market or of all, oldest first."""

@@ -111,8 +111,7 @@ def book(line: MarketLine, depth: int | None) -> Document:
 def monitor(board: Board, now_ns: int, since: int, selected: MarketLine | None) -> Document:
     """Return `keel.board/1`: the status, the log lines after number `since`, and why the selected market stands so."""
     lines = [log_line(line) for line in board.log if line.sequence > since]
-    desks = () if selected is None else board.desks_of(selected.market.id)
-    why = [explanation_text(desk.explanation) for desk in desks if desk.explanation is not None]
+    why = () if selected is None else map(explanation_text, board.explanations(selected.market.id))
     return {**status(board, now_ns), "schema": "keel.board/1", "log": lines, "why": "\n".join(why)}
 
 

@@ -15,7 +15,8 @@ Document: TypeAlias = dict[str, Any]
 
 _MARK_WIDTH: Final = 1
 _CELL_PADDING: Final = 2
-_SLUG_MIN: Final = 14
+_SLUG_MIN: Final = 8
+_SLUG_ENOUGH: Final = 26
 _SLUG_MAX: Final = 40
 
 
@@ -131,7 +132,7 @@ class MarketsTable(DataTable[Text]):
         """Build the table anew: markets came or went, or the terminal has another width."""
         cursor = self._keys[self.cursor_row] if self._keys and self.cursor_row >= 0 else None
         self._laid_out = self.size.width
-        slug_width, fitting = _fitting(self.size.width)
+        slug_width, fitting = _fitting(self.size.width, max((len(row["slug"]) for row in rows), default=0))
         self._visible = (self._mark, _Shown("MARKET", slug_width, 0, lambda row: row["slug"], "left"), *fitting)
         self.clear(columns=True)
         for column in self._visible:
@@ -150,12 +151,13 @@ class MarketsTable(DataTable[Text]):
         return tuple(column.cell(row) for column in self._visible)
 
 
-def _fitting(width: int) -> tuple[int, tuple[_Shown, ...]]:
+def _fitting(width: int, longest: int) -> tuple[int, tuple[_Shown, ...]]:
     """Return the width of the slug and the columns that fit beside it, the least needed left out first."""
+    wanted = min(longest, _SLUG_ENOUGH)
     for rank in range(max(column.rank for column in _COLUMNS), -1, -1):
         columns = tuple(column for column in _COLUMNS if column.rank <= rank)
         used = sum(column.width + _CELL_PADDING for column in columns) + _MARK_WIDTH + 2 * _CELL_PADDING
         left = width - used
-        if left >= _SLUG_MIN or rank == 0:
-            return min(max(left, 8), _SLUG_MAX), columns
+        if left >= wanted or rank == 0:
+            return min(max(left, _SLUG_MIN), _SLUG_MAX), columns
     raise AssertionError("rank 0 always returns")
