@@ -8,10 +8,14 @@ Why YES terms for both tokens: a NO bid at q is a YES ask at 1 - q, so the two l
 published without turning one of them over.
 """
 
+from typing import Final
+
 from models.units import ONE, Price, Size
 
 NO_BID: Price = 0
 NO_ASK: Price = ONE
+
+_MARK: Final = b"\1"
 
 
 class Ladder:
@@ -37,7 +41,7 @@ class Ladder:
             index = price // self._step
             self._bid_marks[index] = 0
             if price == self.bid:
-                found = self._bid_marks.rfind(1, 0, index)
+                found = self._bid_marks.rfind(_MARK, 0, index)
                 self.bid = found * self._step if found > 0 else NO_BID
 
     def set_ask(self, price: Price, size: Size) -> None:
@@ -52,7 +56,7 @@ class Ladder:
             index = price // self._step
             self._ask_marks[index] = 0
             if price == self.ask:
-                found = self._ask_marks.find(1, index)
+                found = self._ask_marks.find(_MARK, index)
                 self.ask = found * self._step if found > 0 else NO_ASK
 
     def load(self, bids: dict[Price, Size], asks: dict[Price, Size], tick: Price) -> None:
