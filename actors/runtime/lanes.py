@@ -3,6 +3,7 @@
 Why a table by type: a mailbox looks at every message, and one look into a table is cheaper than three at the message.
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from pykka import Future
@@ -27,7 +28,8 @@ ORDINARY = Bounds()
 """The bounds of an actor that serves one market, or one that nobody floods."""
 
 
-class Kind(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Kind:
     """How a type of message is treated."""
 
     lane: Lane
