@@ -81,10 +81,9 @@ class Assembly:
     def core_parts(self) -> tuple[Part, ...]:
         """Return risk and executor; the journal that stands before them comes from outside."""
         plan, parameters = self.plan, self.plan.parameters
-        groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         return (
             self._part(RISK, lambda _: RiskMachine(plan.catalogue.markets, parameters.risk, parameters.phase)),
-            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, groups)),
+            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, self.groups)),
         )
 
     def venue(self) -> PaperMachine:
@@ -123,7 +122,9 @@ class Assembly:
     def _inventory(self, tag: Tag, market_id: MarketId) -> Part:
         parameters = self.plan.parameters.inventory
         return self._part(
-            inventory_name(tag, market_id), lambda _: InventoryMachine(tag, market_id, parameters), market_id
+            inventory_name(tag, market_id),
+            lambda again: InventoryMachine(tag, market_id, parameters, restarted=again),
+            market_id,
         )
 
     def _coordinator(self, tag: Tag, group: str, markets: tuple[Market, ...]) -> Part:

@@ -7,11 +7,19 @@ Why a payout waits: a resolved market is redeemed when no fill of it is provisio
 that came after the payout would have nothing to void. Fills that settle later are redeemed then.
 """
 
-from models.ledger import Booking, Ledger
+from models.ledger import Booking, FillEvent, Ledger
 from models.markets import Side
 from models.messages.base import MarketId, Message, Tag
 from models.messages.market import MarketResolved
-from models.messages.orders import MergeChanged, MergePairs, MergeReported, PlaceOrder, PositionsRedeemed, TradeReported
+from models.messages.orders import (
+    FillCounted,
+    MergeChanged,
+    MergePairs,
+    MergeReported,
+    PlaceOrder,
+    PositionsRedeemed,
+    TradeReported,
+)
 from models.messages.position import LedgerSnapshot, Position
 from models.positions import advance, cost_leaving, mergeable
 from models.units import Price, Size
@@ -87,11 +95,19 @@ class Accounts:
         self._apply(ended.tag, ended.market, ended)
         return ended
 
+    def under_way(self) -> tuple[MergeChanged, ...]:
+        """Return the merges that the venue has not ended yet, as they were requested."""
+        return tuple(self._merges.values())
+
     # Payouts
 
     def resolve(self, resolved: MarketResolved) -> None:
         """Remember what a market pays; the first word stays."""
         self._payouts.setdefault(resolved.market, resolved.payout_yes)
+
+    def resolved(self) -> tuple[tuple[MarketId, Price], ...]:
+        """Return the markets that have paid out, and what a YES share got."""
+        return tuple(self._payouts.items())
 
     def redeem(self, market: MarketId, now_ns: int) -> tuple[PositionsRedeemed, ...]:
         """Pay out the desks of a resolved market that hold something and wait for nothing."""
@@ -106,6 +122,27 @@ class Accounts:
         for payout in redeemed:
             self._apply(payout.tag, market, payout)
         return tuple(redeemed)
+
+    # What is recalled of an earlier life
+
+    def recall_fill(self, event: FillEvent, *, known: bool) -> None:
+        """Move the position; the ledger takes only fills of orders that are `known`, for no other can be told again."""
+        fill = event if isinstance(event, FillCounted) else event.fill
+        if known:
+            self._ledger.recall(event)
+        self._apply(fill.tag, fill.market, event)
+
+    def recall_merge(self, changed: MergeChanged) -> None:
+        """Begin or end a merge; one that came to nothing (size 0) was never under way."""
+        if changed.state == "requested":
+            self._merges[changed.operation] = changed
+        elif changed.size and changed.state != "submitted":
+            self._merges.pop(changed.operation, None)
+        self._apply(changed.tag, changed.market, changed)
+
+    def recall_payout(self, redeemed: PositionsRedeemed) -> None:
+        """Pay a desk out."""
+        self._apply(redeemed.tag, redeemed.market, redeemed)
 
     def _apply(self, tag: Tag, market: MarketId, event: Message) -> None:
         position = advance(self.position(tag, market), event)

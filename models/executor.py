@@ -41,6 +41,7 @@ from models.order_ids import paper_order_id
 from models.order_register import OrderRecord, OrderRegister
 from models.orders import OrderEvent, OrderState
 from models.parameters import parameter
+from models.rebuilding import Rebuilding
 from models.stops import Refusal, Stops
 from models.units import Size, format_size
 
@@ -48,6 +49,8 @@ Mode: TypeAlias = Literal["observe", "paper", "backtest"]
 
 SOURCE: Final = "executor"
 """The source of the cells that this machine raises."""
+
+_RECOVERED: Final = "recovered"
 
 _OVERFILL_MAX: Final[Size] = 10_000
 """The venue may match a hundredth of a share too much; more than that is a contradiction."""
@@ -72,21 +75,22 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
 
 
 class ExecutorMachine:
-    """All orders and positions of one run. `groups` names the markets of each group that is decided together."""
+    """All orders and positions of one run. `desks` maps a tag to its groups, and those to their markets."""
 
     def __init__(
         self,
         run_id: str,
         mode: Mode,
         parameters: ExecutorParameters,
-        groups: Mapping[str, tuple[MarketId, ...]] | None = None,
+        desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
     ) -> None:
         self._run_id = run_id
         self._mode: Mode = mode
         self._parameters = parameters
-        self._groups = groups or {}
+        self._desks = desks
         self._orders = OrderRegister(parameters.remembered_orders)
         self._accounts = Accounts()
+        self._rebuilding = Rebuilding(self._orders, self._accounts)
         self._deadlines = Deadlines("orders")
         self._stops = Stops()
         self._handlers: dict[type[Message], Callable[[Any, int], _Messages]] = {
@@ -115,6 +119,42 @@ class ExecutorMachine:
         if handler is None:
             return ()
         return (*handler(message, now_ns), *self._deadlines.ask())
+
+    # Taking the place of a dead one
+
+    def recall(self, entry: Message, at_ns: int) -> None:
+        """Learn what an earlier life had journalled at a time."""
+        self._rebuilding.take(entry)
+
+    def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
+        """Take in at once what does not depend on what is recalled; None for what has to wait for it."""
+        match message:
+            case TradingStateChanged() | BookEpochChanged():
+                return self.step(message, now_ns)
+            case ActorFailed() | ActorRestarted():
+                return ()  # in the end everything is cancelled, and everybody told all
+            case _:
+                return None
+
+    def recalled(self, now_ns: int) -> tuple[Message, ...]:
+        """Cancel what rests, for it was priced before the fall; then say all, so that nobody differs from the ledger.
+
+        An order without an answer yet is cancelled as soon as it gets one.
+        """
+        self._stops.cancelled(CancelMarket(None, _RECOVERED), now_ns)
+        out: list[Message] = []
+        for record in self._rebuilding.unsent():
+            out += self._ended(record, OrderEvent.NOT_SENT, "not_journalled", now_ns)
+        for market, payout_yes in self._accounts.resolved():
+            out += self._resolved(MarketResolved(market, payout_yes, now_ns), now_ns)
+        for record in self._orders.open_in(None):
+            self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
+            out += self._cancel(record, _RECOVERED, now_ns)
+        out += [SubmitMerge(merge.operation, merge.market, merge.size) for merge in self._accounts.under_way()]
+        for tag, groups in self._desks.items():
+            for market in dict.fromkeys(market for members in groups.values() for market in members):
+                out += (self._accounts.snapshot(tag, market, now_ns), *self._restated(tag, market, now_ns))
+        return (*out, *self._deadlines.ask())
 
     # From intent to the wire
 
@@ -314,12 +354,16 @@ class ExecutorMachine:
         for market in markets:
             if kind in ("inventory", "coordinator"):
                 out.append(self._accounts.snapshot(tag, market, now_ns))
-            if kind in ("book", "coordinator"):
-                open_orders = self._orders.open_in(market, tag=tag or None)
-                out += [record.changed("restated", now_ns) for record in open_orders]
-                if kind == "coordinator":
-                    out.append(OrdersSnapshot(tag, market, len(open_orders)))
+            if kind == "coordinator":
+                out += self._restated(tag, market, now_ns)
+            elif kind == "book":
+                out += [record.changed("restated", now_ns) for record in self._orders.open_in(market)]
         return tuple(out)
+
+    def _restated(self, tag: Tag, market: MarketId, now_ns: int) -> _Messages:
+        open_orders = self._orders.open_in(market, tag=tag)
+        restated = [record.changed("restated", now_ns) for record in open_orders]
+        return *restated, OrdersSnapshot(tag, market, len(open_orders))
 
     def _whose(self, actor: str) -> tuple[Tag, tuple[MarketId, ...]]:
         """Return desk and markets of an actor by its name; no markets for one that serves none."""
@@ -329,7 +373,7 @@ class ExecutorMachine:
         if kind not in ("inventory", "coordinator"):
             return "", ()
         tag, _, serves = rest.partition("/")
-        return tag, self._groups.get(serves, (serves,))
+        return tag, self._desks.get(tag, {}).get(serves, (serves,))
 
     def _woke(self, woke: Woke, now_ns: int) -> _Messages:
         out: list[Message] = []

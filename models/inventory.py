@@ -81,10 +81,15 @@ def portfolio_cost(position: Position) -> Price:
 
 
 class InventoryMachine:
-    """The position of desk `tag` in `market`, kept from the ledger's events alone."""
+    """The position of desk `tag` in `market`, kept from the ledger's events alone.
 
-    def __init__(self, tag: Tag, market: MarketId, parameters: InventoryParameters) -> None:
+    `restarted`: it takes the place of a dead one and says nothing until the ledger has told it all; what comes before
+    that is in what it will be told.
+    """
+
+    def __init__(self, tag: Tag, market: MarketId, parameters: InventoryParameters, *, restarted: bool = False) -> None:
         self.position = Position()
+        self._restarted = restarted
         self._tag = tag
         self._market = market
         self._parameters = parameters
@@ -93,6 +98,9 @@ class InventoryMachine:
 
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
         """Apply an event of the ledger; say the new position, and ask for a merge where the policy wants one."""
+        if self._restarted and not isinstance(message, LedgerSnapshot):
+            return ()
+        self._restarted = False
         if isinstance(message, Woke):
             return self._merge(now_ns)
         position = advance(self.position, message)

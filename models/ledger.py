@@ -118,13 +118,20 @@ class Ledger:
             return Booking(trouble="contradiction")
         before = None if entry is None else entry.standing
         if entry is None:
-            entry = _Entry(_fill_of(report, order, cost_out), reported)
-            self._fills.setdefault(report.order_id, {})[report.trade_id] = entry
-            self._matched[report.order_id] = self.matched(report.order_id) + report.size
+            entry = self._add(_fill_of(report, order, cost_out), reported)
         else:
             entry.standing = join(entry.standing, reported)
         events = _events(entry.fill, before, entry.standing, report.at_ns)
         return Booking(events, before is None, _trouble(report.status, before, entry.standing))
+
+    def recall(self, event: FillEvent) -> None:
+        """Learn what was said of a fill in an earlier life; what is told twice is known once."""
+        fill, standing = _recalled(event)
+        entry = self._fills.get(fill.order_id, {}).get(fill.trade_id)
+        if entry is None:
+            self._add(fill, standing)
+        else:
+            entry.standing = join(entry.standing, standing)
 
     def matched(self, order_id: str) -> Size:
         """Return the shares of an order that the venue has matched, whatever became of them on chain.
@@ -147,6 +154,11 @@ class Ledger:
         self._fills.pop(order_id, None)
         self._matched.pop(order_id, None)
 
+    def _add(self, fill: FillCounted, standing: Standing) -> _Entry:
+        entry = self._fills.setdefault(fill.order_id, {})[fill.trade_id] = _Entry(fill, standing)
+        self._matched[fill.order_id] = self.matched(fill.order_id) + fill.size
+        return entry
+
 
 def _contradicts(report: TradeReported, order: PlaceOrder) -> bool:
     named = (report.market, report.outcome, report.side)
@@ -163,6 +175,16 @@ def _fill_of(report: TradeReported, order: PlaceOrder, cost_out: Money) -> FillC
         report.price, report.size, cash_of_fill(order, report.price, report.size), report.fee, report.rebate,
         report.maker, report.at_ns, cost_out,
     )  # fmt: skip
+
+
+def _recalled(event: FillEvent) -> tuple[FillCounted, Standing]:
+    match event:
+        case FillCounted():
+            return event, Standing.MATCHED
+        case FillSettled():
+            return event.fill, Standing.CONFIRMED
+        case FillVoided():
+            return event.fill, Standing.FAILED
 
 
 def _events(fill: FillCounted, before: Standing | None, after: Standing, at_ns: int) -> tuple[FillEvent, ...]:

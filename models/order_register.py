@@ -58,8 +58,12 @@ class OrderRecord:
         placed = self.placed
         return OrderChanged(
             self.order_id, placed.intent, placed.tag, placed.market, placed.outcome, placed.side, placed.price,
-            placed.size, self.filled, self.state, reason, now_ns, placed.post_only,
+            placed.size, self.filled, self.state, reason, now_ns, placed.post_only, self.taken_off,
         )  # fmt: skip
+
+    def recall(self, event: OrderChanged) -> None:
+        """Stand where it was said to stand."""
+        self.state, self.filled, self.taken_off = event.state, event.filled, event.taken_off
 
 
 class OrderRegister:

@@ -207,7 +207,10 @@ class TradeReported(Message, frozen=True, gc=False):
 
 
 class OrderChanged(Message, frozen=True, gc=False):
-    """The state of one of our orders after something happened to it; `reason` says what, in words."""
+    """The state of one of our orders after something happened to it; `reason` says what, in words.
+
+    `taken_off`: the venue took it off its book with so much matched, and of that we have not been told all yet.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     order_id: str
@@ -223,6 +226,7 @@ class OrderChanged(Message, frozen=True, gc=False):
     reason: str
     at_ns: int
     post_only: bool = True
+    taken_off: Size | None = None
 
 
 class FillCounted(Message, frozen=True, gc=False):

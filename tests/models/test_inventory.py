@@ -144,3 +144,16 @@ def test_a_restarted_inventory_goes_on_from_the_ledger(outcome: Outcome) -> None
     assert said == (InventoryUpdated(TAG, M, made.position, 0),)
     reborn.step(FillVoided(counted, 0), 1)
     assert reborn.position == Position()
+
+
+def test_who_takes_a_dead_ones_place_says_nothing_before_the_ledger_has_told_it_all() -> None:
+    inventory = InventoryMachine(TAG, M, SEED, restarted=True)
+    counted = fill(wish(1))
+    assert inventory.step(counted, 0) == (), "it is in what the ledger will tell"
+    held = holding((7, "0.48"), (0, "0"))
+    (updated,) = inventory.step(LedgerSnapshot(TAG, M, held, 1), 1)
+    assert isinstance(updated, InventoryUpdated)
+    assert updated.position == held
+    (updated,) = inventory.step(fill(wish(2), "t2"), 2)
+    assert isinstance(updated, InventoryUpdated)
+    assert updated.position.yes.shares == 12 * SHARE

@@ -26,6 +26,7 @@ from models.messages.orders import (
     SubmitOrder,
 )
 from models.messages.position import LedgerSnapshot, Position
+from models.messages.recall import Chained
 from models.messages.runtime import ActorRestarted, Woke
 from models.order_ids import paper_order_id
 from models.orders import OrderState
@@ -43,12 +44,29 @@ class Floor:
     def __init__(
         self, mode: Mode = "paper", groups: dict[str, tuple[str, ...]] | None = None, **parameters: int
     ) -> None:
-        self.machine = ExecutorMachine("run", mode, ExecutorParameters(**parameters), groups)
+        self.mode: Mode = mode
+        self.parameters = ExecutorParameters(**parameters)
+        self.desks = {TAG: groups or {M: (M,)}, "other": {M: (M,)}}
+        self.machine = ExecutorMachine("run", mode, self.parameters, self.desks)
         self.now_ns = 10 * S
+        self.told: list[Message] = []
         self.said: list[Message] = []
+        self.chain: list[Message] = []
+        """What a journal would have chained of all this."""
 
     def tell(self, message: Message) -> tuple[Message, ...]:
         said = self.machine.step(message, self.now_ns)
+        self.told.append(message)
+        self.said += said
+        self.chain += [each for each in (message, *said) if isinstance(each, Chained)]
+        return said
+
+    def begin_anew(self, chain: list[Message] | None = None) -> tuple[Message, ...]:
+        """Let a new machine take the place of this one, recalled from the chain; return what it says at last."""
+        self.machine = ExecutorMachine("run", self.mode, self.parameters, self.desks)
+        for entry in self.chain if chain is None else chain:
+            self.machine.recall(entry, self.now_ns)
+        said = self.machine.recalled(self.now_ns)
         self.said += said
         return said
 

@@ -1,0 +1,62 @@
+"""How the core learns again what it knew before it died: the journal reads its chain to those that begin empty.
+
+    executor -> RecallAsked -> journal -> Recalled -> risk and executor -> ... -> RecallEnded -> risk and executor
+
+Why the reader asks for every page: a mailbox holds one page at a time, however much a run has written.
+"""
+
+from typing import ClassVar, TypeAlias
+
+from models.messages.base import Lane, Message
+from models.messages.control import CommandApplied, RaiseCell
+from models.messages.market import MarketResolved
+from models.messages.orders import (
+    FillCounted,
+    FillSettled,
+    FillVoided,
+    MergeChanged,
+    OrderChanged,
+    PositionsRedeemed,
+    SubmitCancel,
+    SubmitOrder,
+)
+from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted
+
+Chained: TypeAlias = (
+    SubmitOrder
+    | SubmitCancel
+    | OrderChanged
+    | FillCounted
+    | FillSettled
+    | FillVoided
+    | MergeChanged
+    | PositionsRedeemed
+    | MarketResolved
+    | CommandApplied
+    | RaiseCell
+    | ActorFailed
+    | ActorRestarted
+    | ActorQuarantined
+)
+"""Messages that enter the journal's chain: from them, and from nothing else, risk and executor are rebuilt."""
+
+
+class RecallAsked(Message, frozen=True, gc=False):
+    """Ask for the entries of this run after number `after`; 0: from its beginning."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    after: int
+
+
+class Recalled(Message, frozen=True, gc=False):
+    """Entries in the order in which they were journalled, each with its time. `last` is the number of the last one."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    entries: tuple[tuple[int, Chained], ...]
+    last: int
+
+
+class RecallEnded(Message, frozen=True, gc=False):
+    """There are no more entries: whoever was recalled to knows all that its predecessor knew."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
