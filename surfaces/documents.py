@@ -237,6 +237,7 @@ def _row(
         "orders": desk.orders,
         "fills": desk.fills,
         "cancels": desk.cancels,
+        "denials": desk.denials,
     }
 
 

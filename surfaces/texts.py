@@ -1,12 +1,8 @@
 """Documents as people read them: the same lines and columns in the CLI, in the monitor and in its text frame."""
 
-from typing import Any, TypeAlias
-
 from models.units import parse_money, parse_price
 from models.words import age_text, money_text, shares_text, signed_text
-from surfaces.cli.output import Column, Text
-
-Document: TypeAlias = dict[str, Any]
+from surfaces.cli.output import Column, Document, Text
 
 STATES = ("BALANCED", "HEDGE", "FUSED", "OFF")
 """Shown even where none is in them."""

@@ -2,14 +2,11 @@
 
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
 
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import Global
-from surfaces.cli.output import Output, Text
+from surfaces.cli.output import Document, Output, Text
 from surfaces.client import EngineClient
-
-Document: TypeAlias = dict[str, Any]
 
 
 def connect(options: Global) -> EngineClient:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Event
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual.app import App, ComposeResult
@@ -21,13 +21,12 @@ from textual.message import Message
 from textual.widgets import Footer, Input, RichLog, Static
 
 from surfaces.cli.errors import CommandError
+from surfaces.cli.output import Document
 from surfaces.client import EngineClient
 from surfaces.texts import activity, headline, states, totals
 from surfaces.tui.frame import log_text
 from surfaces.tui.screens import Confirm, Help
 from surfaces.tui.table import MarketsTable
-
-Document: TypeAlias = dict[str, Any]
 
 _ASK_S: Final = 5.0
 _KILL_WITHIN_S: Final = 3.0

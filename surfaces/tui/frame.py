@@ -1,11 +1,9 @@
 """The monitor as one frame of text, for a cron job or a bug report."""
 
-from typing import Any, Final, TypeAlias
+from typing import Final
 
-from surfaces.cli.output import Text
+from surfaces.cli.output import Document, Text
 from surfaces.texts import MARKET_COLUMNS, status_lines
-
-Document: TypeAlias = dict[str, Any]
 
 _LOG_LINES: Final = 20
 

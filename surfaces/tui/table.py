@@ -3,15 +3,14 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final, Literal, TypeAlias
+from typing import Any, ClassVar, Final, Literal
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from surfaces.cli.output import Document
 from surfaces.texts import can_open, money_style, net, ofi, quotes, shares, signed, state_style, touch
-
-Document: TypeAlias = dict[str, Any]
 
 _MARK_WIDTH: Final = 1
 _CELL_PADDING: Final = 2

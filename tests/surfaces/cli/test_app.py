@@ -22,7 +22,7 @@ OURS = [
 
 def keel(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", "import sys; from surfaces.cli.app import run; sys.exit(run(sys.argv[1:]))", *arguments],
+        [sys.executable, "-m", "bin.main", *arguments],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
 
