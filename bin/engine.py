@@ -1,7 +1,7 @@
 """An engine in one process: everything is built here, started in order, and stopped in reverse.
 
-Why here and not in `actors`: this is the only place that may know the outside world and people at once. It hands the control
-server a command bus and the actors their venue, and neither sees the other.
+Why here and not in `actors`: this is the only place that may know the outside world and people at once. It hands the
+control server a command bus and the actors their venue, and neither sees the other.
 """
 
 import os
@@ -36,14 +36,14 @@ from actors.store.writer import Writer
 from actors.system import ROOT, Outside, Runners, Start, System
 from actors.topology import BOARD, EXECUTOR, FEED, JOURNAL, RISK, VENUE
 from actors.venues.paper import PaperVenue
-from actors.venues.polymarket.feed import TOKENS_MAX, FeedShard
+from actors.venues.polymarket.feed import FeedShard, shards
 from actors.venues.polymarket.gamma import fetch_catalogue
 from actors.venues.polymarket.snapshots import Snapshots
 from actors.venues.reference import ReferenceFeed
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
-from models.markets import Catalogue, Market, Outcome
+from models.markets import Catalogue, Market
 from models.messages.base import Lane, MarketId, Message, Tag
 from models.messages.control import Kill, RaiseCell
 from models.messages.orders import CancelMarket, IntentDenied, PlaceOrder
@@ -217,18 +217,19 @@ class Engine:
     def _feeds(self, route: Callable[[Message], Iterable[str]]) -> Iterable[tuple[str, Start]]:
         endpoints, parameters = self.options.endpoints, self.options.parameters.feed
         markets = self.catalogue.markets
+        chance = Random(self.options.seed).random
         yield FEED, lambda context: Snapshots.start(context, endpoints.clob_url, markets, route)
-        for number, tokens in enumerate(_shards(markets.values())):
+        for number, tokens in enumerate(shards(markets.values())):
             yield (
                 f"feed/{number}",
                 lambda context, tokens=tokens: FeedShard.start(
-                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._record
+                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._record, chance
                 ),
             )
         names = tuple(sorted({market.reference for market in markets.values() if market.reference is not None}))
         url = endpoints.reference_ws_url
         if names and url is not None:
-            yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, route)
+            yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, parameters, route, chance)
 
     def _record(self, received_ns: int, connection: str, raw: bytes) -> None:
         if self._tape is not None:
@@ -305,16 +306,3 @@ def _references(client: httpx.Client, status_url: str | None) -> dict[MarketId, 
 
 def _following(market: Market, reference: str | None) -> Market:
     return replace(market, reference=reference) if reference is not None else market
-
-
-def _shards(markets: Iterable[Market]) -> Iterable[dict[str, tuple[MarketId, Outcome]]]:
-    """Split markets over connections: both tokens of a market on one, at most 200 tokens on each."""
-    shard: dict[str, tuple[MarketId, Outcome]] = {}
-    for market in markets:
-        if len(shard) + 2 > TOKENS_MAX:
-            yield shard
-            shard = {}
-        shard[market.token_ids[0]] = (market.id, 0)
-        shard[market.token_ids[1]] = (market.id, 1)
-    if shard:
-        yield shard

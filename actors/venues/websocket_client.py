@@ -11,7 +11,7 @@ import ssl
 
 import websocket
 
-_FRAME_BYTES_MAX = 8 * 1024 * 1024
+_MESSAGE_BYTES_MAX = 8 * 1024 * 1024
 
 
 class ConnectionLost(Exception):
@@ -22,17 +22,20 @@ class WebSocketClient:
     """One connection, from its making to its end."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        """Connect. Raises ConnectionLost."""
+        """Connect. `timeout_s` bounds each wait for the other side. Raises ConnectionLost."""
         try:
             self._socket = websocket.create_connection(
                 url,
                 timeout=timeout_s,
+                class_=_BoundedSocket,
                 skip_utf8_validation=True,
                 enable_multithread=False,
                 sockopt=((socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),),
             )
         except (websocket.WebSocketException, OSError) as error:
             raise ConnectionLost(_reason(error)) from error
+        self._poll = select.poll()
+        self._poll.register(self._socket.fileno(), select.POLLIN)
 
     def send(self, text: str) -> None:
         """Send a text frame. Raises ConnectionLost."""
@@ -42,29 +45,52 @@ class WebSocketClient:
             raise ConnectionLost(_reason(error)) from error
 
     def readable(self, timeout_s: float) -> bool:
-        """Wait until something can be read, at most so long."""
+        """Wait until something can be read (which may be the end of the connection), at most so long."""
         wire = self._socket.sock
-        if wire is None:
-            return False
         if isinstance(wire, ssl.SSLSocket) and wire.pending():
             return True
-        return bool(select.select([wire], [], [], timeout_s)[0])
+        return bool(self._poll.poll(timeout_s * 1_000))
 
-    def receive(self) -> bytes:
-        """Return the next message. Raises ConnectionLost, also when the venue has closed or the message is too long."""
+    def receive(self) -> bytes | None:
+        """Return the next message, None for a control frame, which is answered already and carries none.
+
+        Raises:
+            ConnectionLost: the connection broke, the venue closed it, or a message is too long.
+        """
         try:
-            opcode, data = self._socket.recv_data()
+            opcode, data = self._socket.recv_data(control_frame=True)
         except (websocket.WebSocketException, OSError) as error:
             raise ConnectionLost(_reason(error)) from error
         if opcode == websocket.ABNF.OPCODE_CLOSE:
-            raise ConnectionLost("closed by the venue")
-        if len(data) > _FRAME_BYTES_MAX:
-            raise ConnectionLost(f"message of {len(data)} bytes, more than {_FRAME_BYTES_MAX}")
-        return bytes(data)
+            raise ConnectionLost(_closed(bytes(data)))
+        return bytes(data) if opcode in (websocket.ABNF.OPCODE_TEXT, websocket.ABNF.OPCODE_BINARY) else None
 
     def close(self) -> None:
         """Drop the connection without waiting for the other side."""
         self._socket.shutdown()
+
+
+class _BoundedSocket(websocket.WebSocket):
+    """Refuses a frame by its announced length, before a byte of it is read."""
+
+    def recv_frame(self) -> websocket.ABNF:
+        frames = self.frame_buffer
+        with frames.lock:
+            if frames.needs_header():
+                frames.recv_header()
+            if frames.needs_length():
+                frames.recv_length()
+        gathered = self.cont_frame.cont_data
+        length = (frames.length or 0) + (len(gathered[1]) if gathered else 0)
+        if length > _MESSAGE_BYTES_MAX:
+            raise websocket.WebSocketPayloadException(f"message of {length} bytes, more than {_MESSAGE_BYTES_MAX}")
+        return super().recv_frame()
+
+
+def _closed(payload: bytes) -> str:
+    code = int.from_bytes(payload[:2], "big")
+    reason = payload[2:].decode(errors="backslashreplace")
+    return f"closed by the venue{f': {code} {reason}'.rstrip() if code else ''}"
 
 
 def _reason(error: Exception) -> str:

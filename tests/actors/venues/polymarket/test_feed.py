@@ -1,0 +1,309 @@
+"""The market feed against a local WebSocket server."""
+
+import itertools
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from actors.runtime.actor import Context
+from actors.venues.polymarket.feed import TOKENS_MAX, FeedShard, ProbeBooks, Tokens, shards
+from models.feeds import FeedParameters
+from models.markets import Market
+from models.messages.base import Message
+from models.messages.market import BookFrame, FeedLost, FeedRestored, LevelsChanged
+from tests.actors.runtime.worlds import RealWorld
+from tests.actors.venues.wire_server import SocketServer, socket_server
+
+QUICK = FeedParameters(
+    ping_ms=50, silent_ms=400, probe_ms=10_000, connect_timeout_ms=3_000, backoff_ms=20, backoff_cap_ms=300
+)
+TOKENS: Tokens = {"11": ("M1", 0), "12": ("M1", 1), "21": ("M2", 0), "22": ("M2", 1)}
+
+
+def market(number: int) -> Market:
+    return Market(f"M{number}", f"market-{number}", (f"{number}1", f"{number}2"))
+
+
+def book(token: str, bid: str = "0.40") -> dict[str, Any]:
+    return {
+        "event_type": "book", "asset_id": token, "market": "0x1", "timestamp": "1000", "hash": "",
+        "bids": [{"price": bid, "size": "10"}], "asks": [{"price": "0.60", "size": "10"}],
+    }  # fmt: skip
+
+
+def change(token: str, size: str = "5") -> dict[str, Any]:
+    entry = {"asset_id": token, "price": "0.41", "size": size, "side": "BUY", "hash": ""}
+    return {"event_type": "price_change", "market": "0x1", "timestamp": "1001", "price_changes": [entry]}
+
+
+class Desk:
+    """A feed at work: what it told the books, what it asked of the prober, and what it kept on the tape."""
+
+    def __init__(self, world: RealWorld) -> None:
+        self.world = world
+        self.told: list[Message] = world.record("book")
+        self.asked: list[ProbeBooks] = world.record("prober")
+        self.tape: list[tuple[int, str, bytes]] = []
+
+    def start(self, url: str, parameters: FeedParameters = QUICK, tokens: Tokens | None = None) -> FeedShard:
+        context = Context("feed/0", self.world.threads, "nobody")
+        FeedShard.start(
+            context, url, tokens or TOKENS, parameters, lambda _: ("book",), "prober",
+            lambda *frame: self.tape.append(frame),
+        )  # fmt: skip
+        mailbox = self.world.directory.mailbox("feed/0")
+        assert mailbox is not None
+        assert isinstance(mailbox.owner, FeedShard)
+        return mailbox.owner
+
+    def stop(self) -> float:
+        began = time.monotonic()
+        self.world.directory.stop("feed/0")
+        self.world.until(lambda: self.world.directory.find("feed/0") is None)
+        return time.monotonic() - began
+
+    def of(self, kind: type[Message]) -> list[Any]:
+        return [message for message in self.told if isinstance(message, kind)]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        self.world.until(condition, timeout_s=10)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    logger.disable("actors")
+    world = RealWorld("threads")
+    yield Desk(world)
+    world.close()
+    logger.enable("actors")
+
+
+@pytest.fixture
+def venue() -> Iterator[SocketServer]:
+    with socket_server() as server:
+        yield server
+
+
+@pytest.fixture
+def lines() -> Iterator[list[str]]:
+    """Log lines with what they are bound to."""
+    said: list[str] = []
+    handler = logger.add(lambda line: said.append(str(line)), format="{level} {extra} {message}")
+    yield said
+    logger.remove(handler)
+
+
+def test_it_subscribes_to_all_its_tokens_and_passes_frames_on(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(lambda: venue.heard)
+    assert json.loads(venue.heard[0]) == {
+        "assets_ids": ["11", "12", "21", "22"], "type": "market", "custom_feature_enabled": True,
+    }  # fmt: skip
+    venue.say([book("11"), book("22")], change("21"))
+    desk.until(lambda: len(desk.told) == 3)
+    assert [type(message) for message in desk.told] == [BookFrame, BookFrame, LevelsChanged]
+    assert [message.market for message in desk.told] == ["M1", "M2", "M2"]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_every_raw_frame_is_kept_with_the_time_of_its_receipt(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    venue.say(change("11"), "not json")
+    desk.until(lambda: len([raw for _, _, raw in desk.tape if raw != b"PONG"]) == 2)
+    assert {name for _, name, _ in desk.tape} == {"feed/0"}
+    assert [message.received_ns for message in desk.of(LevelsChanged)] == [
+        at_ns for at_ns, _, raw in desk.tape if b"price_change" in raw
+    ]
+
+
+def test_markets_are_split_at_200_tokens_and_never_in_themselves() -> None:
+    split = shards(market(number) for number in range(1, 152))
+    assert [len(tokens) for tokens in split] == [TOKENS_MAX, 102]
+    for tokens in split:
+        owners = [of for of, _ in tokens.values()]
+        assert all(owners.count(of) == 2 for of in owners)
+
+
+def test_no_shard_takes_more_than_the_venue_serves(desk: Desk) -> None:
+    tokens: Tokens = {str(number): (f"M{number}", 0) for number in range(TOKENS_MAX + 1)}
+    with pytest.raises(ValueError, match="200 tokens, not 201"):
+        FeedShard(Context("feed/9", desk.world.threads), "ws://nowhere", tokens, QUICK, lambda _: (), "prober")
+
+
+def test_a_ping_goes_out_every_interval_and_an_answer_keeps_the_connection(desk: Desk, venue: SocketServer) -> None:
+    feed = desk.start(venue.url)
+    began = time.monotonic()
+    desk.until(lambda: venue.heard.count("PING") >= 12)
+    elapsed_s = time.monotonic() - began
+    assert elapsed_s > QUICK.silent_ms / 1_000, "long enough for silence to count"
+    assert elapsed_s > 11 * QUICK.ping_ms / 1_000, "not more often than asked for"
+    assert feed.connections == 1
+    assert desk.told == []
+
+
+def test_pings_of_the_protocol_neither_block_the_feed_nor_count_as_frames(desk: Desk, venue: SocketServer) -> None:
+    venue.pongs = False
+    feed = desk.start(venue.url)
+    desk.until(venue.connections)
+    for wanted in range(2, 14):
+        venue.ping()
+        desk.until(lambda wanted=wanted: venue.heard.count("PING") >= wanted)
+    assert feed.connections == 1
+    assert desk.tape == []
+
+
+def test_a_silent_connection_is_replaced_and_its_books_wait_for_full_frames(desk: Desk, venue: SocketServer) -> None:
+    venue.pongs = False
+    feed = desk.start(venue.url)
+    desk.until(lambda: feed.connections == 2)
+    desk.until(lambda: len(desk.of(FeedRestored)) >= 2)
+    assert desk.told[:4] == [
+        FeedLost("M1", "silent for 400 ms"), FeedLost("M2", "silent for 400 ms"),
+        FeedRestored("M1", resynchronise=True), FeedRestored("M2", resynchronise=True),
+    ]  # fmt: skip
+
+
+def test_a_dropped_connection_comes_back_with_the_venues_own_reason(desk: Desk, venue: SocketServer) -> None:
+    venue.greeting = json.dumps([book("11")])
+    desk.start(venue.url)
+    desk.until(lambda: desk.of(BookFrame))
+    venue.drop()
+    desk.until(lambda: len(desk.of(BookFrame)) == 2)
+    assert [type(message) for message in desk.told] == [
+        BookFrame, FeedLost, FeedLost, FeedRestored, FeedRestored, BookFrame,
+    ]  # fmt: skip
+    assert desk.of(FeedLost)[0].reason == "closed by the venue: 1001 going away"
+
+
+def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(desk: Desk, lines: list[str]) -> None:
+    logger.enable("actors")
+    with socket_server(closes=True) as venue:
+        desk.start(venue.url)
+        desk.until(lambda: len(venue.connected_s) >= 7)
+    at = venue.connected_s
+    waited_ms = [(later - earlier) * 1_000 for earlier, later in itertools.pairwise(at)]
+    for waited, least in zip(waited_ms, (20, 40, 80, 160, 300, 300), strict=False):
+        assert waited >= least * 0.99
+    retries = [line.split("'retry_ms': ")[1].split("}")[0] for line in lines if "retry_ms" in line]
+    assert retries[:6] == ["20", "40", "80", "160", "300", "300"]
+
+
+def test_an_outage_is_told_to_the_books_once_and_in_the_log_once(desk: Desk, lines: list[str]) -> None:
+    logger.enable("actors")
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    desk.start(f"ws://127.0.0.1:{port}/ws/market")
+    desk.until(lambda: sum("feed lost" in line for line in lines) >= 4)
+    assert sum("feed lost" in line and line.startswith("WARNING") for line in lines) == 1
+    assert len(desk.told) == 2
+    with socket_server(port=port):
+        desk.until(lambda: desk.of(FeedRestored))
+        assert desk.of(FeedRestored)[0].resynchronise is False, "nothing was missed before the first connection"
+
+
+def test_a_handshake_that_trickles_is_given_up_as_a_whole(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+        desk.start(f"ws://127.0.0.1:{slow.getsockname()[1]}/", FeedParameters(connect_timeout_ms=200))
+        connection, _ = slow.accept()
+        with connection:
+
+            def lost() -> bool:
+                connection.send(b"H")
+                return bool(desk.of(FeedLost))
+
+            desk.until(lost)
+    assert desk.of(FeedLost)[0].reason == "no connection within 200 ms"
+
+
+def test_a_connection_in_the_making_does_not_hold_a_stop(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        desk.start(f"ws://127.0.0.1:{mute.getsockname()[1]}/", FeedParameters(connect_timeout_ms=60_000))
+        connection, _ = mute.accept()
+        with connection:
+            assert desk.stop() < 2
+
+
+def test_tokens_that_are_quiet_are_asked_for_and_others_are_not(desk: Desk, venue: SocketServer) -> None:
+    parameters = FeedParameters(probe_ms=200, ping_ms=10_000)
+    desk.start(venue.url, parameters)
+    desk.until(venue.connections)
+    began = time.monotonic()
+
+    def probed() -> bool:
+        venue.say(change("21"))
+        return len(desk.asked) >= 3
+
+    desk.until(probed)
+    assert {probe.token_ids for probe in desk.asked} == {("11",)}
+    assert time.monotonic() - began >= 0.6, "once a period, not at every look"
+
+
+def test_a_resolved_market_is_asked_for_no_more(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url, FeedParameters(probe_ms=100, ping_ms=10_000))
+    desk.until(venue.connections)
+    venue.say(
+        {"event_type": "market_resolved", "market": "0x1", "assets_ids": ["11", "12"], "winning_asset_id": "11",
+         "timestamp": "1"}
+    )  # fmt: skip
+    desk.until(lambda: desk.told)
+    desk.asked.clear()
+    desk.until(lambda: len(desk.asked) >= 2)
+    assert {probe.token_ids for probe in desk.asked} == {("21",)}
+
+
+def test_a_malformed_frame_is_counted_logged_once_a_kind_and_resynchronises_its_market(
+    desk: Desk, venue: SocketServer, lines: list[str]
+) -> None:
+    logger.enable("actors")
+    feed = desk.start(venue.url)
+    desk.until(venue.connections)
+    bad_size = change("11", size="much")
+    venue.say(bad_size, bad_size, '{"event_type":"news"}', '{"event_type":"news"}', change("21"))
+    desk.until(lambda: desk.of(LevelsChanged))
+    assert feed.codec.counts.malformed == 4
+    assert desk.of(FeedRestored) == [FeedRestored("M1", resynchronise=True)] * 2
+    malformed = [line for line in lines if "malformed frame" in line]
+    assert [line.split("'kind': '")[1].split("'")[0] for line in malformed] == ["number", "event"]
+
+
+def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url, FeedParameters(probe_ms=800, ping_ms=10_000))
+    desk.until(venue.connections)
+    venue.say('{"event_type":"price_change","price_ch', "{", change("21"))
+    desk.until(lambda: desk.asked)
+    assert desk.asked == [ProbeBooks(("11", "12", "21", "22"))]
+    assert desk.of(FeedRestored) == [], "no quote goes for it"
+
+
+def test_a_message_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    venue.say("x" * (8 * 1024 * 1024 + 1))
+    desk.until(lambda: desk.of(FeedLost))
+    assert "more than 8388608" in desk.of(FeedLost)[0].reason
+
+
+def test_a_stop_leaves_nothing_unread_and_no_connection(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    assert desk.stop() < 1
+    assert desk.world.dead_letters.total() == 1, "only the word of its end, for a supervisor that is not there"
+    desk.until(lambda: not venue.connections())
+
+
+def test_a_feed_in_the_place_of_a_dead_one_says_what_was_missed(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    desk.stop()
+    assert desk.told == []
+    desk.start(venue.url)
+    desk.until(lambda: len(desk.told) == 4)
+    assert desk.told == [
+        FeedLost("M1", "the feed died"), FeedLost("M2", "the feed died"),
+        FeedRestored("M1", resynchronise=True), FeedRestored("M2", resynchronise=True),
+    ]  # fmt: skip
