@@ -82,7 +82,12 @@ class Assembly:
         """Return risk and executor; the journal that stands before them comes from outside."""
         plan, parameters = self.plan, self.plan.parameters
         return (
-            self._part(RISK, lambda _: RiskMachine(plan.catalogue.markets, parameters.risk, parameters.phase)),
+            self._part(
+                RISK,
+                lambda _: RiskMachine(
+                    plan.catalogue.markets, parameters.risk, parameters.phase, parameters.inventory, groups
+                ),
+            ),
             self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, self.groups)),
         )
 

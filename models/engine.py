@@ -1,6 +1,4 @@
-"""All parameters of one engine, each declared by the machine or strategy that uses it; the sections of the
-configuration.
-"""
+"""All parameters of one engine, each declared by the machine or strategy that uses it: the sections of its settings."""
 
 import msgspec
 
@@ -11,11 +9,11 @@ from models.feeds import FeedParameters
 from models.flow import FlowParameters
 from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
+from models.limits import RiskParameters
 from models.marks import MarkParameters
 from models.paper.parameters import PaperParameters
 from models.phase import PhaseParameters
 from models.quotes import QuoteParameters
-from models.risk import RiskParameters
 from models.storage import JournalParameters, TapeParameters
 from models.strategies.complete_set import CompleteSetParameters
 from models.strategies.lead_lag import LeadLagParameters

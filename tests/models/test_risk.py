@@ -1,105 +1,26 @@
 """The supervisor enforces by its own count: what coordinators believe is never asked."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from models.cells import TradingState
-from models.markets import NO, YES, Market, Outcome, Side
-from models.messages.base import Message
-from models.messages.control import ClearKill, CommandApplied, Kill, MarketParked, SetOperatorState, TradingStateChanged
-from models.messages.market import FlowUpdated
+from models.markets import NO, YES, Side
+from models.messages.control import (
+    ClearKill,
+    CommandApplied,
+    Kill,
+    MarketParked,
+    RaiseCell,
+)
+from models.messages.market import MarketResolved
 from models.messages.orders import (
     CancelMarket,
-    FillCounted,
-    FillSettled,
     FillVoided,
-    IntentDenied,
-    OrderApproved,
-    OrderChanged,
-    PlaceBundle,
     PlaceOrder,
 )
-from models.orders import OrderState, TimeInForce
+from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
+from models.orders import OrderState
 from models.phase import PhaseParameters
-from models.risk import RiskMachine, RiskParameters
-from models.units import DOLLAR, SHARE
-
-M, N = "m", "n"
-MARKETS = {name: Market(name, f"slug-{name}", (f"{name}1", f"{name}2")) for name in (M, N)}
-MS = 1_000_000
-
-
-class Supervisor:
-    """A risk machine with names for what one says to it."""
-
-    def __init__(self, phase: PhaseParameters = PhaseParameters(), **parameters: object) -> None:
-        self.machine = RiskMachine(MARKETS, RiskParameters(**parameters), phase)  # pyright: ignore[reportArgumentType]
-        self.now_ns = 1_000 * MS
-        self.sequence = 0
-
-    def tell(self, message: Message) -> tuple[Message, ...]:
-        return self.machine.step(message, self.now_ns)
-
-    def order(
-        self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY
-    ) -> PlaceOrder:
-        self.sequence += 1
-        return PlaceOrder(
-            f"i{self.sequence}",
-            "tag",
-            market,
-            outcome,
-            side,
-            price,
-            shares * SHARE,
-            True,
-            TimeInForce.GTC,
-            "",
-            1,
-            self.now_ns,
-        )
-
-    def place(
-        self, outcome: Outcome, price: int, shares: int = 5, *, market: str = M, side: Side = Side.BUY
-    ) -> str | PlaceOrder:
-        """Return the approved order, or the reason of the denial."""
-        order = self.order(outcome, price, shares, market=market, side=side)
-        answer = self.tell(order)[0]
-        if isinstance(answer, IntentDenied):
-            return answer.reason
-        assert isinstance(answer, OrderApproved)
-        return order
-
-    def fill(self, order: PlaceOrder | str, shares: int | None = None) -> tuple[tuple[Message, ...], FillCounted]:
-        assert isinstance(order, PlaceOrder)
-        size = order.size if shares is None else shares * SHARE
-        state = OrderState.FILLED if size == order.size else OrderState.WORKING
-        fill = FillCounted(
-            f"t{order.intent}", f"o{order.intent}", order.intent, "tag", order.market, order.outcome, order.side,
-            order.price, size, order.price * size // 10_000, 0, 0, True, self.now_ns,
-        )  # fmt: skip
-        return (*self.tell(fill), *self.tell(self.changed(order, state, size))), fill
-
-    def changed(self, order: PlaceOrder, state: OrderState, filled: int = 0) -> OrderChanged:
-        return OrderChanged(
-            f"o{order.intent}", order.intent, "tag", order.market, order.outcome, order.side, order.price, order.size,
-            filled, state, "", self.now_ns,
-        )  # fmt: skip
-
-    def say(self, verb: str, market: str | None) -> tuple[Message, ...]:
-        self.sequence += 1
-        return self.tell(SetOperatorState(verb, market, f"r{self.sequence}", "test"))
-
-    def flow(self, *, toxic: bool, direction: int = 1, market: str = M) -> tuple[Message, ...]:
-        score = 60 * SHARE * direction
-        return self.tell(
-            FlowUpdated(market, score, 0, score, 50 * SHARE, toxic, direction if toxic else 0, self.now_ns)
-        )
-
-
-def states(out: tuple[Message, ...]) -> dict[str, TradingState]:
-    return {message.market: message.state for message in out if isinstance(message, TradingStateChanged)}
+from tests.models.supervisor import GROUP, M, N, Supervisor, states
 
 
 def test_a_naked_leg_puts_the_market_into_reducing_and_cancels_the_side_that_would_grow_it() -> None:
@@ -109,31 +30,6 @@ def test_a_naked_leg_puts_the_market_into_reducing_and_cancels_the_side_that_wou
     assert CancelMarket(M, "inventory_limit", YES, Side.BUY) in out
     assert risk.place(YES, 4_900) == "hedge_only"
     assert isinstance(risk.place(NO, 4_900), PlaceOrder)
-
-
-def test_a_hedge_may_not_exceed_what_is_naked_nor_be_placed_twice() -> None:
-    risk = Supervisor()
-    risk.fill(risk.place(YES, 4_900))
-    assert risk.place(NO, 4_900, 6) == "hedge_only"
-    assert isinstance(risk.place(NO, 4_900, 5), PlaceOrder)
-    assert risk.place(NO, 4_800, 5) == "hedge_only"
-
-
-@given(st.lists(st.tuples(st.sampled_from([YES, NO]), st.booleans()), max_size=40))
-def test_a_coordinator_that_always_quotes_both_sides_cannot_raise_net_beyond_one_order_past_the_band(
-    rounds: list[tuple[Outcome, bool]],
-) -> None:
-    risk = Supervisor(market_worst_case=1.0)
-    net = 0
-    for outcome, fills in rounds:
-        orders = [order for side in (YES, NO) if isinstance(order := risk.place(side, 4_900), PlaceOrder)]
-        for order in orders:
-            if fills and order.outcome == outcome:
-                risk.fill(order)
-                net += order.size if outcome == YES else -order.size
-            else:
-                risk.tell(risk.changed(order, OrderState.CANCELLED))
-        assert abs(net) <= 5 * SHARE
 
 
 def test_the_fuse_cancels_at_once_and_lifts_itself() -> None:
@@ -213,71 +109,141 @@ def test_a_kill_is_latched_and_resume_says_so() -> None:
     assert isinstance(risk.place(YES, 4_900), PlaceOrder)
 
 
-def test_a_stale_intent_is_not_approved() -> None:
-    risk = Supervisor()
-    order = risk.order(YES, 4_900)
-    risk.now_ns += 501 * MS
-    answer = risk.tell(order)[0]
-    assert isinstance(answer, IntentDenied)
-    assert answer.reason == "expired"
-
-
-def test_open_orders_are_capped_per_market_and_in_all() -> None:
-    risk = Supervisor(open_orders_per_market=2, open_orders_total=3)
-    assert isinstance(risk.place(YES, 4_000), PlaceOrder)
-    assert isinstance(risk.place(NO, 4_000), PlaceOrder)
-    assert risk.place(YES, 3_900) == "open_orders_market"
-    assert isinstance(risk.place(YES, 4_000, market=N), PlaceOrder)
-    assert risk.place(NO, 4_000, market=N) == "open_orders_total"
-
-
-def test_the_worst_case_of_a_market_is_limited_by_its_share_of_the_wallet() -> None:
-    risk = Supervisor(wallet_usd=100 * DOLLAR, market_worst_case=0.1, total_worst_case=0.15)
-    assert isinstance(risk.place(YES, 5_000, 20), PlaceOrder)
-    assert risk.place(YES, 4_900, 5) == "market_worst_case"
-    assert risk.place(YES, 5_000, 20, market=N) == "total_worst_case"
-    assert isinstance(risk.place(NO, 4_900, 20), PlaceOrder), "the other leg loses only where the first one wins"
-
-
-def test_an_order_of_unknown_fate_blocks_new_risk_in_its_market() -> None:
-    risk = Supervisor()
-    order = risk.place(YES, 4_900)
-    assert isinstance(order, PlaceOrder)
-    risk.tell(risk.changed(order, OrderState.UNKNOWN))
-    assert risk.place(NO, 4_900) == "unknown_order"
-    risk.tell(risk.changed(order, OrderState.CANCELLED))
-    assert isinstance(risk.place(NO, 4_900), PlaceOrder)
-
-
-@pytest.mark.parametrize(("outcome", "side", "price"), [(NO, Side.BUY, 5_100), (YES, Side.SELL, 4_900)])
-def test_an_order_that_would_trade_with_our_own_is_refused(outcome: Outcome, side: Side, price: int) -> None:
-    risk = Supervisor()
-    assert isinstance(risk.place(YES, 4_900), PlaceOrder)
-    assert risk.place(outcome, price, side=side) == "self_cross"
-
-
-def test_sells_are_sized_from_settled_shares_not_yet_offered() -> None:
-    risk = Supervisor()
-    _, fill = risk.fill(risk.place(YES, 4_900))
-    assert risk.place(YES, 5_500, side=Side.SELL) == "not_settled"
-    risk.tell(FillSettled(fill, risk.now_ns))
-    assert isinstance(risk.place(YES, 5_500, 3, side=Side.SELL), PlaceOrder)
-    assert risk.place(YES, 5_600, 3, side=Side.SELL) in ("hedge_only", "not_settled")
-
-
-def test_a_bundle_is_approved_whole_or_not_at_all() -> None:
-    risk = Supervisor()
-    legs = (risk.order(YES, 3_000), risk.order(YES, 3_000, market=N))
-    out = risk.tell(PlaceBundle("b", "tag", "g", legs, 10_000, risk.now_ns))
-    assert sum(isinstance(message, OrderApproved) for message in out) == 2
-    risk.say("off", N)
-    legs = (risk.order(NO, 3_000), risk.order(NO, 3_000, market=N))
-    out = risk.tell(PlaceBundle("c", "tag", "g", legs, 10_000, risk.now_ns))
-    assert [type(message) for message in out] == [IntentDenied, IntentDenied]
-
-
 def test_start_paused_places_nothing_until_resumed() -> None:
     risk = Supervisor(start_paused=True)
     assert risk.place(YES, 4_900) == "cancel_only"
     risk.say("resume", None)
     assert isinstance(risk.place(YES, 4_900), PlaceOrder)
+
+
+# Reducing
+
+
+def test_a_hedge_that_voids_have_turned_round_cancels_the_other_side_at_once() -> None:
+    risk = Supervisor()
+    yes, no = risk.place(YES, 4_900, 10), risk.place(NO, 4_000, 10)
+    _, bought = risk.fill(yes)
+    risk.fill(no, 5)
+    assert CancelMarket(M, "inventory_limit", NO, Side.BUY) in risk.tell(FillVoided(bought, risk.now_ns))
+    assert risk.place(NO, 4_900) == "hedge_only"
+
+
+def test_reduce_cancels_what_could_raise_the_position_and_all_orders_of_a_flat_market() -> None:
+    risk = Supervisor()
+    assert CancelMarket(M, "reduce") in risk.say("reduce", M)
+    risk = Supervisor()
+    risk.fill(risk.place(YES, 4_900, 8))
+    assert isinstance(risk.place(NO, 4_000, 8), PlaceOrder)
+    assert CancelMarket(M, "reduce", YES, Side.BUY) in risk.say("reduce", M)
+
+
+def test_reduce_cancels_a_hedge_that_would_pass_zero() -> None:
+    risk = Supervisor()
+    assert isinstance(risk.place(NO, 4_000, 8), PlaceOrder)
+    risk.fill(risk.place(YES, 4_900, 3))
+    assert CancelMarket(M, "reduce") in risk.say("reduce", M)
+
+
+# The fuse
+
+
+def test_a_kept_hedge_is_cancelled_when_the_flow_turns_though_the_fuse_stands() -> None:
+    risk = Supervisor(PhaseParameters(fuse_keeps_hedge=True))
+    risk.fill(risk.place(YES, 4_900))
+    assert risk.flow(toxic=True, direction=1)[0] == CancelMarket(M, "toxic_flow", YES)
+    assert risk.flow(toxic=True, direction=1) == ()
+    assert risk.flow(toxic=True, direction=-1)[0] == CancelMarket(M, "toxic_flow")
+    assert risk.place(NO, 4_900) == "fused"
+
+
+def test_a_pause_beside_the_fuse_lets_no_hedge_through() -> None:
+    risk = Supervisor(PhaseParameters(fuse_keeps_hedge=True))
+    risk.fill(risk.place(YES, 4_900))
+    risk.flow(toxic=True, direction=1)
+    risk.say("pause", M)
+    assert isinstance(risk.place(NO, 4_900), str)
+
+
+# Who is told, and by which word
+
+
+def test_a_paused_start_is_said_with_the_first_mail() -> None:
+    risk = Supervisor(start_paused=True)
+    assert states(risk.tell(risk.order(YES, 4_900))) == {M: TradingState.CANCEL_ONLY, N: TradingState.CANCEL_ONLY}
+    assert states(risk.tell(risk.order(YES, 4_900))) == {}
+
+
+@pytest.mark.parametrize(
+    ("state", "source", "reason", "word"),
+    [
+        (TradingState.HALTED, "executor", "foreign fill t1 of 0xabc", "executor"),
+        (TradingState.HALTED, "marks", "no_mark", "no_mark"),
+    ],
+)
+def test_cancels_by_a_cell_are_counted_under_one_word(state: TradingState, source: str, reason: str, word: str) -> None:
+    assert CancelMarket(M, word) in Supervisor().tell(RaiseCell(M, source, state, reason))
+
+
+def test_a_resolved_market_is_halted() -> None:
+    risk = Supervisor()
+    assert CancelMarket(M, "market_resolved") in risk.tell(MarketResolved(M, 10_000, risk.now_ns))
+    assert risk.place(YES, 4_900) == "halted"
+
+
+def test_an_unknown_verb_is_answered_and_harms_nobody() -> None:
+    (answer,) = Supervisor().say("dance", M)
+    assert isinstance(answer, CommandApplied)
+    assert (answer.changed, answer.refusal) == (False, "unknown verb dance")
+
+
+# The runtime
+
+
+def test_a_dead_actor_stops_its_markets_until_it_stands_again() -> None:
+    risk = Supervisor()
+    out = risk.tell(ActorFailed("book/m", M, "boom"))
+    assert CancelMarket(M, "actor_failed") in out
+    assert states(out) == {M: TradingState.CANCEL_ONLY}
+    risk.tell(ActorFailed(f"coordinator/tag/{GROUP}", GROUP, "boom"))
+    assert states(risk.tell(ActorRestarted("book/m", M, 1))) == {M: TradingState.CANCEL_ONLY}
+    out = risk.tell(ActorRestarted(f"coordinator/tag/{GROUP}", GROUP, 1))
+    assert states(out) == {M: TradingState.ACTIVE, N: TradingState.ACTIVE}
+
+
+def test_a_new_coordinator_of_a_group_is_told_the_states_of_all_its_markets() -> None:
+    risk = Supervisor()
+    risk.say("pause", N)
+    out = risk.tell(ActorRestarted(f"coordinator/tag/{GROUP}", GROUP, 1))
+    assert states(out) == {M: TradingState.ACTIVE, N: TradingState.CANCEL_ONLY}
+
+
+def test_a_death_outside_the_markets_changes_no_trading_state() -> None:
+    assert Supervisor().tell(ActorFailed("feed/1", "", "boom")) == ()
+
+
+@pytest.mark.parametrize(("scope", "stopped"), [(M, {M}), (GROUP, {M, N}), ("", {M, N})])
+def test_a_quarantine_halts_what_its_supervisor_served_and_a_slow_handlers_recovery_does_not_lift_it(
+    scope: str, stopped: set[str]
+) -> None:
+    risk = Supervisor()
+    out = risk.tell(ActorQuarantined("supervisor", scope, "book/m died once too often"))
+    assert {market for market, state in states(out).items() if state is TradingState.HALTED} == stopped
+    risk.tell(HandlerSlow("book/m", "BookFrame", 60_000_000))
+    risk.tell(HandlerRecovered("book/m"))
+    assert risk.place(YES, 4_900) == "halted"
+
+
+def test_a_market_that_a_person_starts_again_leaves_its_quarantine() -> None:
+    risk = Supervisor()
+    risk.tell(ActorQuarantined("market/m", M, "died once too often"))
+    risk.tell(ActorRestarted("market/m", "", 1))
+    assert isinstance(risk.place(YES, 4_900), PlaceOrder)
+
+
+def test_a_slow_handler_limits_its_market_until_it_has_recovered() -> None:
+    risk = Supervisor()
+    assert states(risk.tell(HandlerSlow(f"coordinator/tag/{M}", "BookUpdated", 60_000_000))) == {
+        M: TradingState.CANCEL_ONLY
+    }
+    assert isinstance(risk.place(YES, 4_900, market=N), PlaceOrder)
+    assert states(risk.tell(HandlerRecovered(f"coordinator/tag/{M}"))) == {M: TradingState.ACTIVE}
