@@ -9,8 +9,8 @@
         event/E         one_for_one: the coordinators of a group
       feed              one_for_one: shards, snapshots, references
 
-Why a market's supervisor and not the market's actors says that something died: what has just failed cannot be trusted to
-say so. The executor cancels the market on that word; when the new incarnation stands it is given the ledger's truth.
+Why a market's supervisor and not the market's actors says that something died: what has just failed cannot be trusted
+to say so. The executor cancels the market on that word; when the new incarnation stands it is given the ledger's truth.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,6 +22,7 @@ from pykka import ActorRef
 from actors.assembly import Assembly, Part
 from actors.runtime.actor import BaseActor, Context
 from actors.runtime.dispatcher import Dispatcher
+from actors.runtime.lanes import ORDINARY
 from actors.runtime.machine import MachineActor
 from actors.runtime.supervision import ChildSpec, Excess, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
@@ -51,7 +52,8 @@ class Runners:
 class Outside:
     """The actors that the composition root brings: name -> how it starts, each on a thread of its own.
 
-    `journal` commits and passes orders on to `venue`, which is a colleague of the markets' worker. `watchers` are told of deaths and restarts besides executor and risk.
+    `journal` commits and passes orders on to `venue`, which is a colleague of the markets' worker. `watchers` are told of
+    deaths and restarts besides executor and risk.
     """
 
     journal: Start
@@ -137,7 +139,9 @@ class System:
 
     def _feeds(self, context: Context) -> ActorRef[Any]:
         supervision = Supervision(Strategy.ONE_FOR_ONE, 10, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners)
-        children = [ChildSpec(name, start, self._runners.threads) for name, start in self._outside.feeds]
+        # After an outage every market asks for its book at once.
+        bounds = ORDINARY._replace(intent=max(ORDINARY.intent, 2 * len(self._assembly.plan.catalogue.markets)))
+        children = [ChildSpec(name, start, self._runners.threads, bounds) for name, start in self._outside.feeds]
         return Supervisor.start(context, supervision, children, "", self._chance)
 
     def _keeper(self, context: Context) -> ActorRef[Any]:
