@@ -42,12 +42,12 @@ def command(
     why
         Market whose state at the end is explained.
     """
-    from actors.venues.tape import TapeError
     from bin.pacing import Pacer, progress_of
     from config.problems import ConfigurationError
     from config.settings import load
     from models.words import explanation_text
     from research.replay import Replay
+    from research.tape import TapeError
 
     if not files:
         raise CommandError("usage", "no recording was named", "keel replay FILE...")

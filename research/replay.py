@@ -18,8 +18,6 @@ import msgspec
 from actors.assembly import Plan
 from actors.topology import VENUE, inventory_name
 from actors.venues.polymarket.codec import Codec, MalformedFrame
-from actors.venues.recorded_markets import recorded_markets
-from actors.venues.tape import TapeError, TapeFrame, read_tapes
 from models.book import BookMachine
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
@@ -34,7 +32,9 @@ from models.messages.trace import encode_step
 from models.positions import leg_of, net_diff
 from models.units import ONE, Money, Price, format_money
 from models.written_book import written_book
+from research.recorded_markets import recorded_markets
 from research.simulation import Simulation
+from research.tape import TapeError, TapeFrame, read_tapes
 
 _SILENCE_NS = 60_000_000_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from actors.venues.tape import TapeError, TapeFrame, read_tape, read_tapes
+from research.tape import TapeError, TapeFrame, read_tape, read_tapes
 
 START_MS = 1_750_000_000_000
 NS_PER_MS = 1_000_000

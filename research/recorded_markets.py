@@ -21,11 +21,11 @@ import msgspec
 from msgspec.json import Decoder
 
 from actors.venues.polymarket.gamma import market_of
-from actors.venues.tape import TapeError, TapeFrame
 from models.markets import NO, YES, Fees, Market, Outcome
 from models.messages.base import MarketId
 from models.text import clean
 from models.units import parse_size, parse_tick
+from research.tape import TapeError, TapeFrame
 
 _TRADED: Final = frozenset({"", "book", "price_change", "last_trade_price", "tick_size_change"})
 """Events of markets that are on the tape for their own sake; `new_market` comes for every market of the venue."""

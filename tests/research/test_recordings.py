@@ -7,8 +7,6 @@ from typing import NamedTuple, TypeVar
 import pytest
 
 from actors.venues.polymarket.codec import Codec, CodecCounts, MalformedFrame
-from actors.venues.recorded_markets import recorded_markets
-from actors.venues.tape import read_tapes
 from models.book import BookMachine
 from models.book_parameters import BookCounts, BookParameters
 from models.markets import NO, YES, Side
@@ -16,6 +14,8 @@ from models.messages.base import MarketId, Message
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, TradeSeen
 from models.messages.runtime import WakeAt, Woke
 from models.units import ONE, SHARE
+from research.recorded_markets import recorded_markets
+from research.tape import read_tapes
 
 EACH = BookParameters(verify_every=1, tape_is_proof=True)
 SAMPLED = BookParameters(verify_every=2, tape_is_proof=True)

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from actors.venues.recorded_markets import RecordedMarkets, recorded_markets
-from actors.venues.tape import TapeError, read_tape, read_tapes
 from models.markets import NO, YES, Fees
 from models.units import SHARE
+from research.recorded_markets import RecordedMarkets, recorded_markets
+from research.tape import TapeError, read_tape, read_tapes
 
 START_MS = 1_750_000_000_000
 ALL = ("condition_id", "token_ids", "outcomes", "tick", "min_order_size", "neg_risk", "fees", "end_ns")
