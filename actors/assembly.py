@@ -81,12 +81,12 @@ class Assembly:
     def core_parts(self) -> tuple[Part, ...]:
         """Return risk and executor; the journal that stands before them comes from outside."""
         plan, parameters = self.plan, self.plan.parameters
+        markets = plan.catalogue.markets
+        groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         return (
             self._part(
                 RISK,
-                lambda _: RiskMachine(
-                    plan.catalogue.markets, parameters.risk, parameters.phase, parameters.inventory, groups
-                ),
+                lambda _: RiskMachine(markets, parameters.risk, parameters.phase, parameters.inventory, groups),
             ),
             self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, self.groups)),
         )

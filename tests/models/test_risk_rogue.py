@@ -1,8 +1,8 @@
-"""A coordinator that always quotes both sides cannot raise |net|, however the venue fills it and however late it cancels.
+"""A coordinator that always quotes both sides cannot raise |net|, however late its cancels land.
 
-The machine is told what a rogue says and what a venue does: orders on both sides at any price and size, again and again,
-never withdrawn; partial and whole fills of any order at any time; cancels that land late or never; a fuse that comes and
-goes. The test keeps its own count of what is held and what may still fill.
+The machine is told what a rogue says and what a venue does: orders on both sides at any price and size, again and
+again, never withdrawn; partial and whole fills of any order at any time; cancels that land late or never; a fuse that
+comes and goes. The test keeps its own count of what is held and of what may still fill.
 """
 
 from hypothesis import settings
