@@ -26,7 +26,8 @@ from models.parameters import parameter
 from models.positions import after_merges, leg_of, net_diff
 from models.sizes import placeable
 from models.strategy import Take, Touch
-from models.units import DOLLAR, ONE, Money, Price, Size, cash_of, cash_of_rounded_up, format_price
+from models.units import DOLLAR, ONE, Money, Price, Size, cash_of, cash_of_rounded_up
+from models.words import clock_text, price_text
 
 _MS = 1_000_000
 
@@ -104,7 +105,7 @@ def hedge_ceiling(
     assert naked is not None, "a flat position has no hedge"
     raised = _raises(position, naked, leg, market, now_ns, touches) * leg.raise_ticks * market.tick
     cost = min(target + raised, max(target, inventory.max_portfolio_cost))
-    formula = f"ceiling {format_price(cost)} - {format_price(naked.average)}"
+    formula = f"ceiling {price_text(cost)} - {price_text(naked.average)}"
     return Ceiling(cost - naked.average, "raise" if cost > target else "ceiling", formula)
 
 
@@ -179,7 +180,8 @@ def naked_leg(
         finish_maker_profit=None if maker_cost is None else naked.shares - naked.cost - maker_cost,
         finish_taker_price=None if taker_cost is None else naked.average + _per_share(taker_cost, naked.shares),
         finish_taker_profit=None if taker_cost is None else naked.shares - naked.cost - taker_cost,
-        policy=_policy(leg),
+        policy=_policy(leg, market),
+        missing_ask=other.ask if other.ask_size else None,
     )
 
 
@@ -233,14 +235,18 @@ def _sells(
     )
 
 
-def _policy(leg: LegParameters) -> str:
-    """Name the steps that are switched on, in the order of the ladder; holding is always the last."""
+def _policy(leg: LegParameters, market: Market) -> str:
+    """Name the steps that are switched on, in the order of the ladder, and the hard cut-off where there is one."""
     steps = {
         "raise": leg.raise_after_ms or leg.raise_at_loss or leg.raise_before_end_ms,
         "take": leg.leg_max_loss or leg.take_before_end_ms,
         "sell": leg.sell_after_ms or leg.sell_at_loss or leg.sell_before_end_ms,
     }
-    return ", then ".join(["ceiling", *(name for name, on in steps.items() if on), "hold"])
+    named = [name for name, on in steps.items() if on]
+    policy = ", then ".join(["ceiling", *named, "hold"]) if named else "hold"
+    if leg.take_before_end_ms and market.end_ns is not None:
+        policy += f", hard cut-off {clock_text(market.end_ns - leg.take_before_end_ms * _MS)[:5]}"
+    return policy
 
 
 def _maker_price(touch: Touch, tick: Price) -> Price | None:

@@ -61,7 +61,7 @@ def exit_of(
 
 def test_the_sample_of_the_specification() -> None:
     hedge = ceiling(PLAIN, 41)
-    assert (hedge.price, hedge.step, hedge.formula) == (5_100, "ceiling", "ceiling 0.99 - 0.48")
+    assert (hedge.price, hedge.step, hedge.formula) == (5_100, "ceiling", "ceiling 0.990 - 0.480")
     leg = naked_leg(FIVE_YES, *BOOK, POLITICS, 100, PLAIN, after_minutes(41), hedge.price)
     assert leg == NakedLeg(
         outcome=YES,
@@ -77,7 +77,8 @@ def test_the_sample_of_the_specification() -> None:
         finish_maker_profit=-800_000,
         finish_taker_price=11_786,
         finish_taker_profit=-892_780,
-        policy="ceiling, then hold",
+        policy="hold",
+        missing_ask=6_900,
     )
 
 
@@ -132,7 +133,7 @@ def test_the_ceiling_rises_with_age_in_steps_up_to_the_portfolio_cost() -> None:
         (12, 5_400, "raise"),
         (60, 5_400, "raise"),
     ]
-    assert risen[-1][1].formula == "ceiling 1.02 - 0.48"
+    assert risen[-1][1].formula == "ceiling 1.020 - 0.480"
 
 
 def test_the_ceiling_rises_towards_the_end_and_with_the_loss() -> None:
@@ -181,6 +182,15 @@ def test_only_settled_shares_are_sold_and_taking_comes_first() -> None:
     taken = exit_of(both, 1)
     assert taken is not None
     assert taken.reason == "leg_take"
+
+
+def test_the_policy_names_the_hard_cut_off() -> None:
+    ending = msgspec.structs.replace(POLITICS, end_ns=START + 90 * MINUTE * 1_000_000)
+    held = msgspec.structs.replace(PLAIN, take_before_end_ms=30 * MINUTE)
+    leg = naked_leg(FIVE_YES, *BOOK, ending, 100, held, START, None)
+    assert leg is not None
+    assert leg.policy.startswith("ceiling, then take, then hold, hard cut-off ")
+    assert len(leg.policy.rpartition(" ")[2]) == len("15:30")
 
 
 def test_the_policy_names_the_steps_that_are_on() -> None:
