@@ -123,6 +123,8 @@ class PaperMachine:
                 self._agenda.woken()
             case _:
                 pass
+        if not self._out:
+            return self._agenda.ask()
         answers, self._out = (*self._out, *self._agenda.ask()), []
         return answers
 
@@ -266,6 +268,8 @@ class PaperMachine:
 
     def _book_fills(self, fills: list[Fill], now_ns: int) -> None:
         """Book the fills of one event, then set aside what is left of their orders."""
+        if not fills:
+            return
         for fill in fills:
             self._book_fill(fill, now_ns)
         for order in dict.fromkeys(fill.order for fill in fills):

@@ -113,11 +113,13 @@ class PaperMarket:
         if before is not None:
             self._note_decreases(Side.BUY, before.bids, book.bids, now_ns)
             self._note_decreases(Side.SELL, before.asks, book.asks, now_ns)
-        self._clamp()
         if self._used:
             self._used = {
                 level: min(size, left) for level, size in self._used.items() if (left := _visible(book, level))
             }
+        if not (self._resting[Side.BUY] or self._resting[Side.SELL]):
+            return []
+        self._clamp()
         return self._met_by_resting()
 
     def see_trade(self, trade: TradeSeen, now_ns: int) -> list[Fill]:
@@ -191,12 +193,15 @@ class PaperMarket:
         return Fill(order, price, size, maker)
 
     def _note_decreases(self, side: Side, before: Depth, after: Depth, now_ns: int) -> None:
-        new = after.sizes
-        for price, size in before.sizes.items():
+        old, new = before.sizes, after.sizes
+        if old == new:  # as one side is after most frames
+            return
+        for price, size in old.items():
             gone = size - new.get(price, 0)
             if gone > 0:
                 level = Level(side, price)
-                gone -= sum(part.size for part in self._prints.take(level, gone))
+                for part in self._prints.take(level, gone):
+                    gone -= part.size
                 if gone:
                     self._decreases.add(level, Part(self._moment, gone), now_ns)
 
@@ -221,6 +226,8 @@ class PaperMarket:
         if good is None:
             return
         for side, orders in self._resting.items():
+            if not orders:
+                continue
             sizes = (good.bids if side is Side.BUY else good.asks).sizes
             for order in orders:
                 visible = sizes.get(order.price, 0)

@@ -37,12 +37,18 @@ class Waiting:
         """Let a size wait at a level."""
         entry = _Entry(level, part, now_ns)
         self._entries.append(entry)
-        self._at.setdefault(level, deque()).append(entry)
+        same_level = self._at.get(level)
+        if same_level is None:
+            same_level = self._at[level] = deque()
+        same_level.append(entry)
 
     def take(self, level: Level, size: Size) -> tuple[Part, ...]:
         """Take up to `size` of what waits at a level, oldest first."""
+        waiting = self._at.get(level)
+        if waiting is None:
+            return ()
         taken: list[Part] = []
-        for entry in self._at.get(level, ()):
+        for entry in waiting:
             part = min(size, entry.size)
             if part:
                 taken.append(Part(entry.moment, part))
