@@ -52,8 +52,8 @@ class Runners:
 class Outside:
     """The actors that the composition root brings: name -> how it starts, each on a thread of its own.
 
-    `journal` commits and passes orders on to `venue`, which is a colleague of the markets' worker. `watchers` are told of
-    deaths and restarts besides executor and risk.
+    `journal` commits and passes orders on to `venue`, which shares the markets' worker. `watchers` are told of deaths
+    and restarts besides executor and risk.
     """
 
     journal: Start

@@ -1,42 +1,49 @@
 """Recorded market data through the production actors, as fast as possible or paced, reproducibly.
 
-The tape's own time drives the virtual clock: now = max(now, timestamp). In one instant the market speaks before our timers
-do, so an order that arrives with a frame is judged against that frame.
+The tape's own time drives the virtual clock: now = max(now, timestamp). In one instant the market speaks before our
+timers do, so an order that arrives with a frame is judged against that frame.
 
-Why a silence of the whole tape is a lost connection and a quiet token is not: a recording has no REST to ask, and a market
-may be quiet for a minute; nobody can trade on what was missed while the recorder was off.
+Why a silence of the whole tape is a lost connection and a quiet market is not: a market may be quiet for a minute, but
+nobody can trade on what was missed while the recorder was off. A recording has no REST to ask; in its place a quiet
+market gets a synthetic proof of life every 10 s, and the report says how many decisions rested on one.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from hashlib import sha256
+from heapq import heappop, heappush
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import msgspec
 
 from actors.assembly import Plan
-from actors.topology import VENUE, inventory_name
+from actors.runtime.trace import Trace
+from actors.topology import RISK, VENUE, inventory_name
 from actors.venues.polymarket.codec import Codec, MalformedFrame
 from models.book import BookMachine
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.inventory import InventoryMachine
-from models.markets import Catalogue, Market
+from models.markets import YES, Catalogue, Market
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import Explain
 from models.messages.decisions import Explained, Explanation
-from models.messages.market import BookUpdated, FeedLost, FeedRestored
-from models.messages.orders import FillCounted, IntentDenied, SubmitCancel, SubmitOrder
-from models.messages.trace import encode_step
-from models.positions import leg_of, net_diff
-from models.units import ONE, Money, Price, format_money
+from models.messages.market import BookUpdated, BookVerified, FeedLost, FeedRestored
+from models.messages.orders import FillCounted, IntentDenied, OrderChanged, SubmitOrder
+from models.messages.position import Position
+from models.orders import OrderState
+from models.units import ONE, Money, cash_of, format_money
 from models.written_book import written_book
 from research.recorded_markets import recorded_markets
 from research.simulation import Simulation
 from research.tape import TapeError, TapeFrame, read_tapes
 
 _SILENCE_NS = 60_000_000_000
+_PROOF_NS = 10_000_000_000
+_BOOK_COUNTS = (
+    "book_hash_checked", "book_hash_ok", "rest_hash_checked", "rest_hash_ok", "change_hash_checked", "change_hash_ok",
+    "hash_unproven", "gaps", "resyncs", "trades_printed", "trades_inferred", "unexplained", "tick_changes",
+)  # fmt: skip
 
 Progress = Callable[[int], object]
 """Told of frames played, now and then."""
@@ -83,16 +90,23 @@ class Replay:
     def run(self, progress: Progress | None = None, pace: Pace | None = None) -> dict[str, Any]:
         """Play everything and return the report, a `keel.replay/1` document."""
         codec = Codec(self._recorded.tokens())
+        proofs = _Proofs()
         last_ns: int | None = None
         for at_ns, frame in _timed(self._tapes()):
             if self._simulation is None:
                 self._simulation = Simulation(self._plan, at_ns - 1, self._tally.step)
             if pace is not None:
                 pace(at_ns)
-            if last_ns is not None and at_ns - last_ns > _SILENCE_NS:
-                self._silence(self._simulation, last_ns, at_ns)
+            lost_ns = None if last_ns is None or at_ns - last_ns <= _SILENCE_NS else last_ns + _SILENCE_NS
+            for due_ns, proof in proofs.until(lost_ns or at_ns):
+                self._simulation.tell(due_ns, (proof,))
+            if lost_ns is not None:
+                self._silence(self._simulation, lost_ns, at_ns)
+                proofs.begin_again()
+            messages = self._decoded(codec, frame, at_ns)
+            proofs.heard(messages, at_ns)
+            self._simulation.tell(at_ns, messages)
             last_ns = at_ns
-            self._simulation.tell(at_ns, self._decoded(codec, frame, at_ns))
             self.frames += 1
             if progress is not None and self.frames % 256 == 0:
                 progress(self.frames)
@@ -119,30 +133,32 @@ class Replay:
         if warning not in self.warnings:
             self.warnings.append(warning)
 
-    def _decoded(self, codec: Codec, frame: TapeFrame, at_ns: int) -> Iterator[Message]:
+    def _decoded(self, codec: Codec, frame: TapeFrame, at_ns: int) -> list[Message]:
         decode = codec.decode_rest if frame.rest else codec.decode
+        messages: list[Message] = []
         for decoded in decode(frame.raw, at_ns):
             if isinstance(decoded, MalformedFrame):
                 self._malformed[decoded.kind] += 1
                 if decoded.market is not None:
-                    yield FeedRestored(decoded.market, resynchronise=True)
+                    messages.append(FeedRestored(decoded.market, resynchronise=True))
             else:
                 self._events += 1
-                yield decoded
+                messages.append(decoded)
+        return messages
 
-    def _silence(self, simulation: Simulation, last_ns: int, at_ns: int) -> None:
+    def _silence(self, simulation: Simulation, lost_ns: int, at_ns: int) -> None:
         """The whole tape said nothing for a minute: quotes go, and come back with the next frame."""
         names = [market.id for market in self._recorded.markets]
-        simulation.tell(last_ns + _SILENCE_NS, [FeedLost(name, "tape silent for 60 s") for name in names])
+        simulation.tell(lost_ns, [FeedLost(name, "tape silent for 60 s") for name in names])
         simulation.tell(at_ns, [FeedRestored(name, resynchronise=False) for name in names])
 
     def _warn(self, codec: Codec) -> None:
         if codec.counts.unknown_tokens:
             self.warnings.append(f"{codec.counts.unknown_tokens} frames name tokens of no known market")
-        unproven = [market.slug for market in self._recorded.markets if market.condition_id is None]
+        unproven = ", ".join(market.slug for market in self._recorded.markets if market.condition_id is None)
         if unproven:
             self.warnings.append(
-                f"book hashes are not checked: the condition id of {', '.join(unproven)} is unknown (give --markets FILE)"
+                f"book hashes are not checked: the condition id of {unproven} is unknown (give --markets FILE)"
             )
 
     def _report(self) -> dict[str, Any]:
@@ -150,14 +166,7 @@ class Replay:
         books = [machine.counts for machine in machines.values() if isinstance(machine, BookMachine)]
         deciders = [machine for machine in machines.values() if isinstance(machine, CoordinatorMachine)]
         tally = self._tally
-        total = {
-            field: sum(getattr(counts, field) for counts in books)
-            for field in (
-                "book_hash_checked", "book_hash_ok", "rest_hash_checked", "rest_hash_ok", "change_hash_checked",
-                "change_hash_ok", "hash_unproven", "gaps", "resyncs", "trades_printed", "trades_inferred", "unexplained",
-                "tick_changes",
-            )
-        }  # fmt: skip
+        total = {field: sum(getattr(counts, field) for counts in books) for field in _BOOK_COUNTS}
         return {
             "schema": "keel.replay/1",
             "files": [path.name for path in self._files],
@@ -178,7 +187,7 @@ class Replay:
             "assumed": {market.slug: list(market.assumed) for market in self._recorded.markets},
             "warnings": self.warnings,
             "final_books": self._final_books(),
-            "trace_sha256": tally.digest.hexdigest(),
+            "trace_sha256": tally.trace.sha256,
         }
 
     def _final_books(self) -> dict[str, Any]:
@@ -193,64 +202,94 @@ class Replay:
         realized = unrealized = fees = rebates = 0
         for market in self._recorded.markets:
             for tag in self._desks:
-                position = self._inventory(tag, market).position
+                position = self._position(tag, market)
                 realized += position.realized
                 fees += position.fees
                 rebates += position.rebates
-                worth = sum(self._worth(market, outcome, leg_of(position, outcome).shares) for outcome in (0, 1))
-                unrealized += worth - position.yes.cost - position.no.cost if net_diff(position) or worth else 0
+                unrealized += self._worth(market, position) - position.yes.cost - position.no.cost
         total = realized + unrealized - fees + rebates
         amounts: dict[str, Money] = {
             "total": total, "realized": realized, "unrealized": unrealized, "fees": fees, "rebates": rebates,
         }  # fmt: skip
         return {name: format_money(amount) for name, amount in amounts.items()}
 
-    def _inventory(self, tag: Tag, market: Market) -> InventoryMachine:
+    def _position(self, tag: Tag, market: Market) -> Position:
         assert self._simulation is not None
-        return self._simulation.machine(inventory_name(tag, market.id), InventoryMachine)
+        return self._simulation.machine(inventory_name(tag, market.id), InventoryMachine).position
 
-    def _worth(self, market: Market, outcome: int, shares: int) -> Money:
-        price: Price
+    def _worth(self, market: Market, position: Position) -> Money:
+        """Return what the result pays; without one, a dollar for each pair and the bid for what is unpaired."""
+        yes, no = position.yes.shares, position.no.shares
         winner = self._recorded.winners.get(market.id)
-        book = self._tally.books.get(market.id)
         if winner is not None:
-            price = ONE if winner == outcome else 0
-        elif book is None:
-            price = 0
-        else:
-            price = book.bid if outcome == 0 else ONE - book.ask
-        return price * shares // ONE
+            return yes if winner == YES else no
+        book = self._tally.books.get(market.id)
+        if book is None:
+            return min(yes, no)
+        bid = book.bid if yes > no else ONE - book.ask
+        return min(yes, no) + cash_of(bid, abs(yes - no))
+
+
+class _Proofs:
+    """Says after each 10 s in which nothing was heard of a market that its book still holds."""
+
+    def __init__(self) -> None:
+        self._heard_ns: dict[MarketId, int] = {}
+        self._due: list[tuple[int, MarketId]] = []
+        """A heap with one entry for each market; one that was heard of since is put back."""
+
+    def heard(self, messages: Iterable[Message], at_ns: int) -> None:
+        """Take in of which markets a frame spoke."""
+        for message in messages:
+            market: MarketId | None = getattr(message, "market", None)
+            if market is None:
+                continue
+            if market not in self._heard_ns:
+                heappush(self._due, (at_ns + _PROOF_NS, market))
+            self._heard_ns[market] = at_ns
+
+    def until(self, at_ns: int) -> Iterator[tuple[int, BookVerified]]:
+        """Yield the proofs that are due before a time, in order."""
+        while self._due and self._due[0][0] < at_ns:
+            due_ns, market = heappop(self._due)
+            silent_ns = self._heard_ns[market] + _PROOF_NS
+            if silent_ns > due_ns:
+                heappush(self._due, (silent_ns, market))
+                continue
+            self._heard_ns[market] = due_ns
+            heappush(self._due, (due_ns + _PROOF_NS, market))
+            yield due_ns, BookVerified(market, due_ns, synthetic=True)
+
+    def begin_again(self) -> None:
+        """Prove nothing of a market before it is heard of again."""
+        self._heard_ns.clear()
+        self._due.clear()
 
 
 class _Tally:
     """The trace and the counts of a run, taken at every step. `books` holds the last word on each book."""
 
     def __init__(self, trace: BinaryIO | None) -> None:
-        self.digest = sha256()
+        self.trace = Trace(trace)
         self.books: dict[MarketId, BookUpdated] = {}
         self.orders = 0
         self.fills = 0
         self.cancels: Counter[str] = Counter()
         self.denials: Counter[str] = Counter()
-        self._trace = trace
 
     def step(self, now_ns: int, actor: str, message: Message) -> None:
-        line = encode_step(now_ns, actor, message)
-        self.digest.update(line)
-        if self._trace is not None:
-            self._trace.write(line)
+        """Take in a step before it is made. What several actors hear is counted where one of them hears it."""
+        self.trace(now_ns, actor, message)
         if actor == VENUE:
-            match message:
-                case BookUpdated():
-                    self.books[message.market] = message
-                case SubmitOrder():
-                    self.orders += 1
-                case SubmitCancel():
-                    self.cancels[message.reason] += 1
-                case _:
-                    pass
-        elif isinstance(message, FillCounted) and actor.startswith("inventory/"):
-            self.fills += 1
+            if isinstance(message, BookUpdated):
+                self.books[message.market] = message
+            elif isinstance(message, SubmitOrder):
+                self.orders += 1
+        elif actor == RISK:
+            if isinstance(message, FillCounted):
+                self.fills += 1
+            elif isinstance(message, OrderChanged) and message.state is OrderState.CANCELLED:
+                self.cancels[message.reason] += 1
         elif isinstance(message, IntentDenied):
             self.denials[message.reason] += 1
 

@@ -3,24 +3,19 @@
 from hashlib import sha256
 from typing import BinaryIO
 
-import msgspec
-
 from models.messages.base import Message
+from models.messages.trace import encode_step
 
 
 class Trace:
-    """An `Observer` that writes `[now_ns, actor, message]` as JSON lines and keeps their digest.
-
-    Nothing of the machine it runs on is in it: no addresses, paths, process ids or versions.
-    """
+    """An `Observer` that writes steps as lines and keeps their digest; `encode_step` says what a line is."""
 
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._file = file
         self._digest = sha256()
-        self._encode = msgspec.json.Encoder(order="deterministic").encode
 
     def __call__(self, now_ns: int, name: str, message: Message) -> None:
-        line = self._encode((now_ns, name, message)) + b"\n"
+        line = encode_step(now_ns, name, message)
         self._digest.update(line)
         if self._file is not None:
             self._file.write(line)
