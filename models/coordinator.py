@@ -109,6 +109,7 @@ class CoordinatorMachine:
         self._phase = phase
         self._parameters = coordinator
         self._leg = leg
+        self._exits = leg.takes or leg.sells
         self._exhaustive = exhaustive
         self._explainer = Explainer(tag, leg)
         awaited: set[type[Message]] = {OrdersSnapshot, InventoryUpdated, TradingStateChanged} if restarted else set()
@@ -265,7 +266,7 @@ class CoordinatorMachine:
     def _with_leg_exit(self, targets: Targets, view: View) -> Targets:
         """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""
         market = view.alone()
-        if market.net == 0:
+        if not self._exits or market.net == 0:
             return targets
         touches = (market.touch(YES), market.touch(NO))
         due = leg_exit(market.position, touches, market.market, self._leg, view.now_ns)

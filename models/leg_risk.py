@@ -67,6 +67,16 @@ class LegParameters(msgspec.Struct, frozen=True):
     sell_at_loss: Annotated[Money, parameter("Marked loss at which the leg is sold; 0 never.", "dollars", ge=0)] = 0
     sell_before_end_ms: Annotated[int, parameter("Time to the end at which the leg is sold; 0 never.", "ms", ge=0)] = 0
 
+    @property
+    def takes(self) -> bool:
+        """Whether step 3 can ever be due."""
+        return bool(self.leg_max_loss or self.take_before_end_ms)
+
+    @property
+    def sells(self) -> bool:
+        """Whether step 4 can ever be due."""
+        return bool(self.sell_after_ms or self.sell_at_loss or self.sell_before_end_ms)
+
 
 class Ceiling(msgspec.Struct, frozen=True, gc=False):
     """The most to bid for the missing token, and the step of the ladder that says so.
@@ -239,8 +249,8 @@ def _policy(leg: LegParameters, market: Market) -> str:
     """Name the steps that are switched on, in the order of the ladder, and the hard cut-off where there is one."""
     steps = {
         "raise": leg.raise_after_ms or leg.raise_at_loss or leg.raise_before_end_ms,
-        "take": leg.leg_max_loss or leg.take_before_end_ms,
-        "sell": leg.sell_after_ms or leg.sell_at_loss or leg.sell_before_end_ms,
+        "take": leg.takes,
+        "sell": leg.sells,
     }
     named = [name for name, on in steps.items() if on]
     policy = ", then ".join(["ceiling", *named, "hold"]) if named else "hold"

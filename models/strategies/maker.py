@@ -14,13 +14,13 @@ of the four touches (twice the sum of mids) and x = max(0, s - 2 target):
     bid = (2 (best_bid + best_ask) - x) // (4 tick) * tick
 """
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 
 from models.cells import TradingState
 from models.inventory import InventoryParameters, can_open
-from models.leg_risk import LegParameters, hedge_ceiling
+from models.leg_risk import LegParameters, hedge_ceiling, leg_due_ns
 from models.markets import NO, YES, Catalogue, Outcome, Side, complement
 from models.messages.base import MarketId
 from models.messages.decisions import Gate
@@ -78,6 +78,14 @@ class MakerParameters(msgspec.Struct, frozen=True):
     ] = "floor_both"
 
 
+class _Asked(NamedTuple):
+    """What was wanted for what was seen; good until the clock brings the next step of the leg policy."""
+
+    seen: object
+    until_ns: int | None
+    targets: Targets
+
+
 class Maker(Stateless):
     """Two-sided quotes on every market alone."""
 
@@ -90,7 +98,7 @@ class Maker(Stateless):
         self._inventory = inventory
         self._leg = leg
         # Most book updates move no touch; the last answer then still holds, for it depends on nothing else.
-        self._asked: dict[MarketId, tuple[object, Targets]] = {}
+        self._asked: dict[MarketId, _Asked] = {}
 
     def groups(self, catalogue: Catalogue) -> tuple[tuple[MarketId, ...], ...]:
         """Every market is decided on alone."""
@@ -98,17 +106,20 @@ class Maker(Stateless):
 
     def targets(self, view: View) -> Targets:
         """Return both bids, the missing leg's bid, or what keeps them away."""
-        market = view.alone()
+        market, book = view.alone(), view.alone().book
         net = market.net
-        if market.phase == "Hedge" or (market.state is TradingState.REDUCING and net):
-            return self._hedge(market, net, view.now_ns)
-        yes = market.touch(YES)
-        seen = (yes.bid, yes.ask, market.tick, market.position, market.state)
+        hedges = market.phase == "Hedge" or (market.state is TradingState.REDUCING and net != 0)
+        touch = None if book is None else (book.bid, book.ask, book.tick)
+        seen = (hedges, touch, market.position, market.state)
         asked = self._asked.get(market.market.id)
-        if asked is not None and asked[0] == seen:
-            return asked[1]
-        targets = self._balanced(market, net)
-        self._asked[market.market.id] = seen, targets
+        if asked is not None and asked.seen == seen and (asked.until_ns is None or view.now_ns < asked.until_ns):
+            return asked.targets
+        if hedges:
+            until_ns = leg_due_ns(market.position, market.market, self._leg, view.now_ns)
+            targets = self._hedge(market, net, view.now_ns)
+        else:
+            until_ns, targets = None, self._balanced(market, net)
+        self._asked[market.market.id] = _Asked(seen, until_ns, targets)
         return targets
 
     def _balanced(self, market: MarketView, net: Size) -> Targets:

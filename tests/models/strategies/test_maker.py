@@ -219,3 +219,20 @@ def test_a_moving_clock_alone_changes_nothing() -> None:
 def test_every_quote_is_a_bid() -> None:
     targets = maker().targets(view(4_800, 5_200, held(yes=3, yes_cost=1_440_000)))
     assert {quote.side for quote in targets.quotes} == {Side.BUY}
+
+
+def test_a_hedge_stands_until_a_touch_the_position_or_a_step_of_the_leg_policy_moves_it() -> None:
+    raised = LegParameters(raise_after_ms=60_000, raise_every_ms=30_000, raise_ticks=2)
+    hedger = Maker(*SMALL[:1], msgspec.structs.replace(SMALL[1], max_portfolio_cost=10_100), raised)
+    held_view = view(3_900, 4_500, held(yes=10, yes_cost=4_800_000))
+
+    def hedge_at(seconds: int, shown: View = held_view) -> Targets:
+        return hedger.targets(msgspec.structs.replace(shown, now_ns=seconds * 1_000_000_000))
+
+    first = hedge_at(0)
+    assert prices(first) == {NO: (5_100, 10)}
+    assert hedge_at(59) is first
+    assert prices(hedge_at(60)) == {NO: (5_300, 10)}
+    assert prices(hedge_at(89)) == {NO: (5_300, 10)}
+    assert prices(hedge_at(89, view(3_900, 4_500, held(yes=15, yes_cost=7_200_000)))) == {NO: (5_300, 15)}
+    assert prices(hedge_at(89, view(4_800, 5_000, held(yes=10, yes_cost=4_800_000)))) == {NO: (5_100, 10)}
