@@ -14,10 +14,11 @@ import msgspec
 from peewee import Database
 
 from actors.store.database import StoreError
-from actors.store.rows import CHAINED, OPEN_STATES, Chained
-from actors.store.tables import Journal, Order
+from actors.store.rows import CHAINED, OPEN_STATES
+from actors.store.tables import Fill, Journal, Order
 from models.messages.base import Message
 from models.messages.orders import OrderChanged, SubmitCancel, SubmitOrder
+from models.messages.recall import Chained
 
 _PAGE: Final = 10_000
 
@@ -36,6 +37,14 @@ class Link(NamedTuple):
     head: Head
 
 
+class Entry(NamedTuple):
+    """An entry as it is read back."""
+
+    seq: int
+    at_ns: int
+    message: Chained
+
+
 GENESIS: Final = Head(0, hashlib.sha256(b"keel journal 1").hexdigest())
 
 
@@ -51,16 +60,16 @@ def link(head: Head, chained: Iterable[tuple[int, Message]]) -> Iterator[Link]:
         yield Link(values, Head(seq, digest))
 
 
-def verify(database: Database) -> Head:
-    """Walk the whole chain and return its head.
+def verify(database: Database, start: Head = GENESIS) -> Head:
+    """Walk the chain from an entry that is known to be good and return its head.
 
     Raises:
         StoreError: an entry was edited, or is missing; the text names the first.
     """
-    seq, digest = GENESIS
+    seq, digest = start
     query = Journal.select(Journal.seq, Journal.at_ns, Journal.kind, Journal.subject, Journal.body, Journal.digest)
     while True:
-        page: list[tuple[int, int, str, str, str, str]] = _page(database, query, seq)
+        page: list[tuple[int, int, str, str, str, str]] = _page(database, query, seq, _PAGE)
         for found, at_ns, kind, subject, body, claimed in page:
             seq += 1
             if found != seq:
@@ -72,28 +81,33 @@ def verify(database: Database) -> Head:
             return Head(seq, digest)
 
 
-def read_back(database: Database) -> Iterator[Chained]:
+def read_back(database: Database, after: int = 0, *, ended: int = 0) -> Iterator[Entry]:
     """Return what the executor and the risk supervisor are rebuilt from, in the order in which it was journalled.
 
-    That is every fill, merge, resolution and command, and of the orders those that had not ended.
+    That is all that moved a position or a cell, and of the orders those that the venue may still speak of: they have
+    not ended, or wait for the last word on a fill, or are among the `ended` that changed last.
     """
-    open_orders = Order.select(Order.order_id).where(Order.state.in_(OPEN_STATES))
-    of_orders = [kind.__name__ for kind in (SubmitOrder, SubmitCancel, OrderChanged)]
-    wanted = Journal.kind.not_in(of_orders) | Journal.subject.in_(open_orders)
-    query = Journal.select(Journal.seq, Journal.body).where(wanted)
-    seq = 0
-    while True:
-        page: list[tuple[int, str]] = _page(database, query, seq)
-        for _, body in page:
-            yield _decoder.decode(body)
-        if len(page) < _PAGE:
-            return
-        seq = page[-1][0]
+    while page := read_page(database, after, _PAGE, ended=ended):
+        yield from page
+        after = page[-1].seq
 
 
-def _page(database: Database, query: Any, after: int) -> Any:
+def read_page(database: Database, after: int, limit: int, *, ended: int = 0) -> list[Entry]:
+    """Return the next entries of `read_back` after number `after`; none where there are no more."""
+    not_ended = Order.select(Order.order_id).where(Order.state.in_(OPEN_STATES))
+    unsettled = Fill.select(Fill.order_id).where(Fill.status == "pending")
+    newest = Order.select(Order.order_id).order_by(Order.changed_ns.desc()).limit(ended)
+    subject = Journal.subject
+    wanted = Journal.kind.not_in([kind.__name__ for kind in (SubmitOrder, SubmitCancel, OrderChanged)])
+    wanted |= subject.in_(not_ended) | subject.in_(unsettled) | subject.in_(newest)
+    query = Journal.select(Journal.seq, Journal.at_ns, Journal.body).where(wanted)
+    found: list[tuple[int, int, str]] = _page(database, query, after, limit)
+    return [Entry(seq, at_ns, _decoder.decode(body)) for seq, at_ns, body in found]
+
+
+def _page(database: Database, query: Any, after: int, limit: int) -> Any:
     """Return the next rows as the driver gives them: peewee's own rows would double the time of a start."""
-    return database.execute(query.where(Journal.seq > after).order_by(Journal.seq).limit(_PAGE)).fetchall()
+    return database.execute(query.where(Journal.seq > after).order_by(Journal.seq).limit(limit)).fetchall()
 
 
 def _digest(before: str, seq: int, at_ns: int, kind: str, subject: str, body: str) -> str:

@@ -5,6 +5,8 @@ answered: what the executor hears is only that an order could *not* be journalle
 
 Why the commit stands at the end of a turn: the mailbox hands out all that waits before the turn ends, so those who
 came while one sync to the disk was under way share the next.
+Why what was not committed goes to the dead letters when the journal dies: whoever is rebuilt from the chain must find
+in it what was told before, so these messages have to come to the next incarnation.
 Why a database that refuses closes the gate and is asked again: no order may leave without its row, but cancels and
 fills go on; they are kept in memory, within bounds, and in a file beside, until the database takes them.
 """
@@ -15,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, Final, NamedTuple
 
-from actors.runtime.actor import BaseActor, Context
+from actors.runtime.actor import BaseActor, Context, Fatal
+from actors.runtime.dead_letters import Reason
 from actors.store.database import StoreError
 from actors.store.rows import CHAINED, DURABLE, Row, rows_of
 from actors.store.samples import BookSamples
@@ -25,6 +28,7 @@ from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.market import BookUpdated
 from models.messages.orders import OrderNotJournalled, SubmitOrder
+from models.messages.recall import Chained, RecallAsked, Recalled, RecallEnded
 from models.messages.runtime import Woke
 from models.messages.trace import encode_step
 from models.storage import JournalParameters
@@ -33,6 +37,7 @@ _MS: Final = 1_000_000
 _SECOND_NS: Final = 1_000 * _MS
 _HOUR_NS: Final = 3_600 * _SECOND_NS
 _DAY_NS: Final = 24 * _HOUR_NS
+_PAGE: Final = 2_000
 _FLUSH, _BOOKS, _PRUNE = "flush", "books", "prune"
 
 
@@ -49,6 +54,12 @@ class Outlets(NamedTuple):
     """File that is made when the database refuses: the messages that money hangs on, as lines of a trace."""
     locate: Callable[[int], Place | None] = lambda _: None
     """Where on the tape the frame received at a time stands."""
+    risk: str = "risk"
+    """Is recalled to, beside the executor; before it, so that what the executor says at last finds it ready."""
+    hold_gate: Callable[[str], object] = lambda _: None
+    """Called with the reason when there is no journal any more: until the core is rebuilt no order may leave."""
+    release_gate: Callable[[], object] = lambda: None
+    """Called when all is recalled."""
 
 
 class _Waiting(NamedTuple):
@@ -86,6 +97,8 @@ class JournalActor(BaseActor):
                 self._wait(message, self._samples.seen(message))
                 if self._samples.waiting:
                     self._wake(_BOOKS, self._parameters.book_every_ms * _MS)
+            case RecallAsked():
+                self._recall(message.after)
             case _:
                 self._wait(message, rows_of(message, self._writer.run, self.now_ns))
                 if isinstance(message, SubmitOrder):
@@ -102,6 +115,9 @@ class JournalActor(BaseActor):
             self._commit()
 
     def on_end(self) -> None:
+        self._outlets.hold_gate("the journal is down")
+        for waiting in self._waiting:
+            self._bury(waiting.message, Reason.UNREAD)
         self._writer.close()
 
     def _woke(self, woke: Woke) -> None:
@@ -143,6 +159,20 @@ class JournalActor(BaseActor):
         except StoreError as error:
             self._refused(str(error))
         self._wake(_PRUNE, _SECOND_NS if more else _HOUR_NS)
+
+    def _recall(self, after: int) -> None:
+        """Read a page of the chain to risk and executor, with what waits to be written in it."""
+        if self._waiting:
+            self._commit()
+        if self._waiting:
+            raise StoreError("the core cannot be rebuilt while the database refuses")
+        page = self._writer.read_back(after, _PAGE)
+        entries = tuple((entry.at_ns, entry.message) for entry in page)
+        recalled = Recalled(entries, page[-1].seq) if page else RecallEnded()
+        for name in (self._outlets.risk, self._outlets.executor):
+            self.context.send(name, recalled)
+        if not page:
+            self._outlets.release_gate()
 
     def _commit(self) -> None:
         self._urgent = False
@@ -186,12 +216,28 @@ class JournalActor(BaseActor):
 
 
 class MemoryJournal(BaseActor):
-    """Stands in for the journal where there is no database: passes orders on to `venue` and keeps nothing."""
+    """Stands in for the journal where there is no database: passes orders on to `venue`.
 
-    def __init__(self, context: Context, venue: str) -> None:
+    `chain` outlives it, as a database would. None: nothing is kept, and no core that dies can be rebuilt.
+    """
+
+    def __init__(self, context: Context, venue: str, chain: list[tuple[int, Chained]] | None = None) -> None:
         super().__init__(context)
         self._venue = venue
+        self._chain = chain
 
     def on_receive(self, message: Any) -> None:
+        if isinstance(message, RecallAsked):
+            self._recall(message.after)
+        elif self._chain is not None and type(message) in CHAINED:
+            self._chain.append((self.now_ns, message))
         if isinstance(message, SubmitOrder):
             self.context.send(self._venue, message)
+
+    def _recall(self, after: int) -> None:
+        if self._chain is None:
+            raise Fatal("the core has died, and nothing was kept that it could be rebuilt from")
+        page = tuple(self._chain[after : after + _PAGE])
+        recalled = Recalled(page, after + len(page)) if page else RecallEnded()
+        for name in ("risk", "executor"):
+            self.context.send(name, recalled)

@@ -2,7 +2,8 @@
 
 Why three classes of messages: an order must be on the disk before it leaves, and a fill, a merge or a command that a
 crash takes away cannot be derived from anything else we keep: these are `DURABLE`. What belongs to the life of an order
-is chained beside them (`CHAINED`), but may wait, because the venue can be asked again. Everything else is for people.
+or holds a market's trading is chained beside them (`CHAINED`), but may wait, because the venue can be asked again and
+whoever raised a cell says so again. Everything else is for people.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ from actors.store.tables import (
 )
 from models.messages.audit import CommandAnswered
 from models.messages.base import Message
-from models.messages.control import CommandApplied, MarketParked, TradingStateChanged
+from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
 from models.messages.orders import (
@@ -67,20 +68,6 @@ class Row(NamedTuple):
     values: Values
 
 
-Chained: TypeAlias = (
-    SubmitOrder
-    | SubmitCancel
-    | OrderChanged
-    | FillCounted
-    | FillSettled
-    | FillVoided
-    | MergeChanged
-    | PositionsRedeemed
-    | MarketResolved
-    | CommandApplied
-)
-"""Messages that enter the chain."""
-
 CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
     {
         SubmitOrder: lambda m: m.order_id,
@@ -93,9 +80,13 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         PositionsRedeemed: lambda m: m.market,
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
+        RaiseCell: lambda m: m.market or "all",
+        ActorFailed: lambda m: m.name,
+        ActorRestarted: lambda m: m.name,
+        ActorQuarantined: lambda m: m.name,
     }
 )
-"""What each of them is about: the order, trade, merge, market or request."""
+"""The kinds that enter the chain, and what each is about: the order, trade, merge, market, request or actor."""
 
 DURABLE: Final = frozenset({SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, CommandApplied})
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
@@ -315,7 +306,9 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),
         ActorFailed: lambda m, _run, now: _error(m.name, m, now, f"{m.error} (handling {m.handling or 'nothing'})"),
-        ActorRestarted: lambda m, _run, now: _error(m.name, m, now, f"restarted, {m.restarts} in all"),
+        ActorRestarted: lambda m, _run, now: (
+            _error(m.name, m, now, f"restarted, {m.restarts} in all") if m.restarts else ()
+        ),
         ActorQuarantined: lambda m, _run, now: _error(m.name, m, now, m.reason),
         HandlerSlow: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} took {m.age_ns // 1_000_000} ms"),
         HandlerStuck: lambda m, _run, now: _error(m.name, m, now, f"{m.handling} since {m.age_ns // 1_000_000} ms"),

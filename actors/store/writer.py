@@ -21,7 +21,7 @@ from peewee import (
     fn,
 )
 
-from actors.store.chain import link, verify
+from actors.store.chain import GENESIS, Entry, link, read_page, verify
 from actors.store.database import StoreError, checkpoint, open_writer
 from actors.store.rows import Row
 from actors.store.tables import (
@@ -51,6 +51,8 @@ _PRUNE_STEP: Final = 10_000
 """Rows deleted in one step, so that no order waits long behind it."""
 
 _RUNS = "runs"
+_ENDED_RECALLED: Final = 5_000
+"""Orders that ended last and are recalled beside those that have not: the venue may repeat itself about them."""
 _drivers_errors = ExceptionWrapper(EXCEPTIONS)
 """Turns what sqlite3 and psycopg raise into peewee's own, as peewee does around its queries."""
 
@@ -83,15 +85,20 @@ class Writer:
         """
         self._url = url
         self._statements: dict[type[Model], str] = {}
+        self._head = GENESIS
         self._open()
         self.run = self._count_run(now_ns)
+        self._began = self._head.seq
 
     @property
     def is_open(self) -> bool:
         return not self.database.is_closed()
 
     def reopen(self) -> None:
-        """Open again after a `close`, in the same run; the errors are those of the first time."""
+        """Open again after a `close`, in the same run; the errors are those of the first time.
+
+        Of the chain only what came since is verified: a core that is down waits for this.
+        """
         if not self.is_open:
             self._open()
 
@@ -115,6 +122,17 @@ class Writer:
             raise StoreError(f"the database took nothing: {type(error).__name__}: {error}") from error
         if links:
             self._head = links[-1].head
+
+    def read_back(self, after: int, limit: int) -> list[Entry]:
+        """Return the next entries of this run after number `after` from which the core is rebuilt.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        try:
+            return read_page(self.database, max(after, self._began), limit, ended=_ENDED_RECALLED)
+        except PeeweeException as error:
+            raise StoreError(f"cannot read the journal back: {error}") from error
 
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.
@@ -151,7 +169,7 @@ class Writer:
     def _open(self) -> None:
         self.database, self._close = open_writer(self._url)
         try:
-            self._head = verify(self.database)
+            self._head = verify(self.database, self._head)
         except PeeweeException as error:
             self._close()
             raise StoreError(f"cannot read the journal: {error}") from error

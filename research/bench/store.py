@@ -27,7 +27,7 @@ from actors.store.writer import Writer
 from models.markets import Side
 from models.messages.base import Message
 from models.messages.market import TradeSeen
-from models.messages.orders import FillCounted, OrderChanged, PlaceOrder, SubmitOrder
+from models.messages.orders import FillCounted, FillSettled, OrderChanged, PlaceOrder, SubmitOrder
 from models.orders import OrderState, TimeInForce
 from models.storage import TapeParameters
 
@@ -36,7 +36,7 @@ PEAK_RATE = 3_000
 
 _FRAMES = 50_000
 _BATCH = 5_000
-_CHAINED_SHARE = 4
+_CHAINED_SHARE = 5
 """Of ten journalled messages these are about orders and fills; the others are events."""
 
 
@@ -181,12 +181,14 @@ def _story(number: int) -> Iterator[Message]:
 
     yield submitted
     yield changed(OrderState.WORKING, 0)
-    yield FillCounted(
+    fill = FillCounted(
         f"trade {number}", order_id, placed.intent, placed.tag, placed.market, placed.outcome, placed.side,
         placed.price, placed.size, 2_400_000, 0, 0, True, number,
     )  # fmt: skip
+    yield fill
     if number % 100:
         yield changed(OrderState.FILLED, placed.size)
+        yield FillSettled(fill, number)
     yield from islice(cycle([TradeSeen(placed.market, 0, Side.SELL, 4_700, 5_000_000, number)]), 10 - _CHAINED_SHARE)
 
 

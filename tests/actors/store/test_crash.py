@@ -67,7 +67,7 @@ def test_every_order_that_was_passed_on_has_its_row_after_kill_9(url: str, tmp_p
 
     database = open_reader(url)
     assert verify(database).seq > len(passed_on)
-    journalled = [message.order_id for message in read_back(database) if isinstance(message, SubmitOrder)]
+    journalled = [entry.message.order_id for entry in read_back(database) if isinstance(entry.message, SubmitOrder)]
     database.close()
     assert set(passed_on) <= set(journalled)
     writer = Writer(url, 0)

@@ -3,6 +3,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from actors.runtime.actor import BaseActor, Context
@@ -16,9 +17,11 @@ from actors.store.database import open_reader
 from actors.store.journal import JournalActor, MemoryJournal, Outlets
 from actors.store.tape import Place
 from actors.store.writer import Writer
+from models.cells import TradingState
 from models.messages.base import Message
-from models.messages.control import CommandApplied
+from models.messages.control import CommandApplied, RaiseCell
 from models.messages.orders import OrderNotJournalled
+from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.orders import OrderState
 from models.storage import JournalParameters
 
@@ -44,6 +47,7 @@ class Desk:
     def __init__(self, url: str, folder: Path, parameters: JournalParameters) -> None:
         self.venue: list[Message] = []
         self.executor: list[Message] = []
+        self.risk: list[Message] = []
         self.closed: list[str] = []
         self.on_venue: Callable[[Message], object] = self.venue.append
         self.order_of_events: list[str] = []
@@ -53,9 +57,14 @@ class Desk:
         self.writer = Writer(url, START)
         Listener.start(Context("venue", self.dispatcher), self._told_venue)
         Listener.start(Context("executor", self.dispatcher), self._told_executor)
-        outlets = Outlets("venue", "executor", self._close_gate, self.emergency, self.places.get)
-        context = Context("journal", self.dispatcher)
-        self.ref = JournalActor.start(context, self.writer, parameters, outlets)
+        Listener.start(Context("risk", self.dispatcher), self._told_risk)
+        self.outlets = Outlets(
+            "venue", "executor", self._close_gate, self.emergency, self.places.get,
+            hold_gate=lambda _: self.order_of_events.append("hold"),
+            release_gate=lambda: self.order_of_events.append("release"),
+        )  # fmt: skip
+        context = Context("journal", self.dispatcher, "core")
+        self.ref = JournalActor.start(context, self.writer, parameters, self.outlets)
         self.dispatcher.run_until(START)
 
     @property
@@ -89,6 +98,28 @@ class Desk:
     def _told_executor(self, message: Message) -> None:
         self.executor.append(message)
         self.order_of_events.append("executor")
+
+    def _told_risk(self, message: Message) -> None:
+        self.risk.append(message)
+        self.order_of_events.append("risk")
+
+    def start_again(self) -> None:
+        context = Context("journal", self.dispatcher)
+        JournalActor.start(context, self.writer, JournalParameters(), self.outlets)
+
+    def recall(self) -> list[Message]:
+        """Read the chain page by page, as an executor does; return the entries."""
+        after, entries = 0, []
+        while True:
+            self.executor.clear()
+            self.tell(RecallAsked(after))
+            match self.executor:
+                case [Recalled() as page]:
+                    entries += [message for _, message in page.entries]
+                    after = page.last
+                case said:
+                    assert said == [RecallEnded()]
+                    return entries
 
     def stop(self) -> None:
         self.dispatcher.directory.stop("journal")
@@ -228,11 +259,61 @@ def test_what_waits_is_written_when_the_journal_stops(desk: Desk, url: str, tabl
 def test_a_journal_that_starts_again_goes_on_in_the_same_run(desk: Desk, url: str, tmp_path: Path, make: Any) -> None:
     desk.tell(make.submit(1))
     desk.stop()
-    outlets = Outlets("venue", "executor", desk.closed.append, desk.emergency)
-    JournalActor.start(Context("journal", desk.dispatcher), desk.writer, JournalParameters(), outlets)
+    desk.start_again()
     desk.tell(make.submit(2))
     assert desk.venue == [make.submit(1), make.submit(2)]
     assert verify(desk.writer.database).seq == 2
+
+
+def test_a_run_is_recalled_to_risk_and_executor_in_its_order(desk: Desk, make: Any) -> None:
+    halted = RaiseCell("0xab", "marks", TradingState.HALTED, "no_mark")
+    story = [halted, make.submit(1), make.changed(1, OrderState.WORKING), make.fill(1)]
+    desk.tell(*story)
+    desk.order_of_events.clear()
+    assert desk.recall() == story
+    assert desk.risk == [Recalled(tuple((START, message) for message in story), 4), RecallEnded()]
+    assert desk.order_of_events == ["risk", "executor", "release", "risk", "executor"]
+
+
+def test_what_waits_for_a_batch_is_recalled_too(desk: Desk, table: Table, make: Any) -> None:
+    desk.tell(make.changed(1, OrderState.WORKING))
+    assert table("journal") == []
+    assert desk.recall() == [make.changed(1, OrderState.WORKING)]
+
+
+def test_an_earlier_run_is_not_recalled(desk: Desk, url: str, tmp_path: Path, make: Any) -> None:
+    desk.tell(make.submit(1))
+    desk.stop()
+    later = Desk(url, tmp_path, JournalParameters())
+    later.tell(make.submit(2))
+    assert later.recall() == [make.submit(2)]
+    later.stop()
+
+
+def test_a_long_run_is_recalled_in_pages(desk: Desk, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("actors.store.journal._PAGE", 3)
+    story = [make.submit(number) for number in range(1, 9)]
+    desk.tell(*story)
+    assert desk.recall() == story
+    assert [len(page.entries) for page in desk.risk if isinstance(page, Recalled)] == [3, 3, 2]
+
+
+def test_a_core_is_not_rebuilt_from_half_a_chain(desk: Desk, make: Any) -> None:
+    desk.break_database()
+    desk.tell(make.fill(1), RecallAsked(0))
+    assert desk.dispatcher.directory.find("journal") is None
+    assert desk.executor == []
+
+
+def test_what_a_journal_had_not_written_when_it_died_is_a_dead_letter(desk: Desk, make: Any) -> None:
+    desk.order_of_events.clear()
+    lost = [make.changed(1, OrderState.WORKING), make.submit(2)]
+    desk.tell(*lost, msgspec.structs.replace(make.changed(3, OrderState.WORKING), state=None))
+    assert desk.dispatcher.directory.find("journal") is None
+    letters = [(letter.message, letter.reason) for letter in desk.dispatcher.dead_letters.newest()]
+    assert letters[-3:-1] == [(message, "unread") for message in lost]
+    assert desk.venue == []
+    assert desk.order_of_events == ["hold"]
 
 
 def test_an_event_knows_its_frame_on_the_tape(desk: Desk, table: Table, make: Any) -> None:
@@ -275,3 +356,31 @@ def test_without_a_database_orders_are_passed_on(tmp_path: Path, make: Any) -> N
     dispatcher.deliver("journal", make.submit(1))
     dispatcher.run_ready()
     assert told == [make.submit(1)]
+
+
+def test_a_chain_in_memory_outlives_its_journal(make: Any) -> None:
+    told: list[Message] = []
+    chain: list[tuple[int, Any]] = []
+    dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, lambda _: None))
+    Listener.start(Context("executor", dispatcher), told.append)
+    for number in (1, 2):
+        MemoryJournal.start(Context("journal", dispatcher), "venue", chain)
+        dispatcher.deliver("journal", make.submit(number))
+        dispatcher.deliver("journal", make.book())
+        dispatcher.run_ready()
+        dispatcher.directory.stop("journal")
+        dispatcher.run_ready()
+    MemoryJournal.start(Context("journal", dispatcher), "venue", chain)
+    for after in (0, 2):
+        dispatcher.deliver("journal", RecallAsked(after))
+    dispatcher.run_ready()
+    assert told == [Recalled(((0, make.submit(1)), (0, make.submit(2))), 2), RecallEnded()]
+
+
+def test_where_nothing_was_kept_a_dead_core_is_the_end() -> None:
+    aborts: list[str] = []
+    dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(aborts.append, lambda _: None))
+    MemoryJournal.start(Context("journal", dispatcher, "core"), "venue")
+    dispatcher.deliver("journal", RecallAsked(0))
+    dispatcher.run_ready()
+    assert "nothing was kept" in aborts[0]

@@ -4,12 +4,12 @@ from typing import Any, get_args
 import pytest
 from peewee import BigAutoField
 
-from actors.store.rows import CHAINED, DURABLE, KILL, Chained, book_row, rows_of, touch_row
+from actors.store.rows import CHAINED, DURABLE, KILL, book_row, rows_of, touch_row
 from actors.store.tables import TABLES, Fact, Journal, Order
 from models.cells import TradingState
 from models.markets import Side
 from models.messages.audit import CommandAnswered
-from models.messages.control import CommandApplied, MarketParked, TradingStateChanged
+from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
 from models.messages.orders import (
@@ -22,8 +22,9 @@ from models.messages.orders import (
     SubmitCancel,
 )
 from models.messages.position import InventoryUpdated, Leg, Position
+from models.messages.recall import Chained
 from models.messages.records import LatencyMeasured, ProfitMarked
-from models.messages.runtime import ActorFailed, HandlerStuck
+from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerStuck
 from models.orders import OrderState
 
 
@@ -56,7 +57,10 @@ def story(make: Any) -> list[Any]:
         BookEpochChanged("0xab", 2, 10, "tick"),
         BookResynchronised("0xab", 0, 92_000),
         TradeSeen("0xab", 0, Side.SELL, 4_700, 5, 16),
+        RaiseCell(None, "journal", TradingState.CANCEL_ONLY, "disk full"),
         ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
+        ActorRestarted("book/0xab", "0xab", 1),
+        ActorQuarantined("market/0xab", "0xab", "book/0xab died once too often"),
         HandlerStuck("risk", "PlaceOrder", 6_000_000_000, "stack"),
     ]
 
@@ -81,6 +85,10 @@ def test_every_message_that_is_chained_says_what_it_is_about(make: Any) -> None:
 
 def test_a_message_that_is_nobodys_record_leaves_no_row(make: Any) -> None:
     assert rows_of(make.book(), "1-0", 99) == ()
+
+
+def test_an_actor_that_begins_anew_on_purpose_is_no_error() -> None:
+    assert rows_of(ActorRestarted("book/0xab", "0xab", 0), "1-0", 99) == ()
 
 
 def test_an_order_that_never_left_stands_among_the_orders_too(make: Any) -> None:

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from actors.store.chain import read_back, verify
+from actors.store.chain import read_back, read_page, verify
 from actors.store.database import StoreError, open_reader, open_writer
 from actors.store.rows import Row, rows_of
 from actors.store.tables import Event
@@ -147,7 +147,9 @@ def test_what_is_read_back_is_all_fills_and_the_orders_that_had_not_ended(url: s
     writer.close()
     reader = open_reader(url)
     kept = [open_order, fill, make.changed(2, OrderState.WORKING), FillSettled(fill, 6_000), killed]
-    assert list(read_back(reader)) == kept
+    assert [entry.message for entry in read_back(reader)] == kept
+    assert [entry.message for entry in read_back(reader, ended=2)] == story
+    assert [entry.message for entry in read_page(reader, 3, 2)] == kept[1:3]
     reader.close()
 
 
