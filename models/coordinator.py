@@ -109,7 +109,7 @@ class CoordinatorMachine:
         self._phase = phase
         self._parameters = coordinator
         self._leg = leg
-        self._exits = leg.takes or leg.sells
+        self._leg_exits, self._leg_is_timed = leg.takes or leg.sells, leg.is_timed
         self._exhaustive = exhaustive
         self._explainer = Explainer(tag, leg)
         awaited: set[type[Message]] = {OrdersSnapshot, InventoryUpdated, TradingStateChanged} if restarted else set()
@@ -266,7 +266,7 @@ class CoordinatorMachine:
     def _with_leg_exit(self, targets: Targets, view: View) -> Targets:
         """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""
         market = view.alone()
-        if not self._exits or market.net == 0:
+        if not self._leg_exits or market.net == 0:
             return targets
         touches = (market.touch(YES), market.touch(NO))
         due = leg_exit(market.position, touches, market.market, self._leg, view.now_ns)
@@ -292,11 +292,13 @@ class CoordinatorMachine:
     def _next_wake_ns(self, view: View) -> int | None:
         """Return when time alone changes something: a wait is over, a market ends, a step of the leg policy is due."""
         due = [self._quotes.wake_ns, self._takes.wake_ns, self._own.unanswered_until_ns]
-        due += [end_ns for end_ns in self._ends_ns if end_ns > view.now_ns][:1]
-        for market in view.markets.values():
-            if market.net:
-                due.append(leg_due_ns(market.position, market.market, self._leg, view.now_ns))
-        return min((at_ns for at_ns in due if at_ns is not None), default=None)
+        if self._ends_ns:
+            due += [end_ns for end_ns in self._ends_ns if end_ns > view.now_ns][:1]
+        if self._leg_is_timed:
+            for market in view.markets.values():
+                if market.net:
+                    due.append(leg_due_ns(market.position, market.market, self._leg, view.now_ns))
+        return min(filter(None, due), default=None)
 
     # Saying why
 

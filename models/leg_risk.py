@@ -68,6 +68,12 @@ class LegParameters(msgspec.Struct, frozen=True):
     sell_before_end_ms: Annotated[int, parameter("Time to the end at which the leg is sold; 0 never.", "ms", ge=0)] = 0
 
     @property
+    def is_timed(self) -> bool:
+        """Whether the clock alone can ever make a step due."""
+        by_age = self.raise_after_ms or self.take_after_ms or self.sell_after_ms
+        return bool(by_age or self.raise_before_end_ms or self.take_before_end_ms or self.sell_before_end_ms)
+
+    @property
     def takes(self) -> bool:
         """Whether step 3 can ever be due."""
         return bool(self.leg_max_loss or self.take_before_end_ms)
