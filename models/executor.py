@@ -41,7 +41,6 @@ from models.order_ids import paper_order_id
 from models.order_register import OrderRecord, OrderRegister
 from models.orders import OrderEvent, OrderState
 from models.parameters import parameter
-from models.rebuilding import Rebuilding
 from models.stops import Refusal, Stops
 from models.units import Size, format_size
 
@@ -49,8 +48,6 @@ Mode: TypeAlias = Literal["observe", "paper", "backtest"]
 
 SOURCE: Final = "executor"
 """The source of the cells that this machine raises."""
-
-_RECOVERED: Final = "recovered"
 
 _OVERFILL_MAX: Final[Size] = 10_000
 """The venue may match a hundredth of a share too much; more than that is a contradiction."""
@@ -90,7 +87,6 @@ class ExecutorMachine:
         self._desks = desks
         self._orders = OrderRegister(parameters.remembered_orders)
         self._accounts = Accounts()
-        self._rebuilding = Rebuilding(self._orders, self._accounts)
         self._deadlines = Deadlines("orders")
         self._stops = Stops()
         self._handlers: dict[type[Message], Callable[[Any, int], _Messages]] = {
@@ -119,42 +115,6 @@ class ExecutorMachine:
         if handler is None:
             return ()
         return (*handler(message, now_ns), *self._deadlines.ask())
-
-    # Taking the place of a dead one
-
-    def recall(self, entry: Message, at_ns: int) -> None:
-        """Learn what an earlier life had journalled at a time."""
-        self._rebuilding.take(entry)
-
-    def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
-        """Take in at once what does not depend on what is recalled; None for what has to wait for it."""
-        match message:
-            case TradingStateChanged() | BookEpochChanged():
-                return self.step(message, now_ns)
-            case ActorFailed() | ActorRestarted():
-                return ()  # in the end everything is cancelled, and everybody told all
-            case _:
-                return None
-
-    def recalled(self, now_ns: int) -> tuple[Message, ...]:
-        """Cancel what rests, for it was priced before the fall; then say all, so that nobody differs from the ledger.
-
-        An order without an answer yet is cancelled as soon as it gets one.
-        """
-        self._stops.cancelled(CancelMarket(None, _RECOVERED), now_ns)
-        out: list[Message] = []
-        for record in self._rebuilding.unsent():
-            out += self._ended(record, OrderEvent.NOT_SENT, "not_journalled", now_ns)
-        for market, payout_yes in self._accounts.resolved():
-            out += self._resolved(MarketResolved(market, payout_yes, now_ns), now_ns)
-        for record in self._orders.open_in(None):
-            self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
-            out += self._cancel(record, _RECOVERED, now_ns)
-        out += [SubmitMerge(merge.operation, merge.market, merge.size) for merge in self._accounts.under_way()]
-        for tag, groups in self._desks.items():
-            for market in dict.fromkeys(market for members in groups.values() for market in members):
-                out += (self._accounts.snapshot(tag, market, now_ns), *self._restated(tag, market, now_ns))
-        return (*out, *self._deadlines.ask())
 
     # From intent to the wire
 

@@ -3,6 +3,8 @@
 import pytest
 from hypothesis import given, settings
 
+from models.executor import ExecutorParameters
+from models.executor_recall import RecalledExecutor
 from models.messages.base import Message
 from models.messages.market import MarketResolved
 from models.messages.orders import (
@@ -175,6 +177,6 @@ def test_a_resolved_market_is_paid_out_once(paid: bool) -> None:
 
 
 def test_a_restart_that_comes_while_it_is_being_recalled_needs_no_answer_of_its_own() -> None:
-    machine = Floor().machine
+    machine = RecalledExecutor("run", "paper", ExecutorParameters(), {TAG: {M: (M,)}})
     assert machine.meanwhile(ActorRestarted(f"inventory/{TAG}/{M}", M, 1), 0) == ()
     assert machine.meanwhile(TradeReported("t", "o", M, 0, BID.side, 1, 1, "MATCHED", True, 0), 0) is None

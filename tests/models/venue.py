@@ -4,6 +4,7 @@ from typing import TypeVar
 
 from models.cells import TradingState
 from models.executor import ExecutorMachine, ExecutorParameters, Mode
+from models.executor_recall import RecalledExecutor
 from models.messages.base import Message
 from models.messages.control import TradingStateChanged
 from models.messages.market import BookEpochChanged
@@ -47,7 +48,7 @@ class Floor:
         self.mode: Mode = mode
         self.parameters = ExecutorParameters(**parameters)
         self.desks = {TAG: groups or {M: (M,)}, "other": {M: (M,)}}
-        self.machine = ExecutorMachine("run", mode, self.parameters, self.desks)
+        self.machine: ExecutorMachine = ExecutorMachine("run", mode, self.parameters, self.desks)
         self.now_ns = 10 * S
         self.told: list[Message] = []
         self.said: list[Message] = []
@@ -63,10 +64,10 @@ class Floor:
 
     def begin_anew(self, chain: list[Message] | None = None) -> tuple[Message, ...]:
         """Let a new machine take the place of this one, recalled from the chain; return what it says at last."""
-        self.machine = ExecutorMachine("run", self.mode, self.parameters, self.desks)
+        machine = self.machine = RecalledExecutor("run", self.mode, self.parameters, self.desks)
         for entry in self.chain if chain is None else chain:
-            self.machine.recall(entry, self.now_ns)
-        said = self.machine.recalled(self.now_ns)
+            machine.recall(entry, self.now_ns)
+        said = machine.recalled(self.now_ns)
         self.said += said
         return said
 

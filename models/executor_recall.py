@@ -1,0 +1,114 @@
+"""The executor that takes a dead one's place: what that one knew comes from the journal's chain, and from nothing else.
+
+Why the journal decides what was sent: an order is passed on only after its row is on the disk. One that was announced
+and whose `SubmitOrder` is not in the chain has therefore never left, whatever became of the message.
+
+Why everything that rests is cancelled: it was priced before the fall, and nobody has watched it since.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from models.executor import ExecutorMachine, ExecutorParameters, Mode
+from models.messages.base import MarketId, Message, Tag
+from models.messages.control import TradingStateChanged
+from models.messages.market import BookEpochChanged, MarketResolved
+from models.messages.orders import (
+    CancelMarket,
+    FillCounted,
+    FillSettled,
+    FillVoided,
+    MergeChanged,
+    OrderChanged,
+    PlaceOrder,
+    PositionsRedeemed,
+    SubmitMerge,
+    SubmitOrder,
+)
+from models.messages.runtime import ActorFailed, ActorRestarted
+from models.order_register import OrderRecord
+from models.orders import TERMINAL, OrderEvent, TimeInForce
+
+_RECOVERED: Final = "recovered"
+_MS: Final = 1_000_000
+
+
+class RecalledExecutor(ExecutorMachine):
+    """Is told every entry of its run by `recall`, then `recalled`; from then on it is an executor like any other."""
+
+    def __init__(
+        self,
+        run_id: str,
+        mode: Mode,
+        parameters: ExecutorParameters,
+        desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
+    ) -> None:
+        super().__init__(run_id, mode, parameters, desks)
+        self._unsent: dict[str, OrderRecord] = {}
+
+    def recall(self, entry: Message, at_ns: int) -> None:
+        """Learn one entry; kinds that say nothing of orders and accounts are passed over."""
+        match entry:
+            case SubmitOrder():
+                if self._unsent.pop(entry.order_id, None) is None:
+                    self._orders.add(entry.order_id, entry.order)
+            case OrderChanged():
+                self._recall_order(entry)
+            case FillCounted():
+                self._accounts.recall_fill(entry, known=self._orders.of_id(entry.order_id) is not None)
+            case FillSettled() | FillVoided():
+                self._accounts.recall_fill(entry, known=self._orders.of_id(entry.fill.order_id) is not None)
+            case MergeChanged():
+                self._accounts.recall_merge(entry)
+            case PositionsRedeemed():
+                self._accounts.recall_payout(entry)
+            case MarketResolved():
+                self._accounts.resolve(entry)
+            case _:
+                pass
+
+    def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
+        """Take in at once what does not depend on what is recalled; None for what has to wait for it."""
+        match message:
+            case TradingStateChanged() | BookEpochChanged():
+                return self.step(message, now_ns)
+            case ActorFailed() | ActorRestarted():
+                return ()  # in the end everything is cancelled, and everybody told all
+            case _:
+                return None
+
+    def recalled(self, now_ns: int) -> tuple[Message, ...]:
+        """Cancel what rests, what has no answer yet as soon as it gets one; then say all, so that all agree with us."""
+        self._stops.cancelled(CancelMarket(None, _RECOVERED), now_ns)
+        out: list[Message] = []
+        for record in self._unsent.values():
+            out += self._ended(record, OrderEvent.NOT_SENT, "not_journalled", now_ns)
+        for market, payout_yes in self._accounts.resolved():
+            out += self._resolved(MarketResolved(market, payout_yes, now_ns), now_ns)
+        for record in self._orders.open_in(None):
+            self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
+            out += self._cancel(record, _RECOVERED, now_ns)
+        out += [SubmitMerge(merge.operation, merge.market, merge.size) for merge in self._accounts.under_way()]
+        for tag, groups in self._desks.items():
+            for market in dict.fromkeys(market for members in groups.values() for market in members):
+                out += (self._accounts.snapshot(tag, market, now_ns), *self._restated(tag, market, now_ns))
+        return (*out, *self._deadlines.ask())
+
+    def _recall_order(self, event: OrderChanged) -> None:
+        record = self._orders.of_id(event.order_id)
+        if record is None:
+            if event.state in TERMINAL:
+                return  # never sent, and never to be heard of again
+            record = self._unsent[event.order_id] = self._orders.add(event.order_id, _wish_of(event))
+        was_open = record.is_open
+        record.recall(event)
+        if was_open and not record.is_open:
+            for order_id in self._orders.end(record, self._accounts.is_final):
+                self._accounts.forget(order_id)
+
+
+def _wish_of(event: OrderChanged) -> PlaceOrder:
+    return PlaceOrder(
+        event.intent, event.tag, event.market, event.outcome, event.side, event.price, event.size, event.post_only,
+        TimeInForce.GTC, event.reason, 0, event.at_ns,
+    )  # fmt: skip
