@@ -71,7 +71,7 @@ class LeadLag:
         if len(self._samples) < lookback:
             return Targets(gates=(Gate("samples", False, len(self._samples), lookback),), reason="warmup")
         old_spot, old_mid = self._samples[0]
-        spot_pct = (reference.value / old_spot - 1) * 100
+        spot_pct = min((reference.value / old_spot - 1) * 100, _MOVE_MAX_PCT)
         outcome = YES if spot_pct >= 0 else NO
         touch, mid = market.touch(outcome), _mid(market, outcome)
         fee_pct = 2 * taker_fee(market.market.fees, touch.ask, SHARE) * ONE / SHARE / mid * 100
@@ -99,6 +99,9 @@ class LeadLag:
         self._seen_ns, samples = msgspec.json.decode(state, type=tuple[int, list[tuple[float, float]]])
         self._samples = deque(samples, maxlen=self.parameters.lookback)
 
+
+_MOVE_MAX_PCT = 1e6
+"""Where a price begins next to nothing its move has no figure."""
 
 _REASONS = {
     "spot_move": "spot_move_too_small",

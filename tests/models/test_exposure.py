@@ -16,7 +16,7 @@ from models.units import DOLLAR, ONE, SHARE
 M, TAG = "m", "tag"
 FEES = Fees(rate_e6=70_000)
 
-outcomes = st.sampled_from([YES, NO])
+outcomes: st.SearchStrategy[Outcome] = st.sampled_from([YES, NO])
 sides = st.sampled_from([Side.BUY, Side.SELL])
 prices = st.integers(1, ONE - 1)
 sizes = st.integers(1, 30 * SHARE)

@@ -97,10 +97,11 @@ def test_bids_are_exact_at_every_price_of_every_tick(tick: int) -> None:
             wanted = Fraction(bid + ask, 2) - Fraction(ONE - 9_900, 2)
             expected = floor(wanted / tick) * tick
             assert bids[YES] == (expected if expected >= tick else None)
-            if bids[YES] is not None and bids[NO] is not None:
-                assert bids[YES] + bids[NO] <= 9_900
-                assert bids[YES] < ask
-                assert bids[NO] < ONE - bid
+            yes, no = bids
+            if yes is not None and no is not None:
+                assert yes + no <= 9_900
+                assert yes < ask
+                assert no < ONE - bid
 
 
 def test_a_float_floor_would_be_a_tick_too_low_here() -> None:
@@ -214,6 +215,33 @@ def test_a_moving_clock_alone_changes_nothing() -> None:
     first = view(4_800, 5_200)
     later = msgspec.structs.replace(first, now_ns=60_000_000_000)
     assert maker().targets(first) == maker().targets(later)
+
+
+def test_an_answer_holds_while_touch_inventory_and_state_do() -> None:
+    quoting = maker()
+    first = quoting.targets(view(4_800, 5_200))
+    assert quoting.targets(view(4_800, 5_200)) is first
+    assert prices(quoting.targets(view(4_700, 5_200))) != prices(first)
+    assert prices(quoting.targets(view(4_800, 5_200, held(yes=3, yes_cost=1_440_000)))) != prices(first)
+    assert quoting.targets(view(4_800, 5_200, state=TradingState.REDUCING)).quotes == ()
+
+
+def test_a_hedge_that_the_ceiling_bounds_has_no_anchor_in_the_mid() -> None:
+    naked = held(yes=8, yes_cost=3_840_000)
+    (bounded,) = maker().targets(view(3_100, 3_300, naked)).quotes
+    (under_ask,) = maker().targets(view(5_600, 5_800, naked)).quotes
+    assert (bounded.price, bounded.anchor) == (5_100, None)
+    assert (under_ask.price, under_ask.anchor) == (4_300, 4_200 + 4_400)
+
+
+def test_a_side_that_may_not_open_is_kept_where_its_residue_makes_an_order() -> None:
+    """With a band wider than the minimum a residue can be placed although opening is not allowed."""
+    full = held(yes=30, no=22, yes_cost=14_000_000, no_cost=11_000_000)
+    shown = view(4_800, 5_200, full)
+    wide = msgspec.structs.replace(shown.markets[M], phase="Balanced")
+    targets = maker().targets(msgspec.structs.replace(shown, markets={M: wide}))
+    assert prices(targets) == {NO: (4_900, 8)}
+    assert [(skip.outcome, skip.reason) for skip in targets.withheld] == [(YES, "inventory_limit")]
 
 
 def test_every_quote_is_a_bid() -> None:
