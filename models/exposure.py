@@ -84,12 +84,16 @@ class MarketExposure:
             self.unknown.add(event.intent)
         else:
             self.unknown.discard(event.intent)
-        remaining = event.size - event.filled
-        if event.state in TERMINAL or remaining <= 0:
+        standing = self._standing(event)
+        if standing is None:
             self.orders.pop(event.intent, None)
         else:
-            fee = 0 if event.post_only else taker_fee(self._fees, event.price, remaining)
-            self.orders[event.intent] = RestingOrder(event.tag, event.outcome, event.side, event.price, remaining, fee)
+            self.orders[event.intent] = standing
+
+    def is_known(self, event: OrderChanged) -> bool:
+        """Whether an order's event leaves what may still fill as it was: most only say where it stands."""
+        unknown = event.state is OrderState.UNKNOWN
+        return unknown == (event.intent in self.unknown) and self.orders.get(event.intent) == self._standing(event)
 
     def has_order(self, outcome: Outcome, side: Side) -> bool:
         """Whether any order on one side of a token may still fill."""
@@ -148,6 +152,13 @@ class MarketExposure:
 
     def _at_risk(self, before: tuple[PlaceOrder, ...]) -> list[RestingOrder]:
         return [*self.orders.values(), *map(self._resting, before)]
+
+    def _standing(self, event: OrderChanged) -> RestingOrder | None:
+        remaining = event.size - event.filled
+        if event.state in TERMINAL or remaining <= 0:
+            return None
+        fee = 0 if event.post_only else taker_fee(self._fees, event.price, remaining)
+        return RestingOrder(event.tag, event.outcome, event.side, event.price, remaining, fee)
 
     def _resting(self, order: PlaceOrder) -> RestingOrder:
         fee = 0 if order.post_only else taker_fee(self._fees, order.price, order.size)

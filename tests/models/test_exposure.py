@@ -207,3 +207,19 @@ def test_two_orders_cross_exactly_where_they_would_trade_with_each_other(mine: P
     trades = buys != i_buy and (price >= my_price if buys else price <= my_price)
     assert (exposed([], [mine]).crossing(new) is not None) == trades
     assert (exposed([], []).crossing(new, (mine,)) is not None) == trades
+
+
+def test_an_event_that_leaves_what_may_fill_as_it_was_is_known() -> None:
+    exposure, placed = MarketExposure(FEES), order()
+    exposure.approved(placed)
+    for state in (OrderState.PLACING, OrderState.WORKING, OrderState.CANCELLING):
+        assert exposure.is_known(changed(placed, state))
+        exposure.order_changed(changed(placed, state))
+    assert not exposure.is_known(changed(placed, OrderState.CANCELLING, 3 * SHARE))
+    assert not exposure.is_known(changed(placed, OrderState.UNKNOWN))
+    exposure.order_changed(changed(placed, OrderState.UNKNOWN))
+    assert exposure.is_known(changed(placed, OrderState.UNKNOWN))
+    assert not exposure.is_known(changed(placed, OrderState.WORKING))
+    assert not exposure.is_known(changed(placed, OrderState.CANCELLED))
+    exposure.order_changed(changed(placed, OrderState.CANCELLED))
+    assert exposure.is_known(changed(placed, OrderState.CANCELLED))

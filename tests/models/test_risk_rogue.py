@@ -69,7 +69,8 @@ class Rogue(RuleBasedStateMachine):
         order, filled = list(self.live.values())[pick % len(self.live)]
         shares = min(shares, order.size // SHARE - filled)
         whole = filled + shares == order.size // SHARE
-        trade = self.risk.fill(order, shares)[1]
+        out, trade = self.risk.fill(order, shares)
+        self.hear(out)
         state = OrderState.FILLED if whole else OrderState.WORKING
         self.hear(self.risk.tell(self.risk.changed(order, state, (filled + shares) * SHARE)))
         assert trade.size == shares * SHARE
