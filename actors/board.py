@@ -13,17 +13,23 @@ from threading import Condition
 from actors.runtime.clock import Clock, monotonic_ns
 from models.board import BoardMachine
 from models.messages.base import Message
-from models.snapshot import Board
+from models.snapshot import Board, LogLine
 
 _FRESH_NS = 1_000_000_000
 
 
 class SharedBoard:
-    """The machine of the actor `board`. `step` is its actor's alone; the rest is for any thread."""
+    """The machine of the actor `board`. `step` is its actor's alone; the rest is for any thread.
 
-    def __init__(self, machine: BoardMachine, clock: Clock) -> None:
+    `told` is called with each new line of its log, in the actor's thread.
+    """
+
+    def __init__(
+        self, machine: BoardMachine, clock: Clock, told: Callable[[LogLine], object] = lambda _: None
+    ) -> None:
         self._machine = machine
         self._clock = clock
+        self._told = told
         self._changed = Condition()
         self._waiting = 0
         self._snapshot: Board | None = None
@@ -33,8 +39,11 @@ class SharedBoard:
         with self._changed:
             self._snapshot = None
             out = self._machine.step(message, now_ns)
+            lines = self._machine.new_lines()
             if self._waiting:
                 self._changed.notify_all()
+        for line in lines:
+            self._told(line)
         return out
 
     def look(self) -> Board:

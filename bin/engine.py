@@ -8,13 +8,13 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from threading import Event
+from typing import Final
 
-import httpx
 from loguru import logger
-from msgspec.structs import replace
 
 from actors.assembly import Assembly, Mode, Plan
 from actors.board import SharedBoard
@@ -37,37 +37,28 @@ from actors.system import ROOT, Outside, Runners, Start, System
 from actors.topology import BOARD, EXECUTOR, FEED, JOURNAL, RISK, VENUE
 from actors.venues.paper import PaperVenue
 from actors.venues.polymarket.feed import FeedShard, shards
-from actors.venues.polymarket.gamma import fetch_catalogue
 from actors.venues.polymarket.snapshots import Snapshots
 from actors.venues.reference import ReferenceFeed
+from bin.catalogue import Endpoints, read_catalogue
+from bin.logs import log_event
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
-from models.markets import Catalogue, Market
-from models.messages.base import Lane, MarketId, Message, Tag
+from models.messages.base import Lane, Message, Tag
 from models.messages.control import Kill, RaiseCell
-from models.messages.orders import CancelMarket, IntentDenied, PlaceOrder
+from models.messages.orders import IntentDenied, PlaceBundle, PlaceOrder
 from models.messages.runtime import DeadLettered, MailOverflowed
-from models.paper.exchange import PaperMachine
 from models.snapshot import Engine as EngineLine
+from models.snapshot import LogLine, OrderLine
 from models.units import format_size
 from surfaces.control_server import ControlServer
 
-_SWITCH_INTERVAL_S = 0.0005
-_SLOW_TURN_NS = 50_000_000
-_STOP_S = 15.0
-VERSION = "0.1.0"
-
-
-@dataclass(frozen=True)
-class Endpoints:
-    """Where the venue is. `reference_ws_url` and `status_url` are the sandbox's own."""
-
-    clob_url: str
-    market_ws_url: str
-    gamma_url: str
-    reference_ws_url: str | None = None
-    status_url: str | None = None
+_SWITCH_INTERVAL_S: Final = 0.0005
+_SLOW_TURN_NS: Final = 50_000_000
+_START_S: Final = 15.0
+_CANCEL_S: Final = 5.0
+_STOP_S: Final = 15.0
+_SHUTDOWN: Final = "shutdown"
 
 
 @dataclass(frozen=True)
@@ -85,10 +76,6 @@ class Options:
     seed: int = 0
 
 
-class UnknownMarket(ValueError):
-    """A market was named that the venue does not list."""
-
-
 class Engine:
     """Built by `Engine(options)`, run by `start`, `wait`, `stop`."""
 
@@ -96,7 +83,7 @@ class Engine:
         self.options = options
         self.clock = SystemClock()
         self.gate = Gate(options.data_dir / "KILL", self.clock)
-        self.catalogue = _catalogue(options)
+        self.catalogue = read_catalogue(options.endpoints, options.markets)
         self._ended = Event()
         self._dead_letters = DeadLetters()
         self._directory = Directory(self._dead_letters)
@@ -129,14 +116,19 @@ class Engine:
             self._dead_letters.watch(lane, self._letter_lost)
 
     def start(self) -> Path:
-        """Start everything; return the control socket. The latch of an earlier kill holds before any actor decides."""
+        """Start everything; return the control socket, on which commands now arrive.
+
+        The latch of an earlier kill holds before any order can leave. Raises RuntimeError, SocketTaken or OSError.
+        """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._timers.start()
         self._pool.start()
         self._system.start()
+        for name in (BOARD, JOURNAL, RISK, EXECUTOR):
+            if not self._wait_until(lambda name=name: self._directory.find(name) is not None, _START_S):
+                raise RuntimeError(f"{name} did not start within {_START_S:g} s")
         closed = self.gate.closed
         if closed is not None:
-            self._when_there(RISK)
             self.tell(Kill(closed, "latch", "start-up"))
         self._watchdog.start()
         return self._server.start()
@@ -160,20 +152,25 @@ class Engine:
         """Ask the engine to end; returns at once."""
         self._ended.set()
 
-    def stop(self) -> int:
-        """Cancel what rests, write what waits, stop all actors in reverse. Return the orders that are left open."""
-        self.gate.close("stopping")
-        self.tell(CancelMarket(None, "shutdown"))
-        board, _ = self.board.wait_for(lambda seen: not seen.orders, 5.0)
+    def stop(self) -> tuple[OrderLine, ...]:
+        """Let no order out, cancel what rests, write what waits, and stop all in reverse.
+
+        Returns the orders that could not be cancelled in time. May be called whatever became of `start`.
+        """
+        logger.info("stopping")
+        self.gate.close(_SHUTDOWN)
+        self.tell(RaiseCell(None, "engine", TradingState.CANCEL_ONLY, _SHUTDOWN))
+        board, _ = self.board.wait_for(lambda seen: not seen.orders, _CANCEL_S)
         self._server.stop()
         self._watchdog.stop()
         self._directory.stop(ROOT)
-        self._wait_until(lambda: self._directory.find(ROOT) is None, _STOP_S)
+        if not self._wait_until(lambda: self._directory.find(ROOT) is None, _STOP_S):
+            logger.bind(actors=len(self._directory)).error("the actors did not stop within {:g} s", _STOP_S)
         self._pool.stop()
         self._timers.stop()
         if self._tape is not None:
-            self._tape.close()
-        return len(board.orders)
+            self._close_tape(self._tape)
+        return tuple(board.orders.values())
 
     def tell(self, message: Message) -> None:
         """Send a message to all whom it concerns."""
@@ -188,10 +185,11 @@ class Engine:
             tuple(self.options.desks),
             self._writer.run,
             os.getpid(),
-            VERSION,
+            version("keel"),
             self.clock.now_ns(),
         )
-        return SharedBoard(BoardMachine(line, self.catalogue, self.options.parameters.marks), self.clock)
+        machine = BoardMachine(line, self.catalogue, self.options.parameters.marks)
+        return SharedBoard(machine, self.clock, _log)
 
     def _outside(self) -> Outside:
         options, route = self.options, self._topology.route
@@ -204,7 +202,7 @@ class Engine:
         )
         venue: Start | None = None
         if options.mode == "paper":
-            machine = PaperMachine(self.catalogue.markets, options.parameters.paper, options.seed)
+            machine = self._assembly.venue()
             venue = lambda context: PaperVenue.start(context, machine, route, self.gate)  # noqa: E731
         return Outside(
             journal=lambda context: JournalActor.start(context, self._writer, options.parameters.journal, outlets),
@@ -235,6 +233,12 @@ class Engine:
         if self._tape is not None:
             self._tape.append(received_ns, connection, raw)
 
+    def _close_tape(self, tape: TapeWriter) -> None:
+        try:
+            tape.close()
+        except OSError as error:
+            logger.bind(reason=str(error)).error("the tape is not whole; the next start repairs it")
+
     # Trouble
 
     def _journal_refused(self, reason: str) -> None:
@@ -244,26 +248,20 @@ class Engine:
     def _order_overflowed(self, overflow: MailOverflowed) -> None:
         """A part of the engine cannot keep up with what must not be lost: stop what it serves."""
         market = next((part for part in overflow.name.split("/")[1:] if part in self.catalogue.markets), None)
-        self.tell(RaiseCell(market, "runtime", TradingState.CANCEL_ONLY, f"{overflow.name} is overrun"))
+        self.tell(RaiseCell(market, "runtime", TradingState.HALTED, f"{overflow.name} is overrun"))
 
     def _intent_lost(self, letter: DeadLettered) -> None:
         """Tell a coordinator that its intent died on the way, so that its slot is free again."""
-        order = letter.message
-        if isinstance(order, PlaceOrder):
-            at_ns = self.clock.now_ns()
+        lost, at_ns = letter.message, self.clock.now_ns()
+        legs = lost.legs if isinstance(lost, PlaceBundle) else (lost,) if isinstance(lost, PlaceOrder) else ()
+        for leg in legs:
             self.tell(
-                IntentDenied(
-                    order.intent, order.tag, order.market, order.outcome, order.side, letter.reason, letter.actor, at_ns
-                )
+                IntentDenied(leg.intent, leg.tag, leg.market, leg.outcome, leg.side, letter.reason, letter.actor, at_ns)
             )
 
     def _letter_lost(self, letter: DeadLettered) -> None:
         if letter.actor != BOARD:
             self._directory.send(BOARD, letter)
-
-    def _when_there(self, name: str) -> None:
-        if not self._wait_until(lambda: self._directory.find(name) is not None, _STOP_S):
-            raise RuntimeError(f"{name} did not start")
 
     def _wait_until(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         waiting = Event()
@@ -275,34 +273,7 @@ class Engine:
         return True
 
 
-def _catalogue(options: Options) -> Catalogue:
-    """Read the markets to trade. Raises UnknownMarket or GammaError."""
-    with httpx.Client(timeout=10.0, trust_env=False) as client:
-        catalogue, skipped = fetch_catalogue(client, options.endpoints.gamma_url)
-        references = _references(client, options.endpoints.status_url)
-    for one in skipped:
-        logger.bind(market=one.name).warning("market left out: {}", one.reason)
-    wanted = dict(catalogue.markets)
-    if options.markets:
-        wanted = {}
-        for name in options.markets:
-            found = catalogue.by_name(name)
-            if found is None:
-                raise UnknownMarket(f"no open market {name!r} at {options.endpoints.gamma_url}")
-            wanted[found.id] = found
-    markets = {name: _following(market, references.get(market.id)) for name, market in wanted.items()}
-    groups = {
-        name: group for name, group in catalogue.groups.items() if all(member in markets for member in group.markets)
-    }
-    return Catalogue(markets, groups)
-
-
-def _references(client: httpx.Client, status_url: str | None) -> dict[MarketId, str]:
-    if status_url is None:
-        return {}
-    listed = client.get(status_url).json()["markets"]
-    return {market["condition_id"]: market["reference"] for market in listed if market.get("reference")}
-
-
-def _following(market: Market, reference: str | None) -> Market:
-    return replace(market, reference=reference) if reference is not None else market
+def _log(line: LogLine) -> None:
+    """Log an event, but not for every market that the engine stops: that is said once."""
+    if not line.text.endswith(f": {_SHUTDOWN}"):
+        log_event(line)

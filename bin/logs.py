@@ -2,20 +2,51 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
 
 from loguru import logger
 
-_CONSOLE = "{time:YYYY-MM-DD HH:mm:ss.SSS} | {level: <8} | {extra} {message}"
-_FILE = "{time:YYYY-MM-DD HH:mm:ss.SSS} | {level: <8} | {module}:{function}:{line} | {extra} {message}"
+from models.snapshot import LogLine
+
+if TYPE_CHECKING:
+    from loguru import Record
+
+_SUBJECTS: Final = ("market", "actor")
+"""What a line is about: the first of these that it is bound to."""
+_TOO_LONG: Final = frozenset({"stack"})
 
 
 def log_to(folder: Path | None, level: str) -> None:
-    """Log from `level` on to stderr, and everything from INFO on to files in a folder, rotated and zipped."""
+    """Log from `level` on to stderr, and everything from DEBUG on to files in a folder, rotated and zipped."""
     logger.remove()
-    logger.add(sys.stderr, level=level, format=_CONSOLE, backtrace=False, diagnose=False)
+    logger.add(sys.stderr, level=level, format=_line, backtrace=False, diagnose=False)
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {"rotation": "100 MB", "retention": "30 days", "compression": "zip", "enqueue": True, "diagnose": False}
-    logger.add(folder / "keel.log", level="INFO", format=_FILE, **kept)
-    logger.add(folder / "events.jsonl", level="INFO", serialize=True, **kept)
+    kept: dict[str, Any] = {"rotation": "100 MB", "retention": "30 days", "compression": "zip", "enqueue": True}
+    logger.add(folder / "keel.log", level="DEBUG", format=_line, diagnose=False, **kept)
+    logger.add(folder / "events.jsonl", level="DEBUG", serialize=True, diagnose=False, **kept)
+
+
+def log_event(line: LogLine) -> None:
+    """Log what the board says has happened. An error inside is not said again: who found it has, with its traceback."""
+    if line.level != "ERROR" or line.slug:
+        subject = {"market": line.slug} if line.slug else {"actor": "board"}
+        logger.bind(**subject).log(line.level, "{}", line.text)
+
+
+def _line(record: "Record") -> str:
+    """Return the template `time | LEVEL | what it is about | message figures` of one line."""
+    bound = record["extra"]
+    subject = next((str(bound[name]) for name in _SUBJECTS if name in bound), "engine")
+    said_already = (*_SUBJECTS, *_TOO_LONG)
+    figures = "".join(f"  {name}={value}" for name, value in bound.items() if name not in said_already)
+    return (
+        "{time:YYYY-MM-DD HH:mm:ss.SSS} | <level>{level: <8}</level> | "
+        f"{_plain(subject)} | {{message}}{_plain(figures)}\n{{exception}}"
+    )
+
+
+def _plain(text: str) -> str:
+    """Return text that is neither a field of a template nor a mark of its colours."""
+    return text.replace("{", "{{").replace("}", "}}").replace("<", r"\<")

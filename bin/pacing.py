@@ -31,8 +31,8 @@ class Pacer:
 
 
 @contextmanager
-def progress_of(what: str, options: Global) -> Generator[Callable[[int], object] | None]:
-    """Show a count on a terminal's stderr; nothing elsewhere."""
+def progress_of(what: str, counted: str, options: Global) -> Generator[Callable[[int], object] | None]:
+    """Show a count of something on a terminal's stderr; nothing elsewhere."""
     if options.quiet or not is_styled(sys.stderr, options.no_color):
         yield None
         return
@@ -42,7 +42,7 @@ def progress_of(what: str, options: Global) -> Generator[Callable[[int], object]
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
-        TextColumn("{task.completed} frames"),
+        TextColumn(f"{{task.completed}} {counted}"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:

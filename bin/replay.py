@@ -1,7 +1,9 @@
 """`keel replay`: recorded market data through the same actors that trade."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Options
@@ -57,21 +59,13 @@ def command(
         settings = load({"strategy": strategy}, profile=profile)
     except ConfigurationError as error:
         raise CommandError("configuration", str(error)) from error
-    part = trace.with_name(trace.name + ".part") if trace is not None else None
-    file = part.open("wb") if part is not None else None
     try:
-        replay = Replay(files, {strategy: strategy}, settings.engine, markets_file=markets, seed=seed, trace=file)
-        with progress_of("replaying", options) as progress:
-            report = replay.run(progress, None if speed is None else Pacer(speed))
+        with _whole_file(trace) as file:
+            replay = Replay(files, {strategy: strategy}, settings.engine, markets_file=markets, seed=seed, trace=file)
+            with progress_of("replaying", "frames", options) as progress:
+                report = replay.run(progress, None if speed is None else Pacer(speed))
     except (TapeError, OSError) as error:
-        if part is not None:
-            part.unlink(missing_ok=True)
         raise CommandError("failure", str(error)) from error
-    finally:
-        if file is not None:
-            file.close()
-    if part is not None and trace is not None:
-        part.replace(trace)
     lines = _lines(report)
     if why is not None:
         market = next((one for one in replay.markets if why in (one.id, one.slug)), None)
@@ -85,15 +79,30 @@ def command(
     return Exit.OK
 
 
+@contextmanager
+def _whole_file(path: Path | None) -> Generator[BinaryIO | None]:
+    """Open a file that gets its name when all of it is written, and leaves nothing behind when that fails."""
+    if path is None:
+        yield None
+        return
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def _lines(report: dict[str, Any]) -> list[str]:
+    held = f"{report['book_hash_ok']}/{report['book_hash_checked']} hashes hold"
     cancels = ", ".join(f"{reason} {count}" for reason, count in report["cancels_by_reason"].items()) or "none"
-    pnl = report["pnl"]
+    done = ", ".join(f"{report[name]} {name}" for name in ("resyncs", "decisions", "orders", "fills"))
+    pnl = "   ".join(f"{part} {amount}" for part, amount in report["pnl"].items())
     return [
-        f"{report['frames']} frames of {report['markets']} market(s): {report['books']} books, "
-        f"{report['book_hash_ok']}/{report['book_hash_checked']} hashes hold, {report['resyncs']} resyncs",
-        f"{report['decisions']} decisions, {report['orders']} orders, {report['fills']} fills; cancels: {cancels}",
-        f"total {pnl['total']}   realized {pnl['realized']}   unrealized {pnl['unrealized']}   fees {pnl['fees']}"
-        f"   rebates {pnl['rebates']}",
+        f"{report['frames']} frames of {report['markets']} market(s): {report['books']} books, {held}",
+        f"{done}; cancels: {cancels}",
+        pnl,
         f"trace {report['trace_sha256']}",
         *(f"warning: {warning}" for warning in report["warnings"]),
     ]

@@ -23,7 +23,7 @@ from models.messages.orders import FillCounted, FillVoided, IntentDenied, MergeC
 from models.messages.position import InventoryUpdated
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered, Woke
 from models.orders import TERMINAL, OrderState
-from models.snapshot import Board, DeskLine, Engine, MarketLine, OrderLine
+from models.snapshot import Board, DeskLine, Engine, LogLine, MarketLine, OrderLine
 from models.words import outcome_text, price_text, shares_text, state_word
 
 _ANSWERS_KEPT: Final = 200
@@ -88,6 +88,10 @@ class BoardMachine:
             self._commands.copy(),
             frozenset(self._fences),
         )
+
+    def new_lines(self) -> tuple[LogLine, ...]:
+        """Return the lines of the log since the last call."""
+        return self._chronicle.new_lines()
 
     # Markets
 

@@ -28,6 +28,8 @@ class Chronicle:
     def __init__(self) -> None:
         self._lines: deque[LogLine] = deque(maxlen=_LINES_KEPT)
         self._sequence = 0
+        self._given = 0
+        """Number of the last line that `new_lines` has returned."""
         self._counts = Counter[str]()
         self._cancels = Counter[str]()
         self._denials = Counter[str]()
@@ -38,6 +40,14 @@ class Chronicle:
     def lines(self) -> tuple[LogLine, ...]:
         """Return the newest lines, oldest of them first."""
         return tuple(self._lines)
+
+    def new_lines(self) -> tuple[LogLine, ...]:
+        """Return the lines since the last call, as far as they are kept."""
+        if self._given == self._sequence:
+            return ()
+        new = min(self._sequence - self._given, len(self._lines))
+        self._given = self._sequence
+        return tuple(self._lines)[-new:]
 
     def counts(self, now_ns: int) -> Counts:
         """Return what was counted so far."""
@@ -82,7 +92,7 @@ class Chronicle:
             case OrderState.CANCELLED:
                 self._counts["cancels"] += 1
                 self._cancels[clean(order.reason, _REASON_MAX)] += 1
-                self.say("INFO", slug, f"cancelled {said}", now_ns)
+                self.say("DEBUG", slug, f"cancelled {said}", now_ns)
             case OrderState.REJECTED:
                 self._counts["rejects"] += 1
                 self.say("WARNING", slug, f"rejected {said}", now_ns)

@@ -131,7 +131,10 @@ class DeskLine(msgspec.Struct, frozen=True, gc=False):
 
 
 class LogLine(msgspec.Struct, frozen=True, gc=False):
-    """One event worth a line. `level` is INFO, SUCCESS, WARNING or ERROR; `slug` is empty where no market is meant."""
+    """One event worth a line; `slug` is empty where no market is meant.
+
+    `level` is DEBUG (what happens many times a minute), INFO, SUCCESS, WARNING or ERROR.
+    """
 
     sequence: int
     at_ns: int

@@ -137,7 +137,7 @@ _LONE: Final = frozenset({"-h", "--help", "--version", "--install-completion"})
 
 _COMMANDS: Final = {
     ("demo",): (
-        "bin.run:demo",
+        "bin.demo:command",
         _START,
         "A sandbox, a paper engine and the monitor: no key, no network.",
         "keel demo --headless --duration 30 --json",

@@ -66,7 +66,7 @@ def test_an_order_is_shown_until_it_is_terminal_and_counted_once() -> None:
     assert board.orders == {}
     assert (board.counts.orders, board.counts.cancels, board.counts.cancels_by_reason) == (1, 1, {"reprice": 1})
     assert (desk(engine).orders, desk(engine).cancels) == (1, 1)
-    assert log(engine) == ["INFO market-1 cancelled YES bid 5 @ 0.480: reprice"]
+    assert log(engine) == ["DEBUG market-1 cancelled YES bid 5 @ 0.480: reprice"]
 
 
 def test_orders_are_shown_oldest_first_whatever_happens_to_them() -> None:

@@ -1,0 +1,120 @@
+"""Where the venue is, and which of its markets an engine trades."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+import httpx
+import msgspec
+from loguru import logger
+from msgspec.structs import replace
+
+from actors.venues.polymarket.gamma import GammaError, fetch_catalogue
+from models.markets import Catalogue, Market
+from models.messages.base import MarketId
+
+_TIMEOUT_S: Final = 10.0
+
+
+class VenueUnreachable(Exception):
+    """The venue does not say what an engine has to know before it starts; asked again it may."""
+
+
+class UnknownMarket(Exception):
+    """A market was named that the venue does not list. `hint` names the nearest ones."""
+
+    def __init__(self, name: str, where: str, known: Sequence[str]) -> None:
+        super().__init__(f"no open market {name!r} at {where}")
+        near = get_close_matches(name, known, n=3, cutoff=0.4)
+        self.hint = f"did you mean {' or '.join(near)}?" if near else ""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """Where the venue is. `reference_ws_url` and `status_url` are the sandbox's own."""
+
+    clob_url: str
+    market_ws_url: str
+    gamma_url: str
+    reference_ws_url: str | None = None
+    status_url: str | None = None
+
+
+class _SandboxEndpoints(msgspec.Struct):
+    clob_url: str
+    market_ws_url: str
+    gamma_url: str
+    reference_ws_url: str
+
+
+class _SandboxMarket(msgspec.Struct):
+    condition_id: str
+    reference: str | None = None
+
+
+class _SandboxStatus(msgspec.Struct):
+    endpoints: _SandboxEndpoints
+    markets: list[_SandboxMarket]
+
+
+def sandbox_endpoints(url: str) -> Endpoints:
+    """Ask a running sandbox where its services are. Raises VenueUnreachable."""
+    status_url = f"{url.rstrip('/')}/sandbox/status"
+    with _client() as client:
+        where = _status(client, status_url).endpoints
+    return Endpoints(where.clob_url, where.market_ws_url, where.gamma_url, where.reference_ws_url, status_url)
+
+
+def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:
+    """Return the markets that are named by slug or condition id, all without names; groups only where whole.
+
+    Raises:
+        UnknownMarket: the venue does not list one of them.
+        VenueUnreachable: it does not answer, or not with a catalogue.
+    """
+    with _client() as client:
+        try:
+            catalogue, skipped = fetch_catalogue(client, endpoints.gamma_url)
+        except (GammaError, httpx.HTTPError) as error:
+            raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
+        references: dict[MarketId, str] = {}
+        if endpoints.status_url is not None:
+            listed = _status(client, endpoints.status_url).markets
+            references = {market.condition_id: market.reference for market in listed if market.reference is not None}
+    for one in skipped:
+        logger.bind(market=one.name).warning("left out: {}", one.reason)
+    markets = _following(_named(catalogue, names, endpoints.gamma_url), references)
+    whole = {name: group for name, group in catalogue.groups.items() if all(one in markets for one in group.markets)}
+    return Catalogue(markets, whole)
+
+
+def _named(catalogue: Catalogue, names: Sequence[str], where: str) -> Mapping[MarketId, Market]:
+    if not names:
+        return catalogue.markets
+    wanted: dict[MarketId, Market] = {}
+    for name in names:
+        found = catalogue.by_name(name)
+        if found is None:
+            raise UnknownMarket(name, where, [market.slug for market in catalogue.markets.values()])
+        wanted[found.id] = found
+    return wanted
+
+
+def _following(markets: Mapping[MarketId, Market], references: Mapping[MarketId, str]) -> dict[MarketId, Market]:
+    """Return the markets with the outside price that each is known to follow."""
+    return {
+        name: replace(market, reference=references[name]) if name in references else market
+        for name, market in markets.items()
+    }
+
+
+def _status(client: httpx.Client, url: str) -> _SandboxStatus:
+    try:
+        return msgspec.json.decode(client.get(url).raise_for_status().content, type=_SandboxStatus)
+    except (httpx.HTTPError, msgspec.DecodeError) as error:
+        raise VenueUnreachable(f"no sandbox answers at {url}: {error}") from error
+
+
+def _client() -> httpx.Client:
+    return httpx.Client(timeout=_TIMEOUT_S, trust_env=False)
