@@ -23,12 +23,14 @@ from models.book import BookMachine
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
+from models.executor_recall import RecalledExecutor
 from models.flow import FlowMachine
 from models.inventory import InventoryMachine
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId, Tag
 from models.paper.exchange import PaperMachine
 from models.risk import RiskMachine
+from models.risk_recall import RecalledRisk
 from models.strategies.catalogue import STRATEGIES
 
 Mode = Literal["observe", "paper"]
@@ -83,12 +85,11 @@ class Assembly:
         plan, parameters = self.plan, self.plan.parameters
         markets = plan.catalogue.markets
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
+        risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
+        executor = (plan.run_id, plan.mode, parameters.executor, self.groups)
         return (
-            self._part(
-                RISK,
-                lambda _: RiskMachine(markets, parameters.risk, parameters.phase, parameters.inventory, groups),
-            ),
-            self._part(EXECUTOR, lambda _: ExecutorMachine(plan.run_id, plan.mode, parameters.executor, self.groups)),
+            self._part(RISK, lambda again: RecalledRisk(*risk, parameters.flow) if again else RiskMachine(*risk)),
+            self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),
         )
 
     def venue(self) -> PaperMachine:

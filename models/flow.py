@@ -56,6 +56,14 @@ class FlowParameters(msgspec.Struct, frozen=True):
         int, parameter("Trades kept in a window; beyond it the oldest are forgotten.", "count", ge=1)
     ] = 4_096
 
+    @property
+    def silence_max_ns(self) -> int:
+        """Longest time for which the flow of a toxic market can say nothing, with half a second for its timers.
+
+        Until then a trade has left the window, which changes a score, or the fuse has ended.
+        """
+        return (max(self.window_ms, self.min_toxic_ms, self.recovery_hold_ms) + 500) * _NS_PER_MS
+
 
 class _Trade(NamedTuple):
     at_ns: int

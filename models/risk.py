@@ -52,13 +52,14 @@ SWITCH: Final = "switch"
 lift a pause.
 """
 
-_VERBS: Final = {
+VERBS: Final = {
     "pause": (OPERATOR, TradingState.CANCEL_ONLY, "paused"),
     "reduce": (OPERATOR, TradingState.REDUCING, "reduce"),
     "resume": (OPERATOR, TradingState.ACTIVE, ""),
     "off": (SWITCH, TradingState.HALTED, "off"),
     "on": (SWITCH, TradingState.ACTIVE, ""),
 }
+"""What an operator's word means: source, state and reason of the cell that it sets."""
 
 _Messages = tuple[Message, ...]
 
@@ -124,7 +125,7 @@ class RiskMachine:
     def _place(self, order: PlaceOrder, now_ns: int) -> _Messages:
         refusal = self._refusal(order, (), now_ns)
         if refusal is not None:
-            return (_denied(order, refusal, now_ns),)
+            return (denied(order, refusal, now_ns),)
         return (self._approve(order), *self._exposure_updated(order.market, now_ns))
 
     def _place_bundle(self, bundle: PlaceBundle, now_ns: int) -> _Messages:
@@ -132,7 +133,7 @@ class RiskMachine:
         for position, leg in enumerate(bundle.legs):
             refusal = self._refusal(leg, bundle.legs[:position], now_ns)
             if refusal is not None:
-                return tuple(_denied(each, refusal, now_ns) for each in bundle.legs)
+                return tuple(denied(each, refusal, now_ns) for each in bundle.legs)
         approved = tuple(self._approve(leg) for leg in bundle.legs)
         touched = dict.fromkeys(leg.market for leg in bundle.legs)
         return (*approved, *(event for market in touched for event in self._exposure_updated(market, now_ns)))
@@ -169,6 +170,8 @@ class RiskMachine:
     # What is held
 
     def _order_changed(self, event: OrderChanged, now_ns: int) -> _Messages:
+        if self._exposures.of(event.market).is_known(event):
+            return ()
         return self._counted(event.market, lambda exposure: exposure.order_changed(event), now_ns)
 
     def _moved(self, event: FillCounted | MergeChanged | PositionsRedeemed, now_ns: int) -> _Messages:
@@ -264,7 +267,7 @@ class RiskMachine:
         return (bids,)
 
     def _operator(self, command: SetOperatorState, now_ns: int) -> _Messages:
-        market, meaning = command.market, _VERBS.get(command.verb)
+        market, meaning = command.market, VERBS.get(command.verb)
         if meaning is None:
             return (_applied(command, command.verb, market, False, f"unknown verb {command.verb}", now_ns),)
         if market is not None and market not in self._markets:
@@ -331,7 +334,8 @@ def _cell_refusal(cell: Cell) -> Refusal:
     return Refusal(word, f"{cell.state.name} by {cell.source} on {cell.scope}: {cell.reason}")
 
 
-def _denied(order: PlaceOrder, refusal: Refusal, now_ns: int) -> IntentDenied:
+def denied(order: PlaceOrder, refusal: Refusal, now_ns: int) -> IntentDenied:
+    """Return the answer to an intent that a control refuses."""
     return IntentDenied(
         order.intent, order.tag, order.market, order.outcome, order.side, refusal.reason, refusal.detail, now_ns
     )

@@ -1,5 +1,6 @@
 """Taker flow: what counts, what the clock forgets, and when a market is fused."""
 
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -181,6 +182,27 @@ def test_a_restarted_window_is_toxic_for_one_window() -> None:
     assert window.toxic
     window.until(3_000)
     assert not window.toxic
+
+
+trades = st.lists(
+    st.tuples(st.integers(0, 1_500), st.integers(1, 80), st.sampled_from([YES, NO]), st.sampled_from(Side)), max_size=20
+)
+
+
+@given(trades, st.sampled_from([100, 3_000]), st.sampled_from([0, 800, 5_000]), st.sampled_from([0, 1_200, 4_000]))
+def test_a_toxic_flow_is_never_silent_for_longer_than_it_says(
+    burst: list[tuple[int, int, Outcome, Side]], window_ms: int, min_toxic_ms: int, hold_ms: int
+) -> None:
+    window = Window(window_ms=window_ms, min_toxic_ms=min_toxic_ms, recovery_hold_ms=hold_ms)
+    at_ms = 0
+    for after_ms, shares, outcome, side in burst:
+        at_ms += after_ms
+        window.trade(at_ms, shares, outcome, side)
+    window.until(at_ms + 60_000)
+    longest_ns = FlowParameters(window_ms=window_ms, min_toxic_ms=min_toxic_ms, recovery_hold_ms=hold_ms).silence_max_ns
+    for said, next_said in pairwise(window.said):
+        assert not said.toxic or next_said.at_ns - said.at_ns <= longest_ns
+    assert not window.said or not window.toxic
 
 
 def test_nothing_is_said_where_nothing_changes() -> None:

@@ -1,0 +1,99 @@
+"""The risk supervisor that takes a dead one's place: exposures, cells and outages come from the journal's chain.
+
+Why the entries go through the same steps as live ones: what was raised, lifted and counted then is so again, in the
+same order. What follows from them was said in the earlier life and is not said twice; in the end all is said once.
+
+Why a market whose flow has not been heard of yet is fused: the flow of a toxic market may have spoken while nobody
+listened. It speaks again before the window of trades has passed, so whoever has said nothing by then was not toxic.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from models.cells import TradingState
+from models.flow import FlowParameters
+from models.inventory import InventoryParameters
+from models.limits import Refusal, RiskParameters
+from models.markets import Market
+from models.messages.base import MarketId, Message
+from models.messages.control import CommandApplied, MarketParked, RaiseCell
+from models.messages.market import FlowUpdated
+from models.messages.orders import PlaceBundle, PlaceOrder, SubmitOrder
+from models.messages.runtime import WakeAt, Woke
+from models.phase import PhaseParameters
+from models.risk import SWITCH, VERBS, RiskMachine, denied
+
+_TIMER: Final = "flow"
+_RECOVERING: Final = Refusal("recovering", "what is held and open is being read back from the journal")
+
+
+class RecalledRisk(RiskMachine):
+    """Is told every entry of its run by `recall`, then `recalled`; from then on it is a supervisor like any other."""
+
+    def __init__(
+        self,
+        markets: Mapping[MarketId, Market],
+        parameters: RiskParameters,
+        phase: PhaseParameters,
+        inventory: InventoryParameters,
+        groups: Mapping[str, tuple[MarketId, ...]],
+        flow: FlowParameters,
+    ) -> None:
+        super().__init__(markets, parameters, phase, inventory, groups)
+        self._flow_silence_ns = flow.silence_max_ns
+        self._unheard = dict.fromkeys(markets)
+
+    def recall(self, entry: Message, at_ns: int) -> None:
+        """Learn one entry, at its own time; kinds that say nothing of money or cells are passed over."""
+        match entry:
+            case SubmitOrder():
+                self._exposures.change(entry.order.market, lambda exposure: exposure.approved(entry.order))
+            case CommandApplied():
+                self._recall_command(entry)
+            case _:
+                super().step(entry, at_ns)
+
+    def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
+        """Deny intents and take in flows at once; None for what has to wait until all is recalled."""
+        match message:
+            case PlaceOrder():
+                return (denied(message, _RECOVERING, now_ns),)
+            case PlaceBundle():
+                return tuple(denied(leg, _RECOVERING, now_ns) for leg in message.legs)
+            case FlowUpdated():
+                self.step(message, now_ns)  # what follows from it is said in the end
+                return ()
+            case _:
+                return None
+
+    def recalled(self, now_ns: int) -> tuple[Message, ...]:
+        """Say the state and the exposure of every market, and which of those that are off need no actors."""
+        for market in self._unheard:
+            self._states.put(market, "flow", TradingState.CANCEL_ONLY, "flow_unknown", now_ns)
+        self._states.forget(self._markets)
+        out: list[Message] = [*self._states.changed(self._markets, now_ns)]
+        for market in self._markets:
+            out += self._exposure_updated(market, now_ns)
+            if any(cell.source == SWITCH for cell in self._states.covering(market)):
+                self._park(market)
+                out.append(MarketParked(market, market in self._parked))
+        return (*out, WakeAt(now_ns + self._flow_silence_ns, _TIMER))
+
+    def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
+        """As ever, but that a flow that is heard of ends the doubt about it, and so does the time it had."""
+        if isinstance(message, FlowUpdated):
+            self._unheard.pop(message.market, None)
+        elif message == Woke(_TIMER):
+            unheard, self._unheard = self._unheard, {}
+            return self._raise_all((RaiseCell(market, "flow", TradingState.ACTIVE, "") for market in unheard), now_ns)
+        return super().step(message, now_ns)
+
+    def _recall_command(self, applied: CommandApplied) -> None:
+        if not applied.changed:
+            return
+        if applied.verb == "kill":
+            self._states.put(None, "kill", TradingState.KILLED, "kill", applied.at_ns)
+        elif applied.verb == "clear_kill":
+            self._states.clear_kill()
+        else:
+            self._states.put(applied.market, *VERBS[applied.verb], applied.at_ns)
