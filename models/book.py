@@ -43,6 +43,7 @@ from models.units import ONE, Price, Size, coarsest_tick, format_price
 
 _NS_PER_MS: Final = 1_000_000
 _NOT_MIRRORED: Final = "books_not_mirrored"
+_GRAVEST_FIRST: Final = ("gap", "tick_changed", "restarted", "resynchronised")
 _MIRROR, _FRESH, _SNAPSHOT = "mirror", "fresh", "snapshot"
 
 
@@ -77,7 +78,8 @@ class BookMachine:
         self._timers: set[str] = {_FRESH} if parameters.tape_is_proof else set()
         # What the present step has found to say beside its BookUpdated.
         self._said: list[Message] = []
-        self._epoch_reasons: list[str] = []
+        self._voids: dict[str, list[str]] = {}
+        """Why earlier prices are void: what happened, each with its details."""
         self._resyncs: list[Message] = []
         self._snapshot_reason = ""
         self._wakes: list[Message] = []
@@ -87,7 +89,7 @@ class BookMachine:
         if self._restarted:
             self._restarted = False
             self.epoch = now_ns // _NS_PER_MS
-            self._epoch_reasons.append("restarted")
+            self._void("restarted")
             self._want_snapshot("restarted", now_ns)
         match message:
             case LevelsChanged():
@@ -105,12 +107,12 @@ class BookMachine:
                 self._proven_ns = max(self._proven_ns, message.at_ns)
             case OrderChanged():
                 if not (self._parameters.own_orders_in_feed and self._net.take(message)):
-                    return self._answer(now_ns, update=bool(self._epoch_reasons))
+                    return self._answer(now_ns, update=bool(self._voids))
                 self._moved = True
             case FeedLost() | FeedRestored() | MailOverflowed():
                 self._lose_frames(message, now_ns)
             case _:
-                return self._answer(now_ns, update=bool(self._epoch_reasons))
+                return self._answer(now_ns, update=bool(self._voids))
         return self._answer(now_ns)
 
     def levels(self, outcome: Outcome) -> tuple[list[Level], list[Level]]:
@@ -166,7 +168,7 @@ class BookMachine:
             self.counts.resyncs += 1
             gap_ms = (now_ns - token.gap_since_ns) // _NS_PER_MS
             self._resyncs.append(BookResynchronised(self.market.id, token.outcome, gap_ms))
-            self._epoch_reasons.append(f"{token.name} resynchronised")
+            self._void("resynchronised", token.name)
         token.load(bids, asks, self.tick, frame.timestamp_ms)
         if self._authority is None or frame.timestamp_ms > self._authority.book_ms:
             self._authority = token
@@ -211,7 +213,7 @@ class BookMachine:
 
     def _set_tick(self, tick: Price) -> None:
         self.counts.tick_changes += 1
-        self._epoch_reasons.append(f"tick {format_price(self.tick)} -> {format_price(tick)}")
+        self._void("tick_changed", f"{format_price(self.tick)} -> {format_price(tick)}")
         self.tick = tick
         for token in (self._yes, self._no):
             if token.ladder is not None:
@@ -231,10 +233,14 @@ class BookMachine:
             self._open_gap(self._yes, reason, now_ns)
             self._open_gap(self._no, reason, now_ns)
 
+    def _void(self, what: str, detail: str = "") -> None:
+        """Note that prices made before this step are void."""
+        self._voids.setdefault(what, []).append(detail)
+
     def _open_gap(self, token: TokenBook, reason: str, now_ns: int) -> None:
         if token.open_gap(reason, now_ns):
             self.counts.gaps += 1
-            self._epoch_reasons.append(f"gap: {token.name} {reason}")
+            self._void("gap", f"{token.name} {reason}")
         self._want_snapshot(reason, now_ns)
 
     def _check_mirror(self, now_ns: int) -> None:
@@ -277,7 +283,7 @@ class BookMachine:
             self._want_snapshot("no full book came", now_ns)
         if timer == _MIRROR:
             self._check_mirror(now_ns)
-        return self._answer(now_ns, update=bool(self._epoch_reasons) or (timer == _FRESH and self._silent(now_ns)))
+        return self._answer(now_ns, update=bool(self._voids) or (timer == _FRESH and self._silent(now_ns)))
 
     def _fresh_until_ns(self) -> int:
         event_ns = self._event_ns + self._parameters.event_fresh_ms * _NS_PER_MS
@@ -290,13 +296,15 @@ class BookMachine:
         """Say all that the step has found, in the order in which it is to be acted on."""
         if _FRESH not in self._timers and self._authority is not None and not self._silent(now_ns):
             self._wake_at(_FRESH, self._fresh_until_ns() + 1)
-        if not (self._said or self._epoch_reasons or self._snapshot_reason or self._wakes):
+        if not (self._said or self._voids or self._snapshot_reason or self._wakes):
             return (self._updated(now_ns),) if update else ()
         said, self._said = self._said, []
-        if self._epoch_reasons:
+        if self._voids:
             self.epoch += 1
-            said.append(BookEpochChanged(self.market.id, self.epoch, self.tick, ", ".join(self._epoch_reasons)))
-            self._epoch_reasons = []
+            reason = min(self._voids, key=_GRAVEST_FIRST.index)
+            detail = "; ".join(f"{what} {', '.join(details)}".rstrip() for what, details in self._voids.items())
+            said.append(BookEpochChanged(self.market.id, self.epoch, self.tick, reason, detail))
+            self._voids = {}
         said += self._resyncs
         self._resyncs = []
         if self._snapshot_reason:

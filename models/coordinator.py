@@ -35,8 +35,6 @@ from models.strategy import MarketView, Strategy, Targets, View, Withheld
 from models.takes import Takes, alone
 
 _TIMER: Final = "decide"
-_VOIDS: Final = (("gap", "gap"), ("tick", "tick_changed"))
-"""What a book's word for a new epoch begins with, and the word that the cancels are counted by."""
 
 
 class CoordinatorParameters(msgspec.Struct, frozen=True):
@@ -171,7 +169,7 @@ class CoordinatorMachine:
     def _epoch(self, member: _Member, message: BookEpochChanged, now_ns: int) -> bool:
         """Prices of before are void: quotes go, and what is waiting in the mailbox of the old epoch is not believed."""
         member.epoch = message.epoch
-        member.voided = next((word for start, word in _VOIDS if start in message.reason), "resynchronised")
+        member.voided = message.reason
         return True
 
     def _flow(self, member: _Member, message: FlowUpdated, now_ns: int) -> bool:

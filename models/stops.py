@@ -9,7 +9,7 @@ knowledge (a hedge that the fuse leaves standing). HALTED and KILLED let nothing
 from itertools import product
 from typing import Final, NamedTuple
 
-from models.cells import TradingState
+from models.cells import TradingState, stop_word
 from models.markets import Outcome, Side
 from models.messages.base import MarketId
 from models.messages.control import TradingStateChanged
@@ -32,7 +32,7 @@ class Stops:
 
     def __init__(self) -> None:
         self._epochs: dict[MarketId, int] = {}
-        self._states: dict[MarketId, tuple[TradingState, int]] = {}
+        self._states: dict[MarketId, tuple[TradingState, int, str]] = {}
         self._cancels: dict[tuple[MarketId | None, Outcome | None, Side | None], tuple[str, int]] = {}
         self._early_cancels: dict[str, str] = {}
 
@@ -41,10 +41,13 @@ class Stops:
         self._epochs[changed.market] = changed.epoch
 
     def state_changed(self, changed: TradingStateChanged) -> None:
-        """Follow a market's trading state, and since when it stands."""
+        """Follow a market's trading state, since when it stands, and the word for who holds it."""
+        state, word = changed.state, changed.state.name.lower()
+        if changed.cells:
+            word = stop_word(state, changed.cells[0].source, changed.cells[0].reason)
         standing = self._states.get(changed.market)
-        if standing is None or standing[0] is not changed.state:
-            self._states[changed.market] = (changed.state, changed.at_ns)
+        since_ns = standing[1] if standing is not None and standing[0] is state else changed.at_ns
+        self._states[changed.market] = (state, since_ns, word)
 
     def cancelled(self, cancel: CancelMarket, now_ns: int) -> None:
         """Stop what was wished for up to now in a market, or on one of its tokens and sides."""
@@ -64,22 +67,22 @@ class Stops:
         epoch = self._epochs.get(placed.market, placed.epoch)
         if placed.epoch < epoch:
             return Refusal("epoch", f"priced in book epoch {placed.epoch}, now {epoch}")
-        state = self._forbidding_state(placed)
-        if state is not None:
-            return Refusal(state, f"approved before the market was {state}")
+        held = self._held_by(placed)
+        if held is not None:
+            return Refusal(held, f"approved before the market was stopped: {held}")
         unwanted = self._cancel_covering(placed)
         return None if unwanted is None else Refusal(unwanted)
 
     def ended_by(self, placed: PlaceOrder) -> str | None:
         """Return why an order that the venue has just accepted must be cancelled, None where it may stand."""
-        return self._forbidding_state(placed) or self._cancel_covering(placed)
+        return self._held_by(placed) or self._cancel_covering(placed)
 
-    def _forbidding_state(self, placed: PlaceOrder) -> str | None:
-        state, since_ns = self._states.get(placed.market, (TradingState.ACTIVE, 0))
+    def _held_by(self, placed: PlaceOrder) -> str | None:
+        state, since_ns, word = self._states.get(placed.market, (TradingState.ACTIVE, 0, ""))
         if state < TradingState.CANCEL_ONLY:
             return None
         knew = state is TradingState.CANCEL_ONLY and placed.created_ns > since_ns
-        return None if knew else state.name.lower()
+        return None if knew else word
 
     def _cancel_covering(self, placed: PlaceOrder) -> str | None:
         for at in product((placed.market, None), (placed.outcome, None), (placed.side, None)):

@@ -167,13 +167,18 @@ class BookUpdated(Message, frozen=True, gc=False):
 
 
 class BookEpochChanged(Message, frozen=True, gc=False):
-    """Prices made before this are void: the grid changed, a gap opened, or a gap closed. `reason` says which."""
+    """Prices made before this are void.
+
+    `reason` is `gap` (one opened), `tick_changed`, `restarted` (the book is a new one) or `resynchronised` (a gap
+    closed), the gravest where several happened at once; `detail` says all in words.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     market: MarketId
     epoch: int
     tick: Price
     reason: str
+    detail: str = ""
 
 
 class BookResynchronised(Message, frozen=True, gc=False):
