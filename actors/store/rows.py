@@ -286,7 +286,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
             _event("trade", m.market, m.at_ns, side=m.side.value, price=m.price, size=m.size, inferred=m.inferred),
         ),
         BookEpochChanged: lambda m, _run, now: (
-            _event("epoch", m.market, now, epoch=m.epoch, tick=m.tick, reason=m.reason),
+            _event("epoch", m.market, now, epoch=m.epoch, tick=m.tick, reason=m.reason, detail=m.detail),
         ),
         BookResynchronised: lambda m, _run, now: (_event("resync", m.market, now, outcome=m.outcome, gap_ms=m.gap_ms),),
         MarketResolved: lambda m, _run, _now: (_event("resolved", m.market, m.received_ns, payout_yes=m.payout_yes),),
