@@ -12,7 +12,7 @@ ones are `risk`, `executor`, `journal`, `venue`, `board`, `feed`, `markets`.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from models.messages import audit, control, decisions, market, orders, position, records
+from models.messages import audit, control, decisions, market, orders, position, recall, records
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
 
@@ -135,7 +135,7 @@ class Topology:
             control.CommandApplied: lambda _: seen,
             control.ExposureUpdated: lambda _: board,
             control.MarketParked: lambda _: (MARKETS, *seen),
-            control.RaiseCell: lambda _: (RISK,),
+            control.RaiseCell: lambda _: (RISK, *rows),
             # From the executor.
             orders.SubmitOrder: lambda _: (JOURNAL,),
             orders.SubmitCancel: lambda _: (*venue, *rows),
@@ -156,6 +156,10 @@ class Topology:
             orders.TradeReported: _executor,
             orders.MergeReported: _executor,
             orders.OrderNotJournalled: _executor,
+            # Between the core's own, after a death.
+            recall.RecallAsked: lambda _: (JOURNAL,),
+            recall.Recalled: lambda _: (RISK, EXECUTOR),
+            recall.RecallEnded: lambda _: (RISK, EXECUTOR),
             # From operators, supervisors and the watchdog.
             control.SetOperatorState: lambda _: (RISK,),
             control.Kill: lambda _: (RISK,),

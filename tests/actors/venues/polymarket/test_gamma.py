@@ -28,7 +28,11 @@ LISTED: dict[str, Any] = {
 def member(condition: str, **changes: Any) -> dict[str, Any]:
     tokens = json.dumps([condition[2:] + "1", condition[2:] + "2"])
     event = [{"slug": "cup", "title": "Who wins the cup?"}]
-    return LISTED | {"conditionId": condition, "clobTokenIds": tokens, "negRisk": True, "negRiskMarketID": "0x9", "events": event} | changes
+    return (
+        LISTED
+        | {"conditionId": condition, "clobTokenIds": tokens, "negRisk": True, "negRiskMarketID": "0x9", "events": event}
+        | changes
+    )
 
 
 def test_a_market_object_is_read_exactly() -> None:
@@ -41,7 +45,9 @@ def test_a_market_object_is_read_exactly() -> None:
 
 
 def test_what_an_object_does_not_say_is_assumed_and_named() -> None:
-    market = market_of({key: value for key, value in LISTED.items() if key not in ("orderMinSize", "orderPriceMinTickSize")})
+    market = market_of(
+        {key: value for key, value in LISTED.items() if key not in ("orderMinSize", "orderPriceMinTickSize")}
+    )
     assert (market.tick, market.min_order_size) == (100, 5 * SHARE)
     assert market.assumed == ("orderPriceMinTickSize", "orderMinSize")
 
@@ -78,9 +84,15 @@ def test_pages_are_read_until_one_is_short() -> None:
     assert len(catalogue.markets) == 103
 
 
-@pytest.mark.parametrize("answer", [httpx.Response(503, text="<html>"), httpx.Response(200, text="<html>"), httpx.Response(200, json={"a": 1})])
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(503, text="<html>"), httpx.Response(200, text="<html>"), httpx.Response(200, json={"a": 1})],
+)
 def test_half_a_catalogue_is_none(answer: httpx.Response) -> None:
-    with httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client, pytest.raises(GammaError, match="http://gamma/markets"):
+    with (
+        httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client,
+        pytest.raises(GammaError, match="http://gamma/markets"),
+    ):
         fetch_catalogue(client, "http://gamma")
 
 
