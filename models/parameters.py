@@ -7,7 +7,7 @@ declarations, so a unit or a meaning cannot be said in two places.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 import msgspec
 
@@ -45,4 +45,5 @@ def parameter(
 
     Bounds are in the field's own integers, inclusive (`ge`, `le`) or exclusive (`gt`, `lt`).
     """
-    return msgspec.Meta(description=description, ge=ge, gt=gt, le=le, lt=lt, extra={"unit": unit, "env": tuple(env)})
+    bounds: dict[str, Any] = {"ge": ge, "gt": gt, "le": le, "lt": lt}
+    return msgspec.Meta(description=description, extra={"unit": unit, "env": tuple(env)}, **bounds)
