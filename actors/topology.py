@@ -51,8 +51,9 @@ class Topology:
     """The arrows of one engine.
 
     `desks` maps a tag to the groups that it decides on (group name -> markets). `present` names the global actors that
-    this process has; nothing is sent to one that it has not. `recording`: the journal takes everything worth a row, not
-    only what it must commit and pass on. `own_orders_in_feed`: books must take our orders out of what the venue shows.
+    this process has beside the core; nothing is sent to one that it has not. `recording`: the journal takes everything
+    worth a row, not only what it must commit and pass on. `own_orders_in_feed`: books must take our orders out of what
+    the venue shows.
     """
 
     def __init__(
@@ -76,15 +77,11 @@ class Topology:
         self._feed = (FEED,) if FEED in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
-        self._routes = {kind: route for kind, route in self._table().items()}
+        self._routes = self._table()
 
     def route(self, message: Message) -> Iterable[str]:
         """Return the names of those who are told a message. Raises KeyError for a kind that has no arrow."""
         return self._routes[type(message)](message)
-
-    def coordinators_of(self, market_id: MarketId) -> tuple[str, ...]:
-        """Return the names of all coordinators that decide on a market."""
-        return self._coordinators.get(market_id, ())
 
     def _add_desk(
         self, tag: Tag, group: str, members: tuple[MarketId, ...], references: Mapping[MarketId, str]

@@ -111,8 +111,8 @@ class Quote(msgspec.Struct, frozen=True, gc=False):
     """A resting order that is wanted: post-only, one per (market, token, side).
 
     `formula` says how the price came about. `urgent` marks a hedge: it does not wait for the debounce and never rests
-    more than its size. `anchor` is twice the net mid that the price was made from, None where it was made from something
-    else; while that has moved by no more than a tick, an order that stands a tick off is kept.
+    more than its size. `anchor` is twice the net mid that the price was made from, None where it was made from
+    something else; while that has moved by no more than a tick, an order that stands a tick off is kept.
     """
 
     market: MarketId

@@ -30,19 +30,6 @@ class SetOperatorState(Message, frozen=True, gc=False):
         return self.request
 
 
-class Flatten(Message, frozen=True, gc=False):
-    """Cancel all, merge complete pairs, unwind the residual, then halt. `market` None: everything."""
-
-    lane: ClassVar[Lane] = Lane.CONTROL
-    market: MarketId | None
-    request: str
-    who: str
-
-    @property
-    def key(self) -> Hashable:
-        return self.request
-
-
 class Kill(Message, frozen=True, gc=False):
     """Latch KILLED for everything. The gate is closed by whoever says this, before this message is sent."""
 
@@ -119,9 +106,7 @@ class TradingStateChanged(Message, frozen=True, gc=False):
 
 
 class ExposureUpdated(Message, frozen=True, gc=False):
-    """RiskSupervisor's own count of a market, from fills and orders alone: net in micro-shares, worst case in micro-
-    dollars.
-    """
+    """RiskSupervisor's own count of a market, from fills and orders alone; in micro-shares and micro-dollars."""
 
     lane: ClassVar[Lane] = Lane.MARKET
     market: MarketId

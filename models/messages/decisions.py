@@ -17,10 +17,10 @@ from models.units import Money, Price, Size
 
 
 class Gate(msgspec.Struct, frozen=True, gc=False):
-    """One condition in the order in which it is asked. `unit` says how to read the figures: `price`, `size`, `money`,
-    `ms`, `` for none.
+    """One condition, in the order in which it is asked.
 
-    `blocks` is what it stops when it fails: `all`, `open`, `yes`, `no`, or `` for information only.
+    `unit` says how to read the figures: `price`, `size`, `money`, `ms`, `percent_e4`, or `` for a bare number. `blocks`
+    is what it stops when it fails: `all`, `open`, `yes`, `no`, or `` for information only.
     """
 
     name: str

@@ -115,8 +115,9 @@ class FeedRestored(Message, frozen=True, gc=False):
 
 
 class BookVerified(Message, frozen=True, gc=False):
-    """Proof of life for a quiet token: the venue's own book (by REST, hash compared) equals ours. `synthetic`: assumed
-    by replay.
+    """Proof of life for a quiet token: the venue's own book (by REST, hash compared) equals ours.
+
+    `synthetic`: a replay assumed it.
     """
 
     lane: ClassVar[Lane] = Lane.MARKET
@@ -141,9 +142,9 @@ class BookUpdated(Message, frozen=True, gc=False):
     """The state of a market's one book after a frame, in YES terms; the NO book is its mirror (1 - p, sides swapped).
 
     `bids` and `asks` hold the *net* book: our own acknowledged orders are taken out, and `bid` and `ask` are its touch.
-    `gross_bid` and `gross_ask` are the venue's touch with them (0 and ONE: no such side). `unusable` says why nothing may be decided on this book (`gap`, `stale`, `no_book`, `books_not_mirrored`, `crossed`,
-    `locked`, `one_sided`), None when it may be. `event_ns` is when the venue last said something about it, `proven_ns`
-    when it was last known to be true.
+    `gross_bid` and `gross_ask` are the venue's touch with them (0 and ONE: no such side). `unusable` says why nothing
+    may be decided on this book (`gap`, `stale`, `no_book`, `books_not_mirrored`, `crossed`, `locked`, `one_sided`),
+    None when it may be. `event_ns` is when the venue last said something about it, `proven_ns` when it was last proven.
     """
 
     lane: ClassVar[Lane] = Lane.MARKET
@@ -231,8 +232,9 @@ class FlowUpdated(Message, frozen=True, gc=False):
 
 
 class ReferenceUpdated(Message, frozen=True, gc=False):
-    """An outside price (an exchange's spot, an odds feed's fair value). `value` is an estimate: a float in the
-    reference's own unit.
+    """An outside price: an exchange's spot, an odds feed's fair value.
+
+    `value` is an estimate: a float in the reference's own unit.
     """
 
     lane: ClassVar[Lane] = Lane.MARKET

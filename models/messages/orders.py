@@ -47,9 +47,7 @@ class PlaceOrder(Message, frozen=True, gc=False):
 
 
 class PlaceBundle(Message, frozen=True, gc=False):
-    """Legs of equal shares that are reserved all or none and share one leg-risk record. `payout` is what a complete
-    share pays.
-    """
+    """Legs of equal shares that are reserved all or none; a complete share pays `payout`."""
 
     lane: ClassVar[Lane] = Lane.INTENT
     time_to_live_ns: ClassVar[int | None] = INTENT_TIME_TO_LIVE_NS
@@ -118,7 +116,7 @@ class CancelOrder(Message, frozen=True, gc=False):
 
 
 class CancelMarket(Message, frozen=True, gc=False):
-    """Cancel every order of a market, or of one of its tokens and sides, whoever placed it. `market` None: everything."""
+    """Cancel every order of a market (None: of all), or of one of its tokens and sides, whoever placed it."""
 
     lane: ClassVar[Lane] = Lane.CONTROL
     market: MarketId | None
@@ -185,10 +183,9 @@ class CancelRejected(Message, frozen=True, gc=False):
 
 
 class TradeReported(Message, frozen=True, gc=False):
-    """The venue's word on one of our fills: raw, may come twice, late, or out of order. `status` is one of
-    `models.ledger.STATUSES`.
+    """The venue's word on one of our fills: raw, may come twice, late, or out of order.
 
-    `fee` is what we pay as taker, `rebate` what accrues to us as maker.
+    `status` is one of `models.ledger.STATUSES`. `fee` is what we pay as taker, `rebate` what accrues to us as maker.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER

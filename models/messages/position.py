@@ -11,9 +11,7 @@ from models.units import Money, Size
 
 
 class Leg(msgspec.Struct, frozen=True, gc=False):
-    """One token: all shares with pending fills counted, their total cost (averages are derived, never stored), and the
-    settled part.
-    """
+    """One token: all shares with pending fills counted, what they cost in all, and the settled part of them."""
 
     shares: Size = 0
     cost: Money = 0

@@ -9,9 +9,7 @@ from models.messages.base import Message
 
 
 def encode_step(now_ns: int, actor: str, message: Message) -> bytes:
-    """Return `[now_ns, actor name, message]` as one line with its newline (contract of the trace: nothing of the
-    machine in it).
-    """
+    """Return `[now_ns, actor name, message]` as one line with its newline; nothing of the machine is in it."""
     return _encoder.encode((now_ns, actor, message)) + b"\n"
 
 
