@@ -1,9 +1,12 @@
 """Where log lines go: short lines on stderr, whole files beside the data, one JSON object per event."""
 
 import sys
+from datetime import UTC
 from pathlib import Path
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 from loguru import logger
 
 from models.snapshot import LogLine
@@ -25,7 +28,7 @@ def log_to(folder: Path | None, level: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {"rotation": "100 MB", "retention": "30 days", "compression": "zip", "enqueue": True}
     logger.add(folder / "keel.log", level="DEBUG", format=_line, diagnose=False, **kept)
-    logger.add(folder / "events.jsonl", level="DEBUG", serialize=True, diagnose=False, **kept)
+    logger.add(folder / "events.jsonl", level="DEBUG", format=_object, diagnose=False, **kept)
 
 
 def log_event(line: LogLine) -> None:
@@ -45,6 +48,20 @@ def _line(record: "Record") -> str:
         "{time:YYYY-MM-DD HH:mm:ss.SSS} | <level>{level: <8}</level> | "
         f"{_plain(subject)} | {{message}}{_plain(figures)}\n{{exception}}"
     )
+
+
+def _object(record: "Record") -> str:
+    """Return a line as one JSON object: when, how grave, what, and all that it is bound to."""
+    said: dict[str, Any] = {
+        "at": record["time"].astimezone(UTC).isoformat(timespec="milliseconds"),
+        "level": record["level"].name,
+        "message": record["message"],
+        **record["extra"],
+    }
+    error = record["exception"]
+    if error is not None and error.value is not None:
+        said["exception"] = "".join(format_exception(error.value))
+    return _plain(msgspec.json.encode(said, enc_hook=str).decode()) + "\n"
 
 
 def _plain(text: str) -> str:

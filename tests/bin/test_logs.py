@@ -1,0 +1,87 @@
+"""What log lines look like on a console and in the files, whatever is logged."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from bin.logs import log_event, log_to
+from models.snapshot import LogLine
+
+
+@pytest.fixture(autouse=True)
+def _end() -> Iterator[None]:
+    yield
+    logger.remove()
+
+
+def console(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    return [line.split(" | ", 1)[1] for line in capsys.readouterr().err.splitlines() if " | " in line]
+
+
+def objects(folder: Path) -> list[dict[str, Any]]:
+    logger.complete()
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_line_says_when_how_grave_about_what_and_what(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to(tmp_path, "INFO")
+    logger.bind(actor="feed/0", connections=2).info("feed connected")
+    logger.bind(market="fed-cut-jan", actor="book/0x1").warning("{} is stale", "it")
+    logger.info("stopping")
+    assert console(capsys) == [
+        "INFO     | feed/0 | feed connected  connections=2",
+        "WARNING  | fed-cut-jan | it is stale",
+        "INFO     | engine | stopping",
+    ]
+    first, second, _ = objects(tmp_path)
+    assert first.pop("at").endswith("+00:00")
+    assert first == {"level": "INFO", "message": "feed connected", "actor": "feed/0", "connections": 2}
+    assert (second["market"], second["actor"]) == ("fed-cut-jan", "book/0x1")
+
+
+def test_what_comes_from_outside_is_text_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to(tmp_path, "INFO")
+    hostile = "{0} {time} <red>no</red> {"
+    logger.bind(market=hostile, reason=hostile).info("{}", hostile)
+    assert console(capsys) == [f"INFO     | {hostile} | {hostile}  reason={hostile}"]
+    assert objects(tmp_path)[0]["reason"] == hostile
+
+
+def test_an_error_has_its_traceback_in_both_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to(tmp_path, "INFO")
+    try:
+        raise ValueError("crossed {book}")
+    except ValueError:
+        logger.opt(exception=True).bind(actor="book/M", stack="long").error("{} died", "book/M")
+    assert console(capsys)[0] == "ERROR    | book/M | book/M died"
+    assert "ValueError: crossed {book}" in objects(tmp_path)[0]["exception"]
+    assert "ValueError: crossed {book}" in (tmp_path / "keel.log").read_text(encoding="utf-8")
+
+
+def test_the_console_shows_less_than_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to(tmp_path, "INFO")
+    log_event(LogLine(1, 0, "DEBUG", "fed-cut-jan", "cancelled YES bid 5 @ 0.480: reprice"))
+    log_event(LogLine(2, 0, "SUCCESS", "fed-cut-jan", "filled YES 5 @ 0.480"))
+    assert console(capsys) == ["SUCCESS  | fed-cut-jan | filled YES 5 @ 0.480"]
+    assert [line["level"] for line in objects(tmp_path)] == ["DEBUG", "SUCCESS"]
+
+
+def test_an_error_that_was_logged_where_it_was_found_is_not_said_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log_to(tmp_path, "INFO")
+    log_event(LogLine(1, 0, "ERROR", "", "book/M failed: ValueError"))
+    log_event(LogLine(2, 0, "WARNING", "", "book/M restarted, 1 in all"))
+    assert console(capsys) == ["WARNING  | board | book/M restarted, 1 in all"]
+
+
+def test_without_a_folder_there_is_only_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log_to(None, "ERROR")
+    logger.warning("quiet")
+    logger.error("loud")
+    assert console(capsys) == ["ERROR    | engine | loud"]
+    assert list(tmp_path.iterdir()) == []
