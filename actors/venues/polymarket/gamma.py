@@ -5,8 +5,10 @@ lists come as JSON inside a string. What is missing is assumed and named in `Mar
 one market with a reason, never the page.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import httpx
@@ -37,19 +39,24 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 def fetch_catalogue(client: httpx.Client, gamma_url: str) -> tuple[Catalogue, tuple[Skipped, ...]]:
-    """Read all tradable markets, page by page. Raises GammaError where a page cannot be had: half a catalogue is none."""
-    objects: list[dict[str, Any]] = []
-    for page in range(_PAGES_MAX):
-        query = {"limit": str(_PAGE), "offset": str(page * _PAGE), "closed": "false", "active": "true"}
-        batch = _get_list(client, f"{gamma_url}/markets", query)
-        objects += batch
-        if len(batch) < _PAGE:
-            return catalogue_of(objects)
-    raise GammaError(f"{gamma_url}/markets has more than {_PAGES_MAX * _PAGE} open markets: name the ones to trade")
+    """Read all tradable markets. Raises GammaError where a page cannot be had: half a catalogue is none."""
+    tradable = {"closed": "false", "active": "true"}
+    objects = _get_pages(client, f"{gamma_url}/markets", tradable)
+    members: Counter[str] = Counter()
+    if any(found.get("negRisk") for found in objects):
+        # A list of open markets cannot show that one of an event is missing from it; the event's own list can.
+        for event in _get_pages(client, f"{gamma_url}/events", {"closed": "false"}):
+            members[_group({"events": [event], **event}) or ""] += len(event.get("markets") or ())
+    return catalogue_of(objects, members)
 
 
-def catalogue_of(objects: Iterable[_Object]) -> tuple[Catalogue, tuple[Skipped, ...]]:
-    """Turn Gamma market objects into a catalogue, with the reason for each that was left out."""
+def catalogue_of(
+    objects: Iterable[_Object], members: Mapping[str, int] = MappingProxyType({})
+) -> tuple[Catalogue, tuple[Skipped, ...]]:
+    """Turn Gamma market objects into a catalogue, with the reason for each that was left out.
+
+    `members` is how many markets the events themselves say they have, open or not, by the name of the group.
+    """
     markets: dict[MarketId, Market] = {}
     titles: dict[str, str] = {}
     augmented: set[str] = set()
@@ -67,7 +74,8 @@ def catalogue_of(objects: Iterable[_Object]) -> tuple[Catalogue, tuple[Skipped, 
             titles.setdefault(market.group, clean(str(event.get("title") or market.group), 120))
             if found.get("negRiskOther") or event.get("negRiskAugmented"):
                 augmented.add(market.group)
-    return Catalogue(markets, _groups(markets, titles, augmented)), tuple(skipped)
+    counted = {group: count for group, count in members.items() if group not in augmented}
+    return Catalogue(markets, _groups(markets, titles, counted)), tuple(skipped)
 
 
 def market_of(found: _Object) -> Market:
@@ -102,23 +110,25 @@ def market_of(found: _Object) -> Market:
     )
 
 
-def _groups(markets: Mapping[MarketId, Market], titles: Mapping[str, str], augmented: set[str]) -> dict[str, Group]:
-    members: dict[str, list[MarketId]] = {}
+def _groups(
+    markets: Mapping[MarketId, Market], titles: Mapping[str, str], members: Mapping[str, int]
+) -> dict[str, Group]:
+    listed: dict[str, list[MarketId]] = {}
     for market in markets.values():
         if market.group is not None:
-            members.setdefault(market.group, []).append(market.id)
-    # Proven exhaustive only where every listed member is open, named, and none stands for "anyone else".
+            listed.setdefault(market.group, []).append(market.id)
+    # Proven exhaustive only where every member is listed, open and named, and none stands for "anyone else".
     return {
         name: Group(
             name,
             titles[name],
-            tuple(listed),
+            tuple(known),
             neg_risk=True,
-            exhaustive=name not in augmented
-            and all(markets[member].accepting_orders and not markets[member].placeholder for member in listed),
+            exhaustive=members.get(name) == len(known)
+            and all(markets[member].accepting_orders and not markets[member].placeholder for member in known),
         )
-        for name, listed in members.items()
-        if len(listed) > 1
+        for name, known in listed.items()
+        if len(known) > 1
     }
 
 
@@ -167,11 +177,21 @@ def _time_ns(value: Any) -> int | None:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _get_list(client: httpx.Client, url: str, query: dict[str, str]) -> list[dict[str, Any]]:
+def _get_pages(client: httpx.Client, url: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+    objects: list[dict[str, Any]] = []
+    for page in range(_PAGES_MAX):
+        batch = _get_list(client, url, {**query, "limit": str(_PAGE), "offset": str(page * _PAGE)})
+        objects += batch
+        if len(batch) < _PAGE:
+            return objects
+    raise GammaError(f"{url} lists more than {_PAGES_MAX * _PAGE}: name the markets to trade")
+
+
+def _get_list(client: httpx.Client, url: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
     try:
-        answer = client.get(url, params=query)
-        if answer.status_code != _OK:
-            raise GammaError(f"{url} answered {answer.status_code} instead of a list of markets")
+        answer = client.get(url, params=dict(query))
+        if not answer.is_success:
+            raise GammaError(f"{url} answered {answer.status_code} instead of a list")
         return msgspec.json.decode(answer.content, type=list[dict[str, Any]])
     except (httpx.HTTPError, msgspec.DecodeError) as error:
-        raise GammaError(f"{url} did not answer with markets: {type(error).__name__}: {error}") from error
+        raise GammaError(f"{url} did not answer with a list: {type(error).__name__}: {error}") from error

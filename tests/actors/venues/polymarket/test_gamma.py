@@ -58,12 +58,33 @@ def test_an_object_without_two_tokens_is_skipped_with_its_reason_and_the_rest_st
     assert [(skip.name, "clobTokenIds" in skip.reason) for skip in skipped] == [("new", True)]
 
 
-def test_a_neg_risk_event_is_exhaustive_only_when_no_member_is_a_placeholder_and_all_take_orders() -> None:
-    proven, _ = catalogue_of([member("0x1"), member("0x3")])
+def test_a_neg_risk_event_is_exhaustive_only_when_all_its_members_are_listed_named_and_take_orders() -> None:
+    proven, _ = catalogue_of([member("0x1"), member("0x3")], {"0x9": 2})
     assert [(group.title, group.exhaustive) for group in proven.groups.values()] == [("Who wins the cup?", True)]
     for doubt in ({"negRiskOther": True}, {"groupItemTitle": "Other"}, {"acceptingOrders": False}):
-        doubtful, _ = catalogue_of([member("0x1"), member("0x3", **doubt)])
-        assert not next(iter(doubtful.groups.values())).exhaustive
+        doubtful, _ = catalogue_of([member("0x1"), member("0x3", **doubt)], {"0x9": 2})
+        assert not doubtful.groups["0x9"].exhaustive
+    for members in ({}, {"0x9": 3}):
+        doubtful, _ = catalogue_of([member("0x1"), member("0x3")], members)
+        assert not doubtful.groups["0x9"].exhaustive, "a member may be missing from the list"
+    unreadable, skipped = catalogue_of([member("0x1"), member("0x3"), member("0x5", clobTokenIds="")], {"0x9": 3})
+    assert not unreadable.groups["0x9"].exhaustive
+    assert len(skipped) == 1
+
+
+def test_an_event_says_itself_how_many_markets_it_has() -> None:
+    listed = [member("0x1"), member("0x3")]
+
+    def fetched(members: int) -> bool:
+        event = {"slug": "cup", "negRisk": True, "negRiskMarketID": "0x9", "markets": [{}] * members}
+        pages = {"/markets": listed, "/events": [event, {"slug": "none", "markets": None}]}
+        transport = httpx.MockTransport(lambda request: httpx.Response(200, json=pages[request.url.path]))
+        with httpx.Client(transport=transport) as client:
+            catalogue, _ = fetch_catalogue(client, "http://gamma")
+        return catalogue.groups["0x9"].exhaustive
+
+    assert fetched(2)
+    assert not fetched(3)
 
 
 def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
@@ -74,7 +95,9 @@ def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
 
 
 def test_pages_are_read_until_one_is_short() -> None:
-    pages = [[member(f"0x{page}{item:03d}") for item in range(count)] for page, count in ((1, 100), (2, 3))]
+    pages = [
+        [LISTED | {"conditionId": f"0x{page}{item:03d}"} for item in range(count)] for page, count in ((1, 100), (2, 3))
+    ]
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=pages[int(request.url.params["offset"]) // 100])
