@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from research.bench.market_data import PeerMissing, peers
 from research.bench.measurements import MEASUREMENTS
 from research.bench.table import SCHEMA, Measurement, Row, title
 
@@ -23,9 +24,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = [one for one in MEASUREMENTS if not asked.only or one.id.lower() in asked.only]
     rounds = asked.rounds or (2 if asked.quick else 5)
     rows: list[Row] = []
+    if asked.peers:
+        with _told("making the environment of the peers"):
+            peers()
     if not asked.json:
         print(title())
-    for row in measure(wanted, rounds, quick=asked.quick, peers=asked.peers):
+    for row in measure(wanted, rounds, quick=asked.quick):
         rows.append(row)
         if not asked.json:
             print("\n".join(row.lines()), flush=True)
@@ -34,18 +38,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def measure(wanted: Iterable[Measurement], rounds: int, *, quick: bool, peers: bool) -> Iterator[Row]:
-    """Take all rounds of one measurement after the other; what fails is a row that says so."""
+def measure(wanted: Iterable[Measurement], rounds: int, *, quick: bool) -> Iterator[Row]:
+    """Take all rounds of one measurement after the other; what is missing or fails is a row that says so."""
     for measurement in wanted:
-        if measurement.peers and not peers:
-            yield Row(measurement, skipped="needs another environment: bin/bench --peers makes it")
-            continue
         count = min(rounds, measurement.rounds_max)
         taken: list[Any] = []
         try:
             for number in range(count):
                 with _told(f"{measurement.id}: {measurement.what}, round {number + 1} of {count}"):
                     taken.append(measurement.take(quick))
+        except PeerMissing as error:
+            yield Row(measurement, skipped=str(error))
         except Exception as error:  # noqa: BLE001 - what breaks one row must not lose the others
             yield Row(measurement, failed=f"{type(error).__name__}: {error}")
         else:

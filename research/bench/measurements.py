@@ -4,6 +4,7 @@ from typing import Final
 
 from research.bench.actors import markets_in_one_process, pool_against_threads
 from research.bench.machines import actors_over_machines, replay
+from research.bench.market_data import book, decode
 from research.bench.processes import help_seconds, memory
 from research.bench.store import commit, restart, tape
 from research.bench.table import Figure, Measurement
@@ -20,6 +21,26 @@ MEASUREMENTS: Final = (
             Figure("fills"),
         ),
         lambda quick: actors_over_machines(10 if quick else 60),
+    ),
+    Measurement(
+        "P4",
+        "decode a level change, against orjson.loads",
+        (Figure("ratio", "x", at_most=2.0), Figure("ours_ns", "ns"), Figure("orjson_ns", "ns")),
+        lambda quick: decode(200 if quick else 2_000),
+    ),
+    Measurement(
+        "P5",
+        "a change and the touch, against nautilus OrderBook",
+        (
+            Figure("ratio", "x", at_most=0.6),
+            Figure("cent_ratio", "x", at_most=0.6),
+            Figure("gap_ratio", "x", at_most=0.6),
+            Figure("ours_ns", "ns"),
+            Figure("nautilus_ns", "ns"),
+            Figure("gap_ours_ns", "ns"),
+            Figure("gap_nautilus_ns", "ns"),
+        ),
+        lambda quick: book(1_000 if quick else 10_000),
     ),
     Measurement(
         "P6",

@@ -40,7 +40,7 @@ class Figure:
 class Measurement:
     """One row: its id, what is measured, its figures, and how one round is taken (told whether to be quick).
 
-    `rounds_max` bounds the rounds of a row that takes long. `peers` says that it needs what only `--peers` makes.
+    `rounds_max` bounds the rounds of a row that takes long.
     """
 
     id: str
@@ -48,7 +48,6 @@ class Measurement:
     figures: tuple[Figure, ...]
     take: Callable[[bool], Round]
     rounds_max: int = 100
-    peers: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,14 @@ def test_decoding_is_measured_on_frames_that_are_understood() -> None:
     assert 0 < found["ratio"] < 20
 
 
-def test_without_orjson_the_measurement_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_peers_environment_a_measurement_says_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setitem(sys.modules, "orjson", None)
-    with pytest.raises(market_data.PeerMissing, match="pip install orjson"):
-        market_data.decode()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for measure in (market_data.decode, market_data.book):
+        with pytest.raises(market_data.PeerMissing, match="bin/bench --peers makes it"):
+            measure()
 
 
 @pytest.mark.parametrize("tick", TICKS)
@@ -34,8 +38,8 @@ def test_the_changes_of_a_measurement_lie_on_the_grid_and_never_cross(tick: Pric
 
 def test_an_environment_that_is_ready_is_not_made_again(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    name = f"{market_data.NAUTILUS.replace('==', '-')}-py{sys.version_info.major}{sys.version_info.minor}"
-    folder = tmp_path / "keel" / "peers" / name
+    folder = tmp_path / "keel" / "peers" / f"py{sys.version_info.major}{sys.version_info.minor}"
     folder.mkdir(parents=True)
-    (folder / "ready").touch()
-    assert market_data.peers() == folder / "bin" / "python"
+    (folder / "ready").write_text(" ".join(market_data.PEERS))
+    market_data.peers()
+    assert [path.name for path in folder.iterdir()] == ["ready"]

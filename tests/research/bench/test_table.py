@@ -3,6 +3,7 @@ import json
 import pytest
 
 from research.bench import __main__ as bench
+from research.bench.market_data import PeerMissing
 from research.bench.measurements import MEASUREMENTS
 from research.bench.table import Figure, Measurement, Round, Row
 
@@ -49,7 +50,7 @@ def test_people_see_the_spread_the_target_and_miss() -> None:
     assert lines[1].split() == ["times", "as", "fast", "1.5", "/", "2", "/", "2.25", "x", ">=", "4", "miss"]
 
 
-def test_rounds_are_bounded_and_a_failure_is_a_row_that_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rounds_are_bounded_and_a_failure_is_a_row_that_says_so() -> None:
     taken: list[bool] = []
 
     def take(quick: bool) -> Round:
@@ -59,14 +60,17 @@ def test_rounds_are_bounded_and_a_failure_is_a_row_that_says_so(monkeypatch: pyt
     def fail(quick: bool) -> Round:
         raise RuntimeError("no room")
 
+    def miss(quick: bool) -> Round:
+        raise PeerMissing("not here")
+
     wanted = [
         Measurement("A", "", (SMALL,), take, rounds_max=2),
         Measurement("B", "", (SMALL,), fail),
-        Measurement("C", "", (SMALL,), take, peers=True),
+        Measurement("C", "", (SMALL,), miss),
     ]
-    rows = list(bench.measure(wanted, 5, quick=True, peers=False))
+    rows = list(bench.measure(wanted, 5, quick=True))
     assert [(row.verdict, len(row.rounds)) for row in rows] == [("ok", 2), ("failed", 0), ("skipped", 0)]
-    assert rows[1].document()["note"] == "RuntimeError: no room"
+    assert [row.document()["note"] for row in rows] == [None, "RuntimeError: no room", "not here"]
     assert taken == [True, True]
 
 
