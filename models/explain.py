@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from models.leg_risk import LegParameters, naked_leg
-from models.markets import YES, Outcome, Side
+from models.markets import Outcome, Side
 from models.messages.base import Tag
 from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
 from models.strategy import MarketView, Quote, Targets, WorkingOrder
-from models.units import ONE, Price, Size, format_price, format_size
+from models.units import ONE, Price, Size
+from models.words import outcome_text, price_text, shares_text
 
 
 class Explainer:
@@ -108,13 +109,13 @@ def _moving_text(market: MarketView, quote: Quote, price: Price) -> str:
     """Say what a reprice gives up: the place in one queue for the end of another."""
     here, there = (shares_ahead(market, quote.outcome, quote.side, at) for at in (price, quote.price))
     return (
-        f"{_slot_text(quote.outcome, quote.side)} stands at {format_price(price)} with {format_size(here)} ahead; "
-        f"wanted at {format_price(quote.price)}, with {format_size(there)} ahead"
+        f"{_slot_text(quote.outcome, quote.side)} stands at {price_text(price)} with {shares_text(here)} ahead; "
+        f"wanted at {price_text(quote.price)}, with {shares_text(there)} ahead"
     )
 
 
 def _slot_text(outcome: Outcome, side: Side) -> str:
-    return f"{'YES' if outcome == YES else 'NO'} {side.value.lower()}"
+    return f"{outcome_text(outcome)} {side.value.lower()}"
 
 
 def _standing(market: MarketView, quote: Quote) -> list[WorkingOrder]:

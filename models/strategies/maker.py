@@ -28,7 +28,8 @@ from models.parameters import parameter
 from models.phase import hedge_outcome
 from models.sizes import placeable
 from models.strategy import MarketView, Quote, Stateless, Targets, Touch, View, Withheld, each_alone
-from models.units import ONE, SHARE, Price, Size, floor_to_tick, format_price
+from models.units import ONE, SHARE, Price, Size, floor_to_tick
+from models.words import price_text
 
 _OUTCOMES: tuple[Outcome, Outcome] = (YES, NO)
 
@@ -144,7 +145,7 @@ class Maker(Stateless):
             if bid is None or refusal is not None:
                 withheld.append(Withheld(market.market.id, outcome, Side.BUY, refusal or "price_out_of_range"))
                 continue
-            formula = f"mid {format_price((touch.bid + touch.ask) // 2)} - {format_price((ONE - target) // 2)}"
+            formula = f"mid {price_text((touch.bid + touch.ask) // 2)} - {price_text((ONE - target) // 2)}"
             quotes.append(
                 Quote(market.market.id, outcome, Side.BUY, bid, size, "provide", formula, anchor=touch.bid + touch.ask)
             )
@@ -180,7 +181,7 @@ class Maker(Stateless):
         if price is None or refusal is not None:
             why = refusal or "no_hedge"
             return Targets(withheld=(naked, Withheld(listed.id, outcome, Side.BUY, why)), gates=gates, reason=why)
-        formula = f"min({ceiling.formula}, ask {format_price(touch.ask)} - {format_price(tick)})"
+        formula = f"min({ceiling.formula}, ask {price_text(touch.ask)} - {price_text(tick)})"
         # What the ceiling bounds does not come from the mid: it moves when the ceiling does.
         anchor = touch.bid + touch.ask if price < floor_to_tick(ceiling.price, tick) else None
         quote = Quote(listed.id, outcome, Side.BUY, price, size, "hedge", formula, urgent=True, anchor=anchor)

@@ -76,7 +76,7 @@ def test_a_reprice_says_what_it_gives_up() -> None:
     shown = replace(seen(DEEP), working=(working(YES, 4_600),))
     told = explain(shown, Targets((bid(YES, 4_800),)))
     assert told.quotes[0].price == 4_600
-    assert told.notes == ("YES buy stands at 0.46 with 60 ahead; wanted at 0.48, with 30 ahead",)
+    assert told.notes == ("YES buy stands at 0.460 with 60 ahead; wanted at 0.480, with 30 ahead",)
 
 
 def test_every_side_that_is_withheld_or_refused_says_why() -> None:
@@ -105,7 +105,7 @@ def test_the_naked_leg_of_the_specification() -> None:
     assert (naked.outcome, naked.shares, naked.average, naked.age_ms) == (YES, 5 * SHARE, 4_800, 41 * 60_000)
     assert (naked.mid, naked.unrealized, naked.worst_case) == (3_200, -800_000, -2_400_000)
     assert (hedge.outcome, hedge.price, hedge.ticks_from_touch, hedge.touch) == (NO, 5_100, -16, 6_700)
-    assert hedge.formula == "min(ceiling 0.99 - 0.48, ask 0.69 - 0.01)"
+    assert hedge.formula == "min(ceiling 0.990 - 0.480, ask 0.690 - 0.010)"
     assert (naked.hedge_price, naked.hedge_ticks_behind) == (5_100, 16)
     assert (naked.finish_maker_price, naked.finish_maker_profit) == (11_600, -800_000)
     assert [(gate.name, gate.passed) for gate in told.gates if gate.name == "net_diff"] == [("net_diff", True)]
