@@ -135,6 +135,9 @@ class Engine:
 
     def warnings(self) -> Iterable[str]:
         """Say what keeps the configured strategy from ever trading here."""
+        for tag, strategy in self.options.desks.items():
+            if not self._assembly.groups[tag]:
+                yield f"{strategy} decides on none of the {len(self.catalogue.markets)} markets"
         size = self.options.parameters.maker.bid_size
         small = [market.slug for market in self.catalogue.markets.values() if size < market.min_order_size]
         if "maker" in self.options.desks.values() and small:

@@ -160,6 +160,9 @@ class Replay:
             self.warnings.append(
                 f"book hashes are not checked: the condition id of {unproven} is unknown (give --markets FILE)"
             )
+        machines = self._simulation.machines.values() if self._simulation is not None else ()
+        if not any(isinstance(machine, CoordinatorMachine) for machine in machines):
+            self.warnings.append(f"{', '.join(self._desks.values())} decides on none of these markets")
 
     def _report(self) -> dict[str, Any]:
         machines = self._simulation.machines if self._simulation is not None else {}
@@ -203,6 +206,8 @@ class Replay:
         for market in self._recorded.markets:
             for tag in self._desks:
                 position = self._position(tag, market)
+                if position is None:
+                    continue
                 realized += position.realized
                 fees += position.fees
                 rebates += position.rebates
@@ -213,9 +218,11 @@ class Replay:
         }  # fmt: skip
         return {name: format_money(amount) for name, amount in amounts.items()}
 
-    def _position(self, tag: Tag, market: Market) -> Position:
-        assert self._simulation is not None
-        return self._simulation.machine(inventory_name(tag, market.id), InventoryMachine).position
+    def _position(self, tag: Tag, market: Market) -> Position | None:
+        """Return what a desk holds in a market, None where its strategy does not decide on it."""
+        machines = self._simulation.machines if self._simulation is not None else {}
+        machine = machines.get(inventory_name(tag, market.id))
+        return machine.position if isinstance(machine, InventoryMachine) else None
 
     def _worth(self, market: Market, position: Position) -> Money:
         """Return what the result pays; without one, a dollar for each pair and the bid for what is unpaired."""
