@@ -45,8 +45,9 @@ def is_on(cells: Sequence[CellNote]) -> bool:
 
 
 def price_text(price: Price) -> str:
-    """Write a price with three decimals, or four where its grid needs them: `0.480`, `0.4825`."""
-    return f"{price // ONE}.{price % ONE // 10:03d}{price % 10 or ''}"
+    """Write a price with three decimals, or four where its grid needs them: `0.480`, `0.4825`; an edge has a sign."""
+    sign, dollars = ("-", -price) if price < 0 else ("", price)
+    return f"{sign}{dollars // ONE}.{dollars % ONE // 10:03d}{dollars % 10 or ''}"
 
 
 def shares_text(size: Size) -> str:

@@ -212,3 +212,13 @@ def test_dollars_are_written_as_short_as_cents_allow() -> None:
     assert words.money_text(-2 * DOLLAR - 400_000) == "-2.40"
     assert words.shares_text(333_333) == "0.33"
     assert words.shares_text(23_619_510_000) == "23619.51"
+
+
+def test_a_negative_edge_is_written_with_its_sign() -> None:
+    assert [words.price_text(price) for price in (-115, -10_000, -1, 4_825, 0)] == [
+        "-0.0115",
+        "-1.000",
+        "-0.0001",
+        "0.4825",
+        "0.000",
+    ]
