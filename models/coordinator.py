@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.explain import Explainer
-from models.gates import FUSE, common_gates, permitted, skew_gate, stopped_by
+from models.gates import FUSE, common_gates, permitted, risk_is_ahead, skew_gate, standing_only, stopped_by
 from models.leg_risk import LegParameters, leg_due_ns, leg_exit
 from models.markets import NO, YES, Market, Side, complement
 from models.messages.base import MarketId, Message, Tag
@@ -250,6 +250,9 @@ class CoordinatorMachine:
         if stopped is None and len(view.markets) > 1 and not self._skew(view).passed:
             stopped = "group_skew"
         if stopped is None:
+            ahead = [market for market in view.markets.values() if risk_is_ahead(market)]
+            if ahead:
+                return self._unchanged(view, ahead)
             targets = self._strategy.targets(view)
             if self._strategy.scope == "market":
                 targets = self._with_leg_exit(targets, view)
@@ -260,6 +263,12 @@ class CoordinatorMachine:
     def _nothing(self, reason: str) -> Targets:
         nothing = Targets(reason=reason)
         return self._decided if self._decided is not None and self._decided == nothing else nothing
+
+    def _unchanged(self, view: View, ahead: list[MarketView]) -> Targets:
+        """Return what would be wanted without the fill that the inventory has still to tell of, as far as it stands."""
+        active = {market.market.id: replace(market, state=TradingState.ACTIVE) for market in ahead}
+        targets = self._strategy.targets(replace(view, markets={**view.markets, **active}))
+        return standing_only(targets, view)
 
     def _with_leg_exit(self, targets: Targets, view: View) -> Targets:
         """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""

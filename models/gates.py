@@ -86,6 +86,25 @@ def permitted(targets: Targets, view: View) -> Targets:
     return Targets(quotes, takes, bundles, targets.withheld + withheld, targets.gates, reason)
 
 
+def risk_is_ahead(market: MarketView) -> bool:
+    """Whether risk has counted a fill that the inventory has not told of yet: its count of net alone says REDUCING."""
+    return (
+        market.state is TradingState.REDUCING
+        and market.phase == "Balanced"
+        and all(cell.source == "inventory" for cell in market.cells)
+    )
+
+
+def standing_only(targets: Targets, view: View) -> Targets:
+    """Keep the quotes for which an order stands already, and want nothing new.
+
+    Decided on without the fill, the quote that completes the pair would go, or the side that was filled come back.
+    """
+    standing = {(one, order.outcome, order.side) for one, seen in view.markets.items() for order in seen.working}
+    kept = tuple(quote for quote in targets.quotes if (quote.market, quote.outcome, quote.side) in standing)
+    return Targets(kept, withheld=targets.withheld, gates=targets.gates, reason="inventory_limit")
+
+
 def _closed_by(market: MarketView, now_ns: int) -> str | None:
     end_ns = market.market.end_ns
     if market.resolved or (end_ns is not None and now_ns >= end_ns):

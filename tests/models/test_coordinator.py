@@ -232,6 +232,30 @@ def test_a_hedge_waits_for_an_own_bid_that_it_would_trade_with() -> None:
     assert bids(room.tell(room.changed(yes, OrderState.CANCELLED))) == {NO: (5_900, 10)}
 
 
+def test_the_quote_that_completes_the_pair_outlives_the_cell_that_comes_before_the_inventory() -> None:
+    room = quoting()
+    yes, no = orders(room.said)
+    hedge_only = cell(TradingState.REDUCING, "inventory", "hedge_only")
+    room.later(500)
+    out = room.state(hedge_only) + room.tell(room.changed(yes, OrderState.FILLED, filled=5))
+    assert (cancels(out), orders(out)) == ([], []), "the filled side does not come back either"
+    out = room.hold(held(yes=5, yes_cost=250))
+    assert (cancels(out), orders(out)) == ([], [])
+    assert [note.outcome for note in room.why().quotes] == [no.outcome]
+    paused = room.state(hedge_only, cell(TradingState.CANCEL_ONLY))
+    assert cancels(paused) == [(no.intent, "paused")]
+
+
+def test_what_is_held_back_for_the_inventory_still_follows_the_book() -> None:
+    room = quoting()
+    _, no = orders(room.said)
+    room.state(cell(TradingState.REDUCING, "inventory", "hedge_only"))
+    assert (no.intent, "reprice") in cancels(room.book(4_400, 4_800))
+    out = room.tell(room.changed(no, OrderState.CANCELLED))
+    assert orders(out) == []
+    assert room.why().reason == "inventory_limit"
+
+
 def test_what_another_desk_holds_or_orders_is_not_ours() -> None:
     room = quoting()
     order = orders(room.said)[0]
