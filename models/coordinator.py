@@ -107,7 +107,9 @@ class CoordinatorMachine:
         self._phase = phase
         self._parameters = coordinator
         self._leg = leg
-        self._leg_exits, self._leg_is_timed = leg.takes or leg.sells, leg.is_timed
+        # The markets of a group hedge each other, so no leg of theirs is naked by itself.
+        self._leg_exits = strategy.scope == "market" and (leg.takes or leg.sells)
+        self._leg_is_timed = leg.is_timed
         self._exhaustive = exhaustive
         self._explainer = Explainer(tag, leg)
         awaited: set[type[Message]] = {OrdersSnapshot, InventoryUpdated, TradingStateChanged} if restarted else set()
@@ -245,20 +247,22 @@ class CoordinatorMachine:
     def _targets(self, view: View) -> Targets:
         """Ask the common gates, then the strategy. A member that fails one stops the whole group: legs go together."""
         stopped: str | None = None
+        reducing = False
         for market in view.markets.values():
             stopped = stopped or stopped_by(market, view.now_ns)
+            reducing = reducing or market.state is TradingState.REDUCING
         if stopped is None and len(view.markets) > 1 and not self._skew(view).passed:
             stopped = "group_skew"
-        if stopped is None:
-            ahead = [market for market in view.markets.values() if risk_is_ahead(market)]
-            if ahead:
-                return self._unchanged(view, ahead)
-            targets = self._strategy.targets(view)
-            if self._strategy.scope == "market":
-                targets = self._with_leg_exit(targets, view)
-            return alone(permitted(targets, view))
-        kept = self._kept_hedge(view) if stopped == FUSE and len(view.markets) == 1 else None
-        return kept or self._nothing(stopped)
+        if stopped is not None:
+            kept = self._kept_hedge(view) if stopped == FUSE and len(view.markets) == 1 else None
+            return kept or self._nothing(stopped)
+        ahead = [market for market in view.markets.values() if risk_is_ahead(market)] if reducing else []
+        if ahead:
+            return self._unchanged(view, ahead)
+        targets = self._strategy.targets(view)
+        if self._leg_exits:
+            targets = self._with_leg_exit(targets, view)
+        return alone(permitted(targets, view) if reducing else targets)
 
     def _nothing(self, reason: str) -> Targets:
         nothing = Targets(reason=reason)
@@ -273,7 +277,7 @@ class CoordinatorMachine:
     def _with_leg_exit(self, targets: Targets, view: View) -> Targets:
         """Add what the leg policy would take now: a naked leg has an owner, whatever strategy left it."""
         market = view.alone()
-        if not self._leg_exits or market.net == 0:
+        if market.net == 0:
             return targets
         touches = (market.touch(YES), market.touch(NO))
         due = leg_exit(market.position, touches, market.market, self._leg, view.now_ns)

@@ -60,11 +60,6 @@ def skew_gate(view: View, limit_ms: int) -> Gate:
 
 def permitted(targets: Targets, view: View) -> Targets:
     """Withhold what a market that is REDUCING would not admit: whatever does not lower |net|, or would pass zero."""
-    for market in view.markets.values():
-        if market.state is TradingState.REDUCING:
-            break
-    else:
-        return targets
     refused: set[tuple[MarketId, Outcome, Side]] = {
         (one.market, one.outcome, one.side)
         for one in (*targets.quotes, *targets.takes, *(leg for bundle in targets.bundles for leg in bundle.legs))

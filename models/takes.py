@@ -18,8 +18,10 @@ _MS = 1_000_000
 
 def alone(targets: Targets) -> Targets:
     """Withdraw the quotes of every market in which something is to be taken, for the reason of the take."""
+    if not targets.quotes or not (targets.takes or targets.bundles):
+        return targets
     taken = {take.market: take.reason for take in _all_takes(targets)}
-    if not taken or not any(quote.market in taken for quote in targets.quotes):
+    if not any(quote.market in taken for quote in targets.quotes):
         return targets
     withheld = tuple(
         Withheld(quote.market, quote.outcome, quote.side, taken[quote.market])
