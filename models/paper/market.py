@@ -22,12 +22,11 @@ from bisect import insort
 from collections.abc import Iterator
 from typing import Final
 
-from models.depth import Depth
 from models.markets import Market, Side, opposite
 from models.messages.market import BookUpdated, TradeSeen
 from models.paper.orders import Fill, PaperOrder
 from models.paper.parameters import PaperParameters
-from models.paper.waiting import Level, Part, Waiting
+from models.paper.waiting import Decreases, Level, Part, Prints, Step
 from models.units import Price, Size
 
 _MS = 1_000_000
@@ -46,8 +45,8 @@ class PaperMarket:
         self._good: BookUpdated | None = None
         self._moment = 0
         self._resting: dict[Side, list[PaperOrder]] = {Side.BUY: [], Side.SELL: []}
-        self._decreases = Waiting(parameters.print_wait_ms * _MS)
-        self._prints = Waiting(parameters.print_wait_ms * _MS)
+        self._decreases = Decreases(parameters.print_wait_ms * _MS)
+        self._prints = Prints(parameters.print_wait_ms * _MS)
         self._used: dict[Level, Size] = {}
 
     @property
@@ -111,8 +110,10 @@ class PaperMarket:
             return []
         before, self._good = self._good, book
         if before is not None:
-            self._note_decreases(Side.BUY, before.bids, book.bids, now_ns)
-            self._note_decreases(Side.SELL, before.asks, book.asks, now_ns)
+            step = Step(before, book, self._moment, now_ns)
+            for level in self._prints.levels:
+                step.explain(level, self._prints.take(level, step.unexplained(level)))
+            self._decreases.see(step)
         if self._used:
             self._used = {
                 level: min(size, left) for level, size in self._used.items() if (left := _visible(book, level))
@@ -132,7 +133,7 @@ class PaperMarket:
         parts = self._decreases.take(level, trade.size)
         early = Part(self._moment, trade.size - sum(part.size for part in parts))
         if early.size:
-            self._prints.add(level, early, now_ns)
+            self._prints.add(level, early.size, now_ns)
         fills = [fill for part in (*parts, early) for fill in self._trade_at(level, part)]
         self._clamp()
         return fills
@@ -192,33 +193,25 @@ class PaperMarket:
             self.remove(order)
         return Fill(order, price, size, maker)
 
-    def _note_decreases(self, side: Side, before: Depth, after: Depth, now_ns: int) -> None:
-        old, new = before.sizes, after.sizes
-        if old == new:  # as one side is after most frames
-            return
-        for price, size in old.items():
-            gone = size - new.get(price, 0)
-            if gone > 0:
-                level = Level(side, price)
-                for part in self._prints.take(level, gone):
-                    gone -= part.size
-                if gone:
-                    self._decreases.add(level, Part(self._moment, gone), now_ns)
-
     def _expire(self, now_ns: int) -> None:
         """Call what no print has explained in time a cancel; forget prints whose decrease never showed."""
-        while self._prints.pop_expired(now_ns) is not None:
-            pass
-        if self._good is None:
-            return
-        while (expired := self._decreases.pop_expired(now_ns)) is not None:
-            level, part = expired
+        self._prints.expire(now_ns)
+        while (step := self._decreases.pop_expired(now_ns)) is not None:
             if self._pro_rata:
-                before = _visible(self._good, level) + self._decreases.size_at(level) + part.size
-                for order in self._resting[level.side]:
-                    if order.price == level.price and order.joined <= part.moment:
-                        order.ahead -= part.size * order.ahead // before
+                self._share_cancels(step)
             self._clamp()
+
+    def _share_cancels(self, step: Step) -> None:
+        """Let our orders move up by their share of what others have cancelled at their levels."""
+        good = self._good
+        assert good is not None, "a book was seen"
+        for side, orders in self._resting.items():
+            for order in orders:
+                level = Level(side, order.price)
+                gone = step.unexplained(level)
+                if gone and order.joined <= step.moment:
+                    before = _visible(good, level) + self._decreases.size_at(level) + gone
+                    order.ahead -= gone * order.ahead // before
 
     def _clamp(self) -> None:
         """Let no order have more ahead of it than is visible or has not been explained since it joined."""
