@@ -1,4 +1,6 @@
-from models.cells import ALL, Cells, Scope, TradingState
+import pytest
+
+from models.cells import ALL, Cells, Scope, TradingState, stop_word
 
 M = Scope("market", "m")
 
@@ -42,3 +44,17 @@ def test_repeating_a_cell_changes_nothing_and_keeps_its_beginning() -> None:
     assert cells.put(M, "flow", TradingState.CANCEL_ONLY, "fused", 1)
     assert not cells.put(M, "flow", TradingState.CANCEL_ONLY, "fused", 9)
     assert cells.all()[0].since_ns == 1
+
+
+@pytest.mark.parametrize(
+    ("state", "source", "reason", "word"),
+    [
+        (TradingState.CANCEL_ONLY, "operator", "paused", "paused"),
+        (TradingState.CANCEL_ONLY, "flow", "fused", "toxic_flow"),
+        (TradingState.REDUCING, "inventory", "hedge_only", "inventory_limit"),
+        (TradingState.HALTED, "executor", "foreign fill t1 of 0xabc", "executor"),
+        (TradingState.KILLED, "kill", "the operator pulled the plug", "kill"),
+    ],
+)
+def test_cancels_by_a_cell_are_counted_under_one_word(state: TradingState, source: str, reason: str, word: str) -> None:
+    assert stop_word(state, source, reason) == word
