@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from models.leg_risk import LegParameters, naked_leg
-from models.markets import Outcome, Side
+from models.markets import Outcome, Side, would_trade
 from models.messages.base import Tag
 from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
 from models.strategy import MarketView, Quote, Targets, WorkingOrder
@@ -97,12 +97,17 @@ def _notes(
     for skip in targets.withheld:
         if skip.market == market.market.id:
             yield f"{_slot_text(skip.outcome, skip.side)}: {skip.reason}"
+    takes = (*targets.takes, *(leg for bundle in targets.bundles for leg in bundle.legs))
+    slots = {(one.outcome, one.side) for one in (*wanted, *takes) if one.market == market.market.id}
     for outcome, side, why in refusals:
-        yield f"{_slot_text(outcome, side)} refused: {why}"
+        if (outcome, side) in slots:
+            yield f"{_slot_text(outcome, side)} refused: {why}"
     for quote in wanted:
         standing = _standing(market, quote)
         if standing and standing[0].price != quote.price:
             yield _moving_text(market, quote, standing[0].price)
+        elif not standing:
+            yield from _waiting_texts(market, quote)
 
 
 def _moving_text(market: MarketView, quote: Quote, price: Price) -> str:
@@ -112,6 +117,14 @@ def _moving_text(market: MarketView, quote: Quote, price: Price) -> str:
         f"{_slot_text(quote.outcome, quote.side)} stands at {price_text(price)} with {shares_text(here)} ahead; "
         f"wanted at {price_text(quote.price)}, with {shares_text(there)} ahead"
     )
+
+
+def _waiting_texts(market: MarketView, quote: Quote) -> Iterator[str]:
+    """Say which own orders have to go before a quote can be placed."""
+    for order in market.working:
+        if would_trade(quote.outcome, quote.side, quote.price, order.outcome, order.side, order.price):
+            blocking = f"{_slot_text(order.outcome, order.side)} at {price_text(order.price)} ({order.state.value})"
+            yield f"{_slot_text(quote.outcome, quote.side)} waits: it would trade with our {blocking}"
 
 
 def _slot_text(outcome: Outcome, side: Side) -> str:

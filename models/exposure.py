@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from models.fees import taker_fee
-from models.markets import YES, Fees, Market, Outcome, Side
+from models.markets import YES, Fees, Market, Outcome, Side, would_trade
 from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.messages.position import Position
@@ -119,16 +119,9 @@ class MarketExposure:
         return Nets(now, up, down)
 
     def crossing(self, order: PlaceOrder, before: tuple[PlaceOrder, ...] = ()) -> RestingOrder | None:
-        """Return an own order that would trade with this one: it faces it, or is the same side of the other token."""
-        buys = order.side is Side.BUY
+        """Return an own order that would trade with this one."""
         for own in self._at_risk(before):
-            if own.outcome == order.outcome and own.side is not order.side:
-                meets = order.price >= own.price if buys else order.price <= own.price
-            elif own.outcome != order.outcome and own.side is order.side:
-                meets = order.price + own.price >= ONE if buys else order.price + own.price <= ONE
-            else:
-                continue
-            if meets:
+            if would_trade(order.outcome, order.side, order.price, own.outcome, own.side, own.price):
                 return own
         return None
 

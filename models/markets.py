@@ -33,8 +33,21 @@ def complement(outcome: Outcome) -> Outcome:
 
 
 def in_yes_terms(outcome: Outcome, side: Side, price: Price) -> tuple[Side, Price]:
-    """Say an order or print of either token as the same thing on the YES token: buying NO at q is selling YES at 1 - q."""
+    """Say an order or print of either token as one on the YES token: buying NO at q is selling YES at 1 - q."""
     return (side, price) if outcome == YES else (opposite(side), ONE - price)
+
+
+def would_trade(
+    outcome: Outcome, side: Side, price: Price, with_outcome: Outcome, with_side: Side, with_price: Price
+) -> bool:
+    """Whether two orders of a market would trade: on one token, or as a pair that is minted or merged for a dollar."""
+    (mine, at), (theirs, their_at) = (
+        in_yes_terms(outcome, side, price),
+        in_yes_terms(with_outcome, with_side, with_price),
+    )
+    if mine is theirs:
+        return False
+    return at >= their_at if mine is Side.BUY else at <= their_at
 
 
 class Fees(msgspec.Struct, frozen=True):

@@ -7,12 +7,12 @@ one it cannot be approved any more; should the executor know it after all, its n
 
 from typing import Final
 
-from models.markets import Outcome, Side, complement, opposite
+from models.markets import Outcome, Side, would_trade
 from models.messages.base import MarketId, Tag
 from models.messages.orders import IntentDenied, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.strategy import WorkingOrder
-from models.units import ONE, Price, Size
+from models.units import Price, Size
 
 SlotKey = tuple[MarketId, Outcome, Side]
 """Where at most one quote is wanted."""
@@ -94,13 +94,11 @@ class OwnOrders:
         return not self.working(market)
 
     def would_cross(self, at: SlotKey, price: Price) -> bool:
-        """Whether an order there would trade with one of our own: two bids for a pair that cost a dollar do."""
+        """Whether an order there would trade with one of our own."""
         market, outcome, side = at
-        mirrored = self._prices((market, complement(outcome), side))
-        facing = self._prices((market, outcome, opposite(side)))
-        if side is Side.BUY:
-            return price + max(mirrored, default=0) >= ONE or price >= min(facing, default=ONE)
-        return price + min(mirrored, default=ONE) <= ONE or price <= max(facing, default=0)
+        return any(
+            would_trade(outcome, side, price, order.outcome, order.side, order.price) for order in self.working(market)
+        )
 
     def slot(self, at: SlotKey) -> Slot:
         """Return a slot, a new one where nothing was ever asked for."""
@@ -180,10 +178,6 @@ class OwnOrders:
         due = [intent for intent, asked_ns in self._unanswered.items() if now_ns - asked_ns >= _ANSWER_MAX_NS]
         for intent in due:
             self._forget(*self._by_intent[intent])
-
-    def _prices(self, at: SlotKey) -> list[Price]:
-        slot = self.slots.get(at)
-        return [] if slot is None else [order.price for order in slot.orders]
 
     def _add(self, at: SlotKey, order: OwnOrder) -> None:
         self.slot(at).orders.append(order)

@@ -80,9 +80,20 @@ def test_a_reprice_says_what_it_gives_up() -> None:
 
 
 def test_every_side_that_is_withheld_or_refused_says_why() -> None:
-    targets = Targets(withheld=(Withheld(M, YES, Side.BUY, "inventory_limit"), Withheld("n", NO, Side.BUY, "gap")))
-    told = explain(seen(DEEP), targets, ((NO, Side.BUY, "no room: 60 open orders >= 60"),))
+    withheld = (Withheld(M, YES, Side.BUY, "inventory_limit"), Withheld("n", NO, Side.BUY, "gap"))
+    refused: tuple[tuple[Outcome, Side, str], ...] = (
+        (NO, Side.BUY, "no room: 60 open orders >= 60"),
+        (YES, Side.BUY, "hedge_only"),
+    )
+    told = explain(seen(DEEP), Targets((bid(NO, 4_700),), withheld=withheld), refused)
     assert told.notes == ("YES buy: inventory_limit", "NO buy refused: no room: 60 open orders >= 60")
+
+
+def test_a_quote_that_waits_for_an_own_order_to_go_says_for_which() -> None:
+    shown = replace(seen(DEEP), working=(working(YES, 4_900, state=OrderState.CANCELLING),))
+    told = explain(shown, Targets((bid(NO, 5_100),)))
+    assert told.notes == ("NO buy waits: it would trade with our YES buy at 0.490 (cancelling)",)
+    assert explain(shown, Targets((bid(NO, 5_000),))).notes == ()
 
 
 def test_gates_stand_in_the_order_asked_the_common_ones_first() -> None:
