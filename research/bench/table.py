@@ -79,19 +79,17 @@ class Row:
         }
 
     def lines(self) -> list[str]:
-        """Return the row for people: one line a figure, the id and what it is at the first."""
+        """Return the row for people: what it is, then one line a figure."""
         measurement = self.measurement
         if not self.rounds:
-            return [_line(measurement.id, measurement.what, self.skipped or self.failed, "", self.verdict)]
-        lines: list[str] = []
+            note = f"  {self.verdict}: {self.skipped or self.failed}"
+            return [_line(measurement.id, measurement.what), _line("", note)]
+        lines = [_line(measurement.id, measurement.what)]
         for figure in measurement.figures:
-            first = figure is measurement.figures[0]
             verdict = "" if not figure.target else "ok" if figure.holds(self._median(figure)) else "miss"
             spread = [_number(value) for value in self._spread(figure)]
             values = " / ".join(spread) if len(set(spread)) > 1 else spread[0]
             text = f"  {figure.name.replace('_', ' ')}"
-            if first:
-                lines.append(_line(measurement.id, measurement.what, "", "", ""))
             lines.append(_line("", text, f"{values} {figure.unit}".rstrip(), figure.target, verdict))
         return lines
 
@@ -123,7 +121,7 @@ def title() -> str:
     return _line(*TITLE)
 
 
-def _line(name: str, what: str, values: str, target: str, verdict: str) -> str:
+def _line(name: str, what: str, values: str = "", target: str = "", verdict: str = "") -> str:
     return f"{name:<7} {what:<48} {values:<36} {target:<9} {verdict}".rstrip()
 
 
