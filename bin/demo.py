@@ -59,7 +59,8 @@ def command(
     settings = load(
         {"strategy": "maker", "tag": "demo"}, profile="small_250", config_file=None, env_file=None, environment={}
     )
-    with interruptible(), _folder(options) as data_dir, only_engine(data_dir), _sandbox(markets, seed) as said:
+    with interruptible(), _folder(options) as data_dir, only_engine(data_dir), _sandbox(markets, seed) as venue:
+        said = venue.said
         endpoints = Endpoints(
             said["clob_url"],
             said["market_ws_url"],
@@ -69,7 +70,7 @@ def command(
         )
         # The monitor owns the terminal; what is worse than an error ends the demo and is said then.
         log_to(data_dir / "logs", "WARNING" if headless else "CRITICAL")
-        engine = built(settings, "paper", endpoints, data_dir, recording=True, seed=seed)
+        engine = built(settings, "paper", endpoints, data_dir, recording=True, seed=seed, leave=venue.leave)
         with ended_by_signals(engine):
             try:
                 engine.start()
@@ -120,11 +121,25 @@ def _lines(document: dict[str, Any]) -> list[str]:
     return [f"{len(document['markets'])} markets, {counts}", f"cancels: {cancels or 'none'}", pnl]
 
 
-@contextmanager
-def _sandbox(markets: int, seed: int) -> Generator[dict[str, Any]]:
-    """Run a sandbox in a process of its own; yield what it says of itself; end it.
+class _Sandbox:
+    """A sandbox in a process of its own. `said` is what it says of itself."""
 
-    A group of its own: Ctrl-C is for the engine, which wants its venue until it has stopped.
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self.said: dict[str, Any] = json.loads(_first_line(process.stdout))
+        self._process = process
+
+    def leave(self, code: int) -> None:
+        """End this process at once, as a failure inside demands, and the sandbox with it."""
+        self._process.kill()
+        os._exit(code)
+
+
+@contextmanager
+def _sandbox(markets: int, seed: int) -> Generator[_Sandbox]:
+    """Run a sandbox, and end it.
+
+    In a session of its own: Ctrl-C is for the engine, which wants its venue until it has stopped.
     """
     world = ["--profile", "demo", "--markets-count", str(markets), "--seed", str(seed)]
     with subprocess.Popen(
@@ -134,8 +149,7 @@ def _sandbox(markets: int, seed: int) -> Generator[dict[str, Any]]:
         start_new_session=True,
     ) as process:
         try:
-            assert process.stdout is not None
-            yield json.loads(_first_line(process.stdout))
+            yield _Sandbox(process)
         finally:
             _end(process)
 

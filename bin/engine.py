@@ -77,9 +77,12 @@ class Options:
 
 
 class Engine:
-    """Built by `Engine(options)`, run by `start`, `wait`, `stop`."""
+    """Built by `Engine(options)`, run by `start`, `wait`, `stop`.
 
-    def __init__(self, options: Options) -> None:
+    `leave` ends the process with an exit code when going on would be worse.
+    """
+
+    def __init__(self, options: Options, leave: Callable[[int], object] = os._exit) -> None:
         self.options = options
         self.clock = SystemClock()
         self.gate = Gate(options.data_dir / "KILL", self.clock)
@@ -90,7 +93,7 @@ class Engine:
         self._timers = TimerThread(self._directory, self.clock)
         self._writer = Writer(options.database, self.clock.now_ns())
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
-        emergency = Emergency(Abort(self.gate.close), self._order_overflowed)
+        emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
         common = (self._directory, self.clock, self._timers, emergency)
         self._pool = PoolDispatcher(
             [Worker("markets", *common, slow_after_ns=_SLOW_TURN_NS), Worker("control", *common)]

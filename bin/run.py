@@ -1,7 +1,8 @@
 """`keel run`: an engine in the foreground, until it is asked to end."""
 
+import os
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -110,9 +111,19 @@ def command(
 
 
 def built(
-    settings: "Settings", mode: "Mode", endpoints: "Endpoints", data_dir: Path, *, recording: bool, seed: int = 0
+    settings: "Settings",
+    mode: "Mode",
+    endpoints: "Endpoints",
+    data_dir: Path,
+    *,
+    recording: bool,
+    seed: int = 0,
+    leave: Callable[[int], object] = os._exit,
 ) -> "Engine":
-    """Build an engine. Raises CommandError for whatever keeps it from starting."""
+    """Build an engine, which calls `leave` when going on would be worse than ending.
+
+    Raises CommandError for whatever keeps it from starting.
+    """
     from actors.store.database import StoreBusy, StoreError, resolve_url
     from bin.catalogue import UnknownMarket, VenueUnreachable
     from bin.engine import Engine
@@ -130,7 +141,8 @@ def built(
                 settings.run.markets,
                 recording,
                 seed,
-            )
+            ),
+            leave,
         )
     except StoreBusy as error:
         raise CommandError("locked", str(error)) from error

@@ -1,0 +1,158 @@
+"""Sandboxes, engines and commands as processes of their own, and how to wait for what they do."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from surfaces.cli.errors import CommandError
+from surfaces.client import EngineClient
+from surfaces.socket_file import find_socket
+
+ROOT = Path(__file__).parents[2]
+Document = dict[str, Any]
+Value = TypeVar("Value")
+
+_NOTHING_SET = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+
+
+def until(look: Callable[[], Value | None], what: str, timeout_s: float = 30.0) -> Value:
+    """Wait until something is there (or true), and return it."""
+    deadline = time.monotonic() + timeout_s
+    while not (found := look()):
+        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
+        time.sleep(0.02)
+    return found
+
+
+def keel(*arguments: object, timeout_s: float = 60.0, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command as a person does, in an environment in which nothing is set."""
+    return subprocess.run(
+        [sys.executable, "-m", "bin.main", *map(str, arguments)],
+        cwd=ROOT, env=_NOTHING_SET | variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        timeout=timeout_s, check=False,
+    )  # fmt: skip
+
+
+class Sandbox:
+    """A running sandbox; `said` is its first line."""
+
+    def __init__(self, said: Document) -> None:
+        self.said = said
+        self.url: str = said["clob_url"]
+        self.slugs: list[str] = [market["slug"] for market in said["markets"]]
+
+    def status(self) -> Document:
+        with urllib.request.urlopen(f"{self.url}/sandbox/status", timeout=5) as answer:
+            return json.load(answer)
+
+    def fault(self, name: str, **more: object) -> Document:
+        body = json.dumps({"fault": name, **more}).encode()
+        request = urllib.request.Request(f"{self.url}/sandbox/faults", body, method="POST")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return json.load(answer)
+
+
+@contextmanager
+def sandbox(*arguments: object) -> Iterator[Sandbox]:
+    command = [sys.executable, "-m", "sandbox", "--json", *map(str, arguments)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=_NOTHING_SET, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    ) as process:
+        try:
+            assert process.stdout is not None
+            yield Sandbox(json.loads(process.stdout.readline()))
+        finally:
+            process.terminate()
+
+
+class Engine:
+    """A `keel run` in a folder of its own. What it prints is kept in files beside its data."""
+
+    def __init__(self, data_dir: Path, *arguments: object, **variables: str) -> None:
+        self.data_dir = data_dir
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._out, self._err = data_dir / "stdout", data_dir / "stderr"
+        with self._out.open("w") as out, self._err.open("w") as err:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bin.main", "run", "--data-dir", str(data_dir), *map(str, arguments)],
+                cwd=ROOT, env=_NOTHING_SET | variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            )  # fmt: skip
+
+    @property
+    def log(self) -> str:
+        """All that it has written to stderr so far."""
+        return self._err.read_text(encoding="utf-8")
+
+    @property
+    def out(self) -> str:
+        return self._out.read_text(encoding="utf-8")
+
+    def up(self) -> "Engine":
+        """Wait until it answers."""
+
+        def answers() -> bool:
+            assert self.process.poll() is None, self.log
+            try:
+                self.get("/v1/status")
+            except CommandError:
+                return False
+            return True
+
+        until(answers, "the engine answers")
+        return self
+
+    def get(self, route: str, **parameters: object) -> Document:
+        """Ask its control socket, without the cost of a process."""
+        with EngineClient(find_socket(self.data_dir), 5.0) as client:
+            return client.get(route, **parameters)
+
+    def status(self) -> Document:
+        return self.get("/v1/status")
+
+    def rows(self) -> dict[str, Document]:
+        """Return the row of each market."""
+        return {row["slug"]: row for row in self.status()["markets"]}
+
+    def keel(self, *arguments: object, **more: Any) -> subprocess.CompletedProcess[str]:
+        return keel(*arguments, "--data-dir", self.data_dir, **more)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Send a signal and return the exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        return self.process.wait(30)
+
+
+@contextmanager
+def engine(data_dir: Path, *arguments: object, **variables: str) -> Iterator[Engine]:
+    """Run an engine; it is ended with the test, whatever became of it."""
+    running = Engine(data_dir, *arguments, **variables)
+    try:
+        yield running.up()
+    finally:
+        try:
+            running.end()
+        except subprocess.TimeoutExpired:
+            running.process.kill()
+            running.process.wait()
+
+
+def processes_mentioning(text: str) -> list[int]:
+    """Return the ids of processes on whose command line a text stands."""
+    found: list[int] = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if text in command:
+            found.append(int(folder.name))
+    return found
