@@ -50,7 +50,8 @@ def measure(wanted: Iterable[Measurement], rounds: int, *, quick: bool) -> Itera
         except PeerMissing as error:
             yield Row(measurement, skipped=str(error))
         except Exception as error:  # noqa: BLE001 - what breaks one row must not lose the others
-            yield Row(measurement, failed=f"{type(error).__name__}: {error}")
+            first, _, _ = str(error).partition("\n")
+            yield Row(measurement, failed=f"{type(error).__name__}: {first}")
         else:
             yield Row(measurement, taken)
 

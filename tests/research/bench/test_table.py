@@ -58,7 +58,7 @@ def test_rounds_are_bounded_and_a_failure_is_a_row_that_says_so() -> None:
         return {"bytes": 1}
 
     def fail(quick: bool) -> Round:
-        raise RuntimeError("no room")
+        raise RuntimeError("no room\nand a long report")
 
     def miss(quick: bool) -> Round:
         raise PeerMissing("not here")
