@@ -1,7 +1,7 @@
 """A coordinator with a test's hand on everything around it: books, flow, risk, and an executor that answers."""
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import ClassVar, Literal, TypeVar
 
 from msgspec.structs import replace
 
@@ -10,7 +10,7 @@ from models.coordinator import CoordinatorMachine, CoordinatorParameters
 from models.depth import Depth
 from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
-from models.markets import Market, Outcome
+from models.markets import YES, Catalogue, Market, Outcome, Side
 from models.messages.base import Message
 from models.messages.control import CellNote, Explain, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained, Explanation
@@ -18,11 +18,11 @@ from models.messages.market import BookUpdated, FlowUpdated
 from models.messages.orders import CancelOrder, IntentDenied, OrderChanged, PlaceBundle, PlaceOrder
 from models.messages.position import InventoryUpdated, Leg, Position
 from models.messages.runtime import WakeAt, Woke
-from models.orders import OrderState
+from models.orders import OrderState, TimeInForce
 from models.phase import PhaseParameters, phase_of
 from models.quotes import QuoteParameters
 from models.strategies.maker import Maker, MakerParameters
-from models.strategy import MarketView, Strategy, View
+from models.strategy import MarketView, Stateless, Strategy, Take, Targets, View, each_alone
 from models.units import DOLLAR, ONE, SHARE
 
 M, N = "m", "n"
@@ -181,3 +181,39 @@ def of_kind(out: Iterable[Message], kind: type[Kind]) -> list[Kind]:
 def decisions(out: Iterable[Message]) -> list[str]:
     """The reasons of the decisions among messages."""
     return [message.explanation.reason for message in of_kind(out, DecisionMade)]
+
+
+class Wants(Stateless):
+    """A strategy that wants what the test says."""
+
+    name: ClassVar[str] = "wants"
+    style: ClassVar[Literal["maker", "taker"]] = "taker"
+    scope: ClassVar[Literal["market", "group"]] = "market"
+
+    def __init__(self, targets: Targets) -> None:
+        self.parameters = PhaseParameters()
+        self.wanted = targets
+        self.shown: list[View] = []
+
+    def groups(self, catalogue: Catalogue) -> tuple[tuple[str, ...], ...]:
+        return each_alone(catalogue)
+
+    def targets(self, view: View) -> Targets:
+        self.shown.append(view)
+        return self.wanted
+
+
+class WantsOfGroup(Wants):
+    scope: ClassVar[Literal["market", "group"]] = "group"
+
+
+def quoting(**given: object) -> Room:
+    """A maker with both quotes standing at 0.49."""
+    room = Room(**given)  # pyright: ignore[reportArgumentType]
+    room.accept(room.book())
+    return room
+
+
+def take(outcome: Outcome = YES, side: Side = Side.BUY, shares: int = 10, name: str = M) -> Take:
+    """A take that a strategy under test may want."""
+    return Take(name, outcome, side, 5_200, shares * SHARE, "cheap", TimeInForce.FOK)
