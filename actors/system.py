@@ -1,9 +1,11 @@
 """The supervision tree of an engine: what is started, on what it runs, and what its death means.
 
     root                rest_for_one, 1 death in 10 min, beyond: the gate closes and the process ends (exit 70)
-      board             keeps its rows over a restart
-      venue             the paper exchange, which outlives its actor
-      core              one_for_all: journal, risk and executor know of the same orders, or all begin again
+      outside           one_for_one: what the others can do without for a moment
+        board           keeps its rows over a restart
+        venue           the paper exchange, which outlives its actor
+      core              one_for_all: journal, risk and executor know of the same orders, or all begin again and are
+                        recalled what the journal has of this run
       markets           one_for_one, one supervisor a market
         market/M        rest_for_one: book, flow, inventory, coordinator; beyond 3 deaths a minute: quarantine of M
         event/E         one_for_one: the coordinators of a group
@@ -13,13 +15,14 @@ Why a market's supervisor and not the market's actors says that something died: 
 to say so. The executor cancels the market on that word; when the new incarnation stands it is given the ledger's truth.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from pykka import ActorRef
 
 from actors.assembly import Assembly, Part
+from actors.recovery import RecoveringActor
 from actors.runtime.actor import BaseActor, Context
 from actors.runtime.dispatcher import Dispatcher
 from actors.runtime.lanes import ORDINARY
@@ -27,10 +30,11 @@ from actors.runtime.machine import MachineActor
 from actors.runtime.supervision import ChildSpec, Excess, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
 from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, VENUE, Topology
-from models.messages.base import MarketId, Message
+from models.messages.base import MarketId
 from models.messages.control import MarketParked
 
 ROOT = "root"
+OUTSIDE = "outside"
 CORE = "core"
 FEEDS = "feeds"
 _MARKETS_SUPERVISOR = "markets/supervisor"
@@ -64,7 +68,7 @@ class Outside:
 
 
 class System:
-    """Starts and stops the actors of an assembly."""
+    """Starts and stops the actors of an assembly. `began` is told the name of each global actor that has begun."""
 
     def __init__(
         self,
@@ -72,12 +76,14 @@ class System:
         topology: Topology,
         runners: Runners,
         outside: Outside,
+        began: Callable[[str], object],
         chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
         self._assembly = assembly
         self._topology = topology
         self._runners = runners
         self._outside = outside
+        self._began = began
         self._chance = chance
         self._listeners = (EXECUTOR, RISK, *outside.watchers)
 
@@ -88,24 +94,30 @@ class System:
     def start_root(self, context: Context) -> ActorRef[Supervisor]:
         """Start the tree under a context of the caller's."""
         supervision = Supervision(Strategy.REST_FOR_ONE, 1, 600 * _SECOND_NS, Excess.ESCALATE, self._listeners)
-        children: list[ChildSpec] = []
-        if self._outside.board is not None:
-            children.append(ChildSpec("board", self._outside.board, self._runners.threads))
-        if self._outside.venue is not None:
-            children.append(ChildSpec(VENUE, self._outside.venue, self._runners.markets))
-        children += [
+        children = [
+            ChildSpec(OUTSIDE, self._surroundings, self._runners.control),
             ChildSpec(CORE, self._core, self._runners.control),
-            ChildSpec(MARKETS, self._keeper, self._runners.markets),
+            self._global(MARKETS, self._keeper, self._runners.markets),
             ChildSpec(_MARKETS_SUPERVISOR, self._markets, self._runners.markets, stop_timeout_ns=10 * _SECOND_NS),
         ]
         if self._outside.feeds:
             children.append(ChildSpec(FEEDS, self._feeds, self._runners.control, stop_timeout_ns=5 * _SECOND_NS))
         return Supervisor.start(context, supervision, children, "", self._chance)
 
+    def _surroundings(self, context: Context) -> ActorRef[Any]:
+        supervision = Supervision(Strategy.ONE_FOR_ONE, 3, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners)
+        children: list[ChildSpec] = []
+        if self._outside.board is not None:
+            children.append(ChildSpec("board", self._outside.board, self._runners.threads))
+        if self._outside.venue is not None:
+            children.append(self._global(VENUE, self._outside.venue, self._runners.markets))
+        return Supervisor.start(context, supervision, children, "", self._chance)
+
     def _core(self, context: Context) -> ActorRef[Any]:
         supervision = Supervision(Strategy.ONE_FOR_ALL, 2, 300 * _SECOND_NS, Excess.ESCALATE, self._listeners)
-        children = [ChildSpec(JOURNAL, self._outside.journal, self._runners.threads)]
-        children += [self._child(part, self._runners.control) for part in self._assembly.core_parts()]
+        children = [self._global(JOURNAL, self._outside.journal, self._runners.threads)]
+        for part in self._assembly.core_parts():
+            children.append(self._global(part.name, self._core_starter(part), self._runners.control))
         return Supervisor.start(context, supervision, children, "", self._chance)
 
     def _markets(self, context: Context) -> ActorRef[Any]:
@@ -147,8 +159,29 @@ class System:
     def _keeper(self, context: Context) -> ActorRef[Any]:
         return MarketsKeeper.start(context, _MARKETS_SUPERVISOR, self._market)
 
+    def _global(self, name: str, start: Start, dispatcher: Dispatcher) -> ChildSpec:
+        def start_and_tell(context: Context) -> ActorRef[Any]:
+            ref = start(context)
+            self._began(name)
+            return ref
+
+        return ChildSpec(name, start_and_tell, dispatcher, hears_of_restart=True)
+
+    def _core_starter(self, part: Part) -> Start:
+        def start(context: Context) -> ActorRef[Any]:
+            route = self._topology.route
+            if not context.dispatcher.directory.has_run(part.name):
+                return MachineActor.start(context, lambda: part.build(False), route)
+            return RecoveringActor.start(context, lambda: part.build(True), route, asks=part.name == EXECUTOR)
+
+        return start
+
     def _child(self, part: Part, dispatcher: Dispatcher) -> ChildSpec:
-        return ChildSpec(part.name, starter(part, self._topology.route), dispatcher)
+        def start(context: Context) -> ActorRef[Any]:
+            again = context.dispatcher.directory.has_run(part.name)
+            return MachineActor.start(context, lambda: part.build(again), self._topology.route)
+
+        return ChildSpec(part.name, start, dispatcher, hears_of_restart=True)
 
 
 class MarketsKeeper(BaseActor):
@@ -164,15 +197,3 @@ class MarketsKeeper(BaseActor):
             return
         child = self._child(message.market)
         self.context.send(self._supervisor, StopChild(child.name) if message.parked else StartChild(child))
-
-
-def starter(part: Part, route: Callable[[Message], Iterable[str]]) -> Start:
-    """Return how to start a part; from the second start on its machine is told that it takes a dead one's place."""
-    begun = False
-
-    def start(context: Context) -> ActorRef[Any]:
-        nonlocal begun
-        again, begun = begun, True
-        return MachineActor.start(context, lambda: part.build(again), route)
-
-    return start

@@ -20,6 +20,7 @@ from actors.assembly import Assembly, Mode, Plan
 from actors.board import SharedBoard
 from actors.control import Control
 from actors.gate import Gate
+from actors.redelivery import Redelivery
 from actors.runtime.abort import Abort
 from actors.runtime.clock import SystemClock
 from actors.runtime.dead_letters import DeadLetters
@@ -46,7 +47,6 @@ from models.cells import TradingState
 from models.engine import EngineParameters
 from models.messages.base import Lane, Message, Tag
 from models.messages.control import Kill, RaiseCell
-from models.messages.orders import IntentDenied, PlaceBundle, PlaceOrder
 from models.messages.runtime import DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
 from models.snapshot import LogLine, OrderLine
@@ -109,12 +109,12 @@ class Engine:
             self._topology,
             Runners(self._pool["markets"], self._pool["control"], self._threads),
             self._outside(),
+            Redelivery(self._directory, self._topology.route, self.clock, emergency.abort).deliver,
             Random(options.seed).random,
         )
         self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL))
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
         self._server = ControlServer(self.control, options.data_dir)
-        self._dead_letters.watch(Lane.INTENT, self._intent_lost)
         for lane in (Lane.CONTROL, Lane.ORDER):
             self._dead_letters.watch(lane, self._letter_lost)
 
@@ -254,16 +254,7 @@ class Engine:
     def _order_overflowed(self, overflow: MailOverflowed) -> None:
         """A part of the engine cannot keep up with what must not be lost: stop what it serves."""
         market = next((part for part in overflow.name.split("/")[1:] if part in self.catalogue.markets), None)
-        self.tell(RaiseCell(market, "runtime", TradingState.HALTED, f"{overflow.name} is overrun"))
-
-    def _intent_lost(self, letter: DeadLettered) -> None:
-        """Tell a coordinator that its intent died on the way, so that its slot is free again."""
-        lost, at_ns = letter.message, self.clock.now_ns()
-        legs = lost.legs if isinstance(lost, PlaceBundle) else (lost,) if isinstance(lost, PlaceOrder) else ()
-        for leg in legs:
-            self.tell(
-                IntentDenied(leg.intent, leg.tag, leg.market, leg.outcome, leg.side, letter.reason, letter.actor, at_ns)
-            )
+        self.tell(RaiseCell(market, "mailbox", TradingState.HALTED, f"{overflow.name} is overrun"))
 
     def _letter_lost(self, letter: DeadLettered) -> None:
         if letter.actor != BOARD:
