@@ -3,6 +3,7 @@
 Texts that came from outside (an error of the venue, an exception) are cleaned here, once, for every surface.
 """
 
+import re
 from collections import Counter, deque
 from typing import Final
 
@@ -20,6 +21,7 @@ _ERRORS_KEPT: Final = 10_000
 _LINES_KEPT: Final = 500
 _TEXT_MAX: Final = 160
 _REASON_MAX: Final = 60
+_CODE: Final = re.compile("[a-z][a-z0-9_]*")
 
 
 class Chronicle:
@@ -91,7 +93,7 @@ class Chronicle:
         match order.state:
             case OrderState.CANCELLED:
                 self._counts["cancels"] += 1
-                self._cancels[clean(order.reason, _REASON_MAX)] += 1
+                self._cancels[cancel_code(order.reason)] += 1
                 self.say("DEBUG", slug, f"cancelled {said}", now_ns)
             case OrderState.REJECTED:
                 self._counts["rejects"] += 1
@@ -127,6 +129,11 @@ class Chronicle:
         self._errors_ns.append(now_ns)
         self._last_error = clean(text, _TEXT_MAX)
         self.say("ERROR", "", text, now_ns)
+
+
+def cancel_code(reason: str) -> str:
+    """Return the code that a cancel is counted under: ours, or `venue` where the venue cancelled in its own words."""
+    return reason if _CODE.fullmatch(reason) else "venue"
 
 
 def _fill_text(fill: FillCounted) -> str:

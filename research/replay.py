@@ -21,6 +21,7 @@ from actors.runtime.trace import Trace
 from actors.topology import RISK, VENUE, inventory_name
 from actors.venues.polymarket.codec import Codec, MalformedFrame
 from models.book import BookMachine
+from models.chronicle import cancel_code
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.inventory import InventoryMachine
@@ -296,7 +297,7 @@ class _Tally:
             if isinstance(message, FillCounted):
                 self.fills += 1
             elif isinstance(message, OrderChanged) and message.state is OrderState.CANCELLED:
-                self.cancels[message.reason] += 1
+                self.cancels[cancel_code(message.reason)] += 1
         elif isinstance(message, IntentDenied):
             self.denials[message.reason] += 1
 

@@ -2,7 +2,12 @@
 
 from threading import Thread
 
-from models.messages.runtime import ActorFailed
+from actors.board import SharedBoard
+from models.board import BoardMachine
+from models.markets import Catalogue
+from models.marks import MarkParameters
+from models.messages.audit import Fence
+from models.messages.runtime import ActorFailed, ActorRestarted
 from tests.little_engine import START_NS, LittleEngine
 
 
@@ -56,3 +61,16 @@ def test_looking_while_messages_come_always_shows_whole_steps() -> None:
     looking.join(10)
     assert torn == []
     assert engine.board.look().counts.fills == 200
+
+
+def test_each_new_line_is_told_once_and_in_order() -> None:
+    engine, told = LittleEngine(1), list[str]()
+    shared = SharedBoard(
+        BoardMachine(engine.board.look().engine, Catalogue({}), MarkParameters()),
+        engine.clock,
+        lambda line: told.append(line.text),
+    )
+    for number in range(3):
+        shared.step(ActorRestarted(f"book/{number}", "", 1), number)
+        shared.step(Fence("nothing to tell"), number)
+    assert told == [f"book/{number} restarted, 1 in all" for number in range(3)]

@@ -2,8 +2,10 @@
 
 from msgspec.structs import replace
 
+from models.board import BoardMachine
 from models.cells import TradingState
-from models.markets import NO, YES, Side
+from models.markets import NO, YES, Catalogue, Side
+from models.marks import MarkParameters
 from models.messages.control import CellNote, Explain, ExposureUpdated, TradingStateChanged
 from models.messages.decisions import Gate
 from models.messages.market import BookResynchronised, MarketResolved
@@ -67,6 +69,27 @@ def test_an_order_is_shown_until_it_is_terminal_and_counted_once() -> None:
     assert (board.counts.orders, board.counts.cancels, board.counts.cancels_by_reason) == (1, 1, {"reprice": 1})
     assert (desk(engine).orders, desk(engine).cancels) == (1, 1)
     assert log(engine) == ["DEBUG market-1 cancelled YES bid 5 @ 0.480: reprice"]
+
+
+def test_cancels_are_counted_under_our_codes_and_the_venues_words_under_one() -> None:
+    engine = LittleEngine(1)
+    for reason in ("toxic_flow", "CANCELED", "CANCELED_self-trade prevention", "toxic_flow", "gap: YES crossed"):
+        intent = engine.place(1)
+        engine.change(replace(engine.orders[intent], state=OrderState.CANCELLED, reason=reason))
+    assert engine.board.look().counts.cancels_by_reason == {"toxic_flow": 2, "venue": 3}
+
+
+def test_every_line_is_given_once_however_many_there_were_in_between() -> None:
+    engine = LittleEngine(1)
+    machine = BoardMachine(engine.board.look().engine, Catalogue({}), MarkParameters())
+    assert machine.new_lines() == ()
+    for number in range(3):
+        machine.step(ActorRestarted(f"book/{number}", "", 1), number)
+    assert [line.sequence for line in machine.new_lines()] == [1, 2, 3]
+    assert machine.new_lines() == ()
+    for number in range(600):
+        machine.step(ActorRestarted(f"book/{number}", "", 1), number)
+    assert [line.sequence for line in machine.new_lines()] == list(range(104, 604)), "as many as are kept"
 
 
 def test_orders_are_shown_oldest_first_whatever_happens_to_them() -> None:
