@@ -11,8 +11,11 @@ _STAMPS = frozenset({"received_ns", "created_ns"})
 
 
 def digest_of(message: object) -> str:
-    """Return 32 hex digits of a message's type and content without its time stamps; "" if it is no message."""
-    if not isinstance(message, Message):
+    """Return 32 hex digits of a message's type and content without its time stamps.
+
+    "" if it is no message, or one that nobody can go on without.
+    """
+    if not isinstance(message, Message) or not message.dispensable:
         return ""
     said = {field: getattr(message, field) for field in message.__struct_fields__ if field not in _STAMPS}
     try:

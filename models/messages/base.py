@@ -27,10 +27,14 @@ class Lane(IntEnum):
 
 
 class Message(msgspec.Struct, frozen=True, gc=False, tag=True):
-    """Base of all messages. Commands are imperatives (`PlaceOrder`), events past participles (`OrderFilled`)."""
+    """Base of all messages. Commands are imperatives (`PlaceOrder`), events past participles (`OrderFilled`).
+
+    `dispensable`: once it has killed two readers in a row, the next one goes on without it.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     time_to_live_ns: ClassVar[int | None] = None
+    dispensable: ClassVar[bool] = True
 
     @property
     def key(self) -> Hashable | None:

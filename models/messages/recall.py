@@ -2,7 +2,8 @@
 
     executor -> RecallAsked -> journal -> Recalled -> risk and executor -> ... -> RecallEnded -> risk and executor
 
-Why the reader asks for every page: a mailbox holds one page at a time, however much a run has written.
+Why the reader asks for every page: a mailbox holds one page at a time, however much a run has written. Why none of
+these is dispensable: who goes on without a page believes what is not so.
 """
 
 from typing import ClassVar, TypeAlias
@@ -45,6 +46,7 @@ class RecallAsked(Message, frozen=True, gc=False):
     """Ask for the entries of this run after number `after`; 0: from its beginning."""
 
     lane: ClassVar[Lane] = Lane.ORDER
+    dispensable: ClassVar[bool] = False
     after: int
 
 
@@ -52,6 +54,7 @@ class Recalled(Message, frozen=True, gc=False):
     """Entries in the order in which they were journalled, each with its time. `last` is the number of the last one."""
 
     lane: ClassVar[Lane] = Lane.ORDER
+    dispensable: ClassVar[bool] = False
     entries: tuple[tuple[int, Chained], ...]
     last: int
 
@@ -60,3 +63,4 @@ class RecallEnded(Message, frozen=True, gc=False):
     """There are no more entries: whoever was recalled to knows all that its predecessor knew."""
 
     lane: ClassVar[Lane] = Lane.ORDER
+    dispensable: ClassVar[bool] = False
