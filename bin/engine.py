@@ -205,6 +205,8 @@ class Engine:
             self._journal_refused,
             options.data_dir / "emergency.jsonl",
             self._tape.locate if self._tape is not None else lambda _: None,
+            hold_gate=self.gate.hold,
+            release_gate=self.gate.release,
         )
         venue: Start | None = None
         if options.mode == "paper":
