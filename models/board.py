@@ -212,8 +212,9 @@ class BoardMachine:
         self._chronicle.error(f"{message.name} quarantined: {message.reason}", now_ns)
 
     def _restarted(self, message: ActorRestarted, now_ns: int) -> None:
-        self._chronicle.count("restarts")
-        self._say("WARNING", None, f"{message.name} restarted, {message.restarts} in all", now_ns)
+        if message.restarts:  # else it begins anew on purpose
+            self._chronicle.count("restarts")
+            self._say("WARNING", None, f"{message.name} restarted, {message.restarts} in all", now_ns)
 
     # Words
 
