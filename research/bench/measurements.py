@@ -53,7 +53,7 @@ MEASUREMENTS: Final = (
             Figure("pool_chain_p50_us", "us"),
             Figure("threads_chain_p50_us", "us"),
         ),
-        lambda quick: pool_against_threads(20_000 if quick else 200_000, 200 if quick else 1_000, rounds=1),
+        lambda quick: pool_against_threads(20_000 if quick else 200_000, 200 if quick else 1_000),
     ),
     Measurement(
         "P9",
