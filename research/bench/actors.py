@@ -1,8 +1,8 @@
 """What actors cost: P6 (pooled actors against pykka's own threads) and P9 (ten thousand markets in one process).
 
 Why ratios, and why in slices: the same loop moves by a factor of two between runs on a shared machine, so both sides
-take turns, and whatever else runs slows both. P9 has a process to itself, because memory is only seen to grow in a fresh
-one.
+take turns, and whatever else runs slows both. P9 has a process to itself, because only a fresh one shows how memory
+grows.
 """
 
 import json
