@@ -25,7 +25,7 @@ from actors.assembly import Assembly, Part
 from actors.recovery import RecoveringActor
 from actors.runtime.actor import BaseActor, Context
 from actors.runtime.dispatcher import Dispatcher
-from actors.runtime.lanes import ORDINARY
+from actors.runtime.lanes import ORDINARY, Bounds
 from actors.runtime.machine import MachineActor
 from actors.runtime.supervision import ChildSpec, Excess, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
@@ -86,6 +86,7 @@ class System:
         self._began = began
         self._chance = chance
         self._listeners = (EXECUTOR, RISK, *outside.watchers)
+        self._wide = _bounds(len(assembly.plan.catalogue.markets))
 
     def start(self) -> None:
         """Start the root supervisor, which starts everything in order. Returns before all of it runs."""
@@ -108,7 +109,7 @@ class System:
         supervision = Supervision(Strategy.ONE_FOR_ONE, 3, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners)
         children: list[ChildSpec] = []
         if self._outside.board is not None:
-            children.append(ChildSpec("board", self._outside.board, self._runners.threads))
+            children.append(ChildSpec("board", self._outside.board, self._runners.threads, self._wide))
         if self._outside.venue is not None:
             children.append(self._global(VENUE, self._outside.venue, self._runners.markets))
         return Supervisor.start(context, supervision, children, "", self._chance)
@@ -165,7 +166,7 @@ class System:
             self._began(name)
             return ref
 
-        return ChildSpec(name, start_and_tell, dispatcher, hears_of_restart=True)
+        return ChildSpec(name, start_and_tell, dispatcher, self._wide, hears_of_restart=True)
 
     def _core_starter(self, part: Part) -> Start:
         def start(context: Context) -> ActorRef[Any]:
@@ -197,3 +198,13 @@ class MarketsKeeper(BaseActor):
             return
         child = self._child(message.market)
         self.context.send(self._supervisor, StopChild(child.name) if message.parked else StartChild(child))
+
+
+def _bounds(markets: int) -> Bounds:
+    """Return how much mail an actor that serves all markets may have waiting: so much for each of them."""
+    return Bounds(
+        control=ORDINARY.control + 8 * markets,
+        order=max(ORDINARY.order, 100 * markets),
+        intent=max(ORDINARY.intent, 4 * markets),
+        market=ORDINARY.market * max(1, markets),
+    )

@@ -20,6 +20,7 @@ from actors.assembly import Assembly, Mode, Plan
 from actors.board import SharedBoard
 from actors.control import Control
 from actors.gate import Gate
+from actors.latency import LatencyMeter
 from actors.redelivery import Redelivery
 from actors.runtime.abort import Abort
 from actors.runtime.clock import SystemClock
@@ -95,8 +96,9 @@ class Engine:
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
         emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
         common = (self._directory, self.clock, self._timers, emergency)
+        watched = (*common, LatencyMeter(self.tell))
         self._pool = PoolDispatcher(
-            [Worker("markets", *common, slow_after_ns=_SLOW_TURN_NS), Worker("control", *common)]
+            [Worker("markets", *watched, slow_after_ns=_SLOW_TURN_NS), Worker("control", *watched)]
         )
         self._threads = ThreadDispatcher(*common)
         plan = Plan(self.catalogue, options.desks, options.parameters, options.mode, self._writer.run, options.seed)
@@ -229,17 +231,13 @@ class Engine:
             yield (
                 f"feed/{number}",
                 lambda context, tokens=tokens: FeedShard.start(
-                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._record, chance
+                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._tape, chance
                 ),
             )
         names = tuple(sorted({market.reference for market in markets.values() if market.reference is not None}))
         url = endpoints.reference_ws_url
         if names and url is not None:
             yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, parameters, route, chance)
-
-    def _record(self, received_ns: int, connection: str, raw: bytes) -> None:
-        if self._tape is not None:
-            self._tape.append(received_ns, connection, raw)
 
     def _close_tape(self, tape: TapeWriter) -> None:
         try:

@@ -6,7 +6,7 @@ that are quiet for too long are asked for by REST (`ProbeBooks`), and a socket w
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final, Protocol, TypeAlias
 
 from actors.runtime.actor import Context
 from actors.venues.polymarket.codec import PLAIN_TEXTS, Codec, MalformedFrame
@@ -24,8 +24,20 @@ _PROBES_PER_PERIOD: Final = 8
 """How often it is looked for quiet tokens: none waits much longer than the period for its probe."""
 
 Route: TypeAlias = Callable[[Message], Iterable[str]]
-Tape: TypeAlias = Callable[[int, str, bytes], object]
-"""Keeps a raw frame: received_ns, connection, bytes."""
+
+
+class Tape(Protocol):
+    """Keeps raw frames as they came."""
+
+    def append(self, received_ns: int, connection: str, raw: bytes) -> object:
+        """Keep a frame."""
+        ...
+
+    def flush(self, now_ns: int) -> object:
+        """Make what was kept safe from a crash; called when nothing has come for a while too."""
+        ...
+
+
 Tokens: TypeAlias = dict[str, tuple[MarketId, Outcome]]
 
 
@@ -93,7 +105,7 @@ class FeedShard(SocketFeed):
 
     def take_frame(self, raw: bytes, received_ns: int) -> None:
         if self._tape is not None:
-            self._tape(received_ns, self.context.name, raw)
+            self._tape.append(received_ns, self.context.name, raw)
         if raw in PLAIN_TEXTS:
             return
         for decoded in self.codec.decode(raw, received_ns):
@@ -112,6 +124,8 @@ class FeedShard(SocketFeed):
         if now_ns - self._probed_ns < period_ns // _PROBES_PER_PERIOD:
             return
         self._probed_ns = now_ns
+        if self._tape is not None:
+            self._tape.flush(now_ns)
         if self._doubted:
             self._doubted = False
             self.context.send(self._prober, ProbeBooks(tuple(self.codec.tokens)))

@@ -41,6 +41,20 @@ def change(token: str, size: str = "5") -> dict[str, Any]:
     return {"event_type": "price_change", "market": "0x1", "timestamp": "1001", "price_changes": [entry]}
 
 
+class Kept:
+    """A tape in memory."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[int, str, bytes]] = []
+        self.flushes = 0
+
+    def append(self, received_ns: int, connection: str, raw: bytes) -> None:
+        self.frames.append((received_ns, connection, raw))
+
+    def flush(self, now_ns: int) -> None:
+        self.flushes += 1
+
+
 class Desk:
     """A feed at work: what it told the books, what it asked of the prober, and what it kept on the tape."""
 
@@ -48,13 +62,13 @@ class Desk:
         self.world = world
         self.told: list[Message] = world.record("book")
         self.asked: list[ProbeBooks] = world.record("prober")
-        self.tape: list[tuple[int, str, bytes]] = []
+        self.tape = Kept()
 
     def start(self, url: str, parameters: FeedParameters = QUICK, tokens: Tokens | None = None) -> FeedShard:
         context = Context("feed/0", self.world.threads, "nobody")
         FeedShard.start(
             context, url, tokens or TOKENS, parameters, lambda _: ("book",), "prober",
-            lambda *frame: self.tape.append(frame),
+            self.tape,
         )  # fmt: skip
         mailbox = self.world.directory.mailbox("feed/0")
         assert mailbox is not None
@@ -114,11 +128,17 @@ def test_every_raw_frame_is_kept_with_the_time_of_its_receipt(desk: Desk, venue:
     desk.start(venue.url)
     desk.until(venue.connections)
     venue.say(change("11"), "not json")
-    desk.until(lambda: len([raw for _, _, raw in desk.tape if raw != b"PONG"]) == 2)
-    assert {name for _, name, _ in desk.tape} == {"feed/0"}
+    desk.until(lambda: len([raw for _, _, raw in desk.tape.frames if raw != b"PONG"]) == 2)
+    assert {name for _, name, _ in desk.tape.frames} == {"feed/0"}
     assert [message.received_ns for message in desk.of(LevelsChanged)] == [
-        at_ns for at_ns, _, raw in desk.tape if b"price_change" in raw
+        at_ns for at_ns, _, raw in desk.tape.frames if b"price_change" in raw
     ]
+
+
+def test_a_quiet_tape_is_made_safe_too(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    desk.until(lambda: desk.tape.flushes >= 2)
 
 
 def test_markets_are_split_at_200_tokens_and_never_in_themselves() -> None:
@@ -154,7 +174,7 @@ def test_pings_of_the_protocol_neither_block_the_feed_nor_count_as_frames(desk: 
         venue.ping()
         desk.until(lambda wanted=wanted: venue.heard.count("PING") >= wanted)
     assert feed.connections == 1
-    assert desk.tape == []
+    assert desk.tape.frames == []
 
 
 def test_a_silent_connection_is_replaced_and_its_books_wait_for_full_frames(desk: Desk, venue: SocketServer) -> None:
