@@ -70,6 +70,7 @@ class Replay:
     ) -> None:
         self.warnings: list[str] = []
         self.frames = 0
+        self._cut_lines = 0
         self._files = files
         # The first reading proves every file undamaged, so that nothing is half done when a later line is not.
         self._recorded = recorded_markets(self._tapes(), markets_file)
@@ -130,9 +131,11 @@ class Replay:
         return read_tapes(self._files, self._cut)
 
     def _cut(self, error: TapeError) -> None:
-        warning = f"the last line of {error.path.name} is cut (line {error.line}) and was left out"
+        """Both readings come upon it; it is told once."""
+        warning = f"{error.path.name} is cut at line {error.line}, as a crash leaves it: nothing after that is played"
         if warning not in self.warnings:
             self.warnings.append(warning)
+            self._cut_lines += 1
 
     def _decoded(self, codec: Codec, frame: TapeFrame, at_ns: int) -> list[Message]:
         decode = codec.decode_rest if frame.rest else codec.decode
@@ -186,6 +189,7 @@ class Replay:
             "cancels_by_reason": dict(sorted(tally.cancels.items())),
             "denials_by_reason": dict(sorted(tally.denials.items())),
             **total,
+            "cut_lines": self._cut_lines,
             "malformed": dict(sorted(self._malformed.items())),
             "pnl": self._profit(),
             "assumed": {market.slug: list(market.assumed) for market in self._recorded.markets},

@@ -76,9 +76,10 @@ def read_tape(path: Path, on_cut: OnCut | None = None) -> Iterator[TapeFrame]:
     may_be_cut = on_cut if form is _OWN else None
     try:
         yield from _frames(path, form, chain((first,), lines), may_be_cut)
-    except _Unfinished:
+    except _Unfinished as error:
         if may_be_cut is None:
             raise
+        may_be_cut(error)
 
 
 def read_tapes(paths: Sequence[Path], on_cut: OnCut | None = None) -> Iterator[TapeFrame]:

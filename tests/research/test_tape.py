@@ -168,6 +168,15 @@ class TestACutTape:
         with pytest.raises(TapeError):
             list(read_tape(path))
 
+    def test_a_segment_that_ends_between_two_lines_but_was_never_finished_is_told_too(self, tmp_path: Path) -> None:
+        stream = zstandard.ZstdCompressor().compressobj()
+        content = stream.compress(self.whole) + stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+        path = tmp_path / "tape.jsonl.zst"
+        path.write_bytes(content)
+        told: list[TapeError] = []
+        assert len(list(read_tape(path, told.append))) == 3
+        assert [error.line for error in told] == [4]
+
     def test_a_last_line_that_only_lacks_its_end_is_whole(self, tmp_path: Path) -> None:
         told: list[TapeError] = []
         assert len(list(read_tape(stored(tmp_path, self.whole[:-1]), told.append))) == 3
