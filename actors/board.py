@@ -24,9 +24,7 @@ class SharedBoard:
     `told` is called with each new line of its log, in the actor's thread.
     """
 
-    def __init__(
-        self, machine: BoardMachine, clock: Clock, told: Callable[[LogLine], object] = lambda _: None
-    ) -> None:
+    def __init__(self, machine: BoardMachine, clock: Clock, told: Callable[[LogLine], object] = lambda _: None) -> None:
         self._machine = machine
         self._clock = clock
         self._told = told

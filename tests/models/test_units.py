@@ -45,7 +45,22 @@ def test_venue_prices_are_read_exactly(text: str, price: int) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", ".", "NaN", "Infinity", "-0.1", "1e-2", " 0.5", "0.5 ", "0_5", "\u0660.\u0665", "1.01", "0.00001", "0.5.5", "+0.5"],
+    [
+        "",
+        ".",
+        "NaN",
+        "Infinity",
+        "-0.1",
+        "1e-2",
+        " 0.5",
+        "0.5 ",
+        "0_5",
+        "\u0660.\u0665",
+        "1.01",
+        "0.00001",
+        "0.5.5",
+        "+0.5",
+    ],
 )
 def test_what_is_no_price_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match="price"):
