@@ -87,9 +87,11 @@ def command(
             env_file=env_file or ENV_FILE,
         )
     except ConfigurationError as error:
+        if error.mode == "live":
+            raise _no_live() from error
         raise CommandError("configuration", str(error)) from error
     if settings.mode == "live":
-        raise CommandError("refused", "live trading is not part of this version", "run with --mode paper")
+        raise _no_live()
     data_dir = options.data_dir if options.data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
     with interruptible(), only_engine(data_dir):
         try:
@@ -108,6 +110,10 @@ def command(
             raise CommandError("failure", str(error), hint, retryable=True) from error
         engine = built(settings, settings.mode, endpoints, data_dir, recording=tape)
         return _serve(engine, settings, data_dir, quiet=options.quiet)
+
+
+def _no_live() -> CommandError:
+    return CommandError("refused", "live trading is not part of this version", "run with --mode paper")
 
 
 def built(

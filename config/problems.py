@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from config.modes import DEFAULT
 from config.registry import KEYS
+from config.run import Mode
 
 _ALIKE: Final = 0.6
 _VALUE_SHOWN: Final = 80
@@ -30,17 +32,26 @@ class Problem:
 
 
 class ConfigurationError(Exception):
-    """The configuration cannot be used (exit code 4). `problems` has everything that is wrong with it."""
+    """The configuration cannot be used (exit code 4). `problems` has everything that is wrong with it.
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    `mode` is the one that its switches ask for, as far as they can be read.
+    """
+
+    def __init__(self, problems: Iterable[Problem], mode: Mode = DEFAULT) -> None:
         self.problems = tuple(problems)
+        self.mode: Mode = mode
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
 def nearest_key(path: str) -> str | None:
-    """Return the key that is most like an unknown one: in its own section first, then by its last name anywhere."""
+    """Return the key that is most like an unknown one: in its own section first, then by its last name anywhere.
+
+    A name at the top may also be meant for a section.
+    """
     section, _, name = path.rpartition(".")
     siblings = {key.name: key.path for key in KEYS.values() if key.section == section}
+    if not section:
+        siblings |= {key.section: key.section for key in KEYS.values() if key.section}
     by_name = {key.name: key.path for key in KEYS.values()}
     by_path = {key.path: key.path for key in KEYS.values()}
     for wanted, candidates in ((name, siblings), (name, by_name), (path, by_path)):

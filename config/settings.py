@@ -105,9 +105,9 @@ def load(
         structs = build(Configuration.model_validate(_nested(found.given)))
     except ValidationError as error:
         found.problems += [_problem(".".join(map(str, wrong["loc"])), wrong, found.given) for wrong in error.errors()]
-        raise ConfigurationError(found.problems) from None
+        raise ConfigurationError(found.problems, decision.mode) from None
     if found.problems:
-        raise ConfigurationError(found.problems)
+        raise ConfigurationError(found.problems, decision.mode)
     run = msgspec.structs.replace(cast(RunParameters, structs.pop(ROOT)), mode=decision.mode)
     endpoints = cast(EndpointParameters, structs.pop("endpoints"))
     engine = EngineParameters(**cast(dict[str, Any], structs))

@@ -74,7 +74,7 @@ def test_an_unknown_key_names_its_file_and_the_nearest() -> None:
     "text, meant",
     [
         ("bid_size: 5\n", "maker.bid_size"),
-        ("makr:\n  bid_size: 5\n", None),
+        ("makr:\n  bid_size: 5\n", "maker"),
         ("data_dri: x\n", "data_dir"),
         ("flow:\n  windows_ms: 1\n", "flow.window_ms"),
         ("risk:\n  wallet: 5\n", "risk.wallet_usd"),
