@@ -29,6 +29,8 @@ from models.messages.control import ClearKill, Kill, MarketParked, RaiseCell, Se
 from models.messages.orders import (
     CancelMarket,
     CancelRejected,
+    FillSettled,
+    FillVoided,
     IntentDenied,
     MergeReported,
     OrderAccepted,
@@ -135,4 +137,10 @@ class Redelivery:
 
 def _market_of(message: Any) -> str | None:
     """Return the market that a message is about, None where it is about all."""
-    return getattr(getattr(message, "fill", message), "market", None)
+    match message:
+        case SubmitOrder():
+            return message.order.market
+        case FillSettled() | FillVoided():
+            return message.fill.market
+        case _:
+            return getattr(message, "market", None)
