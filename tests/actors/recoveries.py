@@ -88,13 +88,14 @@ def stream(seed: int) -> Iterator[tuple[int, list[Message]]]:
         at_ns = START + (turn + 1) * 100 * MS
         market = MARKETS[turn % len(MARKETS)]
         mids[market] = max(20, min(80, mids[market] + chance.choice((-1, 0, 0, 0, 1))))
-        yield at_ns, _books(market, mids[market], at_ns)
+        yield at_ns, frames(market, mids[market], at_ns)
         if chance.random() < 0.4:
             at_ns += 29 * MS
-            yield at_ns, [_trade(market, mids[market], at_ns, chance)]
+            yield at_ns, [trade(market, mids[market], at_ns, chance)]
 
 
-def _books(market: str, mid: int, at_ns: int) -> list[Message]:
+def frames(market: str, mid: int, at_ns: int) -> list[Message]:
+    """Full books of both tokens, a cent to either side of the middle."""
     bids = tuple(((mid - 1 - level) * 100, (8 + level) * SHARE) for level in range(5))
     asks = tuple(((mid + 1 + level) * 100, (8 + level) * SHARE) for level in range(5))
     no_bids = tuple((ONE - price, size) for price, size in asks)
@@ -105,7 +106,7 @@ def _books(market: str, mid: int, at_ns: int) -> list[Message]:
     ]
 
 
-def _trade(market: str, mid: int, at_ns: int, chance: Random) -> TradePrinted:
+def trade(market: str, mid: int, at_ns: int, chance: Random) -> TradePrinted:
     """A taker who goes through the touch, by way of either token."""
     side = chance.choice((Side.BUY, Side.SELL))
     price = (mid + 1 if side is Side.BUY else mid - 1) * 100
