@@ -46,6 +46,9 @@ class Reason(StrEnum):
     """Raw market mail went beyond its bound."""
 
 
+_ENDED = frozenset({Reason.UNKNOWN, Reason.DEAD, Reason.UNREAD})
+
+
 class DeadLetters:
     """A ring of the newest letters, counters, and hooks by lane."""
 
@@ -75,8 +78,10 @@ class DeadLetters:
             unlogged = self._turn_to_log()
         if unlogged is not None:
             kind = type(message).__name__
-            logger.bind(actor=actor, kind=kind, reason=letter.reason, unlogged=unlogged).warning(
-                "dead letter: {} for {} ({})", kind, actor, letter.reason
+            # Market data that an ended actor did not read costs nothing: whoever follows it starts from a full book.
+            level = "DEBUG" if message.lane is Lane.MARKET and reason in _ENDED else "WARNING"
+            logger.bind(actor=actor, kind=kind, reason=letter.reason, unlogged=unlogged).log(
+                level, "dead letter: {} for {} ({})", kind, actor, letter.reason
             )
         if message.lane in self._hooks:
             self._announce(letter)

@@ -262,4 +262,7 @@ def test_keel_runs_through_a_symbolic_link(checkout: Checkout) -> None:
 def test_the_console_script_says_the_version_of_this_project() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     command = [sys.executable, "-m", "bin.main", "--version"]
-    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip() == version
+    assert (
+        subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        == f"keel {version}"
+    )
