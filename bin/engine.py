@@ -171,6 +171,7 @@ class Engine:
         board, _ = self.board.wait_for(lambda seen: not seen.orders, _CANCEL_S)
         self._server.stop()
         self._watchdog.stop()
+        self._dead_letters.end()
         self._directory.stop(ROOT)
         if not self._wait_until(lambda: self._directory.find(ROOT) is None, _STOP_S):
             logger.bind(actors=len(self._directory)).error("the actors did not stop within {:g} s", _STOP_S)

@@ -61,6 +61,7 @@ class DeadLetters:
         self._hooking = local()
         self._unlogged = 0
         self._next_log_ns = 0
+        self._ending = False
 
     def watch(self, lane: Lane, hook: Hook) -> None:
         """Call `hook` with every letter of a lane, in the thread that lost it.
@@ -68,6 +69,13 @@ class DeadLetters:
         A letter that a hook itself causes is kept but not announced: two dead actors cannot call each other for ever.
         """
         self._hooks.setdefault(lane, []).append(hook)
+
+    def end(self) -> None:
+        """From now on all actors are being stopped: whom one of them still tells may be gone, which is no news.
+
+        Letters are kept and counted as before, but neither announced nor warned of.
+        """
+        self._ending = True
 
     def bury(self, actor: str, message: Message, reason: Reason) -> None:
         """Keep and count a message that `actor` will not handle."""
@@ -79,11 +87,12 @@ class DeadLetters:
         if unlogged is not None:
             kind = type(message).__name__
             # Market data that an ended actor did not read costs nothing: whoever follows it starts from a full book.
-            level = "DEBUG" if message.lane is Lane.MARKET and reason in _ENDED else "WARNING"
+            harmless = self._ending or (message.lane is Lane.MARKET and reason in _ENDED)
+            level = "DEBUG" if harmless else "WARNING"
             logger.bind(actor=actor, kind=kind, reason=letter.reason, unlogged=unlogged).log(
                 level, "dead letter: {} for {} ({})", kind, actor, letter.reason
             )
-        if message.lane in self._hooks:
+        if message.lane in self._hooks and not self._ending:
             self._announce(letter)
 
     def newest(self, limit: int = 100) -> Sequence[DeadLettered]:

@@ -20,7 +20,12 @@ ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
 Value = TypeVar("Value")
 
-_NOTHING_SET = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "LANG": "C.UTF-8"}
+_NOTHING_SET = {
+    "PATH": os.environ["PATH"],
+    "HOME": os.environ.get("HOME", "/"),
+    "LANG": "C.UTF-8",
+    "PYTHONFAULTHANDLER": "1",  # a process that hangs can be asked for its stacks
+}
 
 
 def until(look: Callable[[], Value | None], what: str, timeout_s: float = 30.0) -> Value:
@@ -125,10 +130,15 @@ class Engine:
         return keel(*arguments, "--data-dir", self.data_dir, **more)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """Send a signal and return the exit code."""
+        """Send a signal and return the exit code. An engine that does not end says where it hangs."""
         if self.process.poll() is None:
             self.process.send_signal(number)
-        return self.process.wait(30)
+        try:
+            return self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(10)
+            raise AssertionError(f"the engine did not end:\n{self.log}") from None
 
 
 @contextmanager
@@ -138,11 +148,7 @@ def engine(data_dir: Path, *arguments: object, **variables: str) -> Iterator[Eng
     try:
         yield running.up()
     finally:
-        try:
-            running.end()
-        except subprocess.TimeoutExpired:
-            running.process.kill()
-            running.process.wait()
+        running.end()
 
 
 def processes_mentioning(text: str) -> list[int]:

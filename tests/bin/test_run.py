@@ -218,14 +218,14 @@ def test_a_resolved_market_loses_its_quotes_and_pays_out(trading: Engine, venue:
 
 def test_sigterm_ends_in_good_order(venue: Sandbox, config: Path, tmp_path: Path) -> None:
     with engine(tmp_path / "data", "--sandbox", venue.url, "--config", config) as running:
-        until(lambda: running.status()["orders_open"] >= 3, "orders rest")
+        until(lambda: running.status()["fills"] and running.status()["orders_open"] >= 5, "orders rest")
         began = time.monotonic()
         assert running.end(signal.SIGTERM) == 0
         assert time.monotonic() - began < 8
         log = running.log
     states = rows_of(tmp_path / "data" / "arb.db", "SELECT state, reason FROM orders")
     assert {state for state, _ in states} <= {"filled", "cancelled", "rejected", "never_sent"}, "none is open"
-    assert [reason for state, reason in states if state == "cancelled"].count("shutdown") >= 3
+    assert [reason for state, reason in states if state == "cancelled"].count("shutdown") >= 1
     assert "stopped  open_orders=0" in log
     assert "dead letter" not in log
     assert running.out == ""
@@ -262,9 +262,10 @@ def test_a_kill_holds_over_a_restart_until_a_person_clears_it(venue: Sandbox, co
 
 def test_what_a_run_has_recorded_can_be_replayed(venue: Sandbox, config: Path, tmp_path: Path) -> None:
     with engine(tmp_path / "data", "--sandbox", venue.url, "--config", config) as running:
-        until(lambda: running.status()["fills"] >= 3, "it trades")
+        tape = tmp_path / "data" / "tape"
+        until(lambda: sum(file.stat().st_size for file in tape.glob("*.zst")) > 30_000, "much is on the tape")
         assert running.end() == 0
-    (segment,) = (tmp_path / "data" / "tape").glob("*.zst")
+    (segment,) = tape.glob("*.zst")
     whole = keel("replay", segment, "--json")
     assert whole.returncode == 0, whole.stderr
     report = json.loads(whole.stdout)
@@ -272,7 +273,9 @@ def test_what_a_run_has_recorded_can_be_replayed(venue: Sandbox, config: Path, t
     assert report["decisions"] > 10
     assert report["book_hash_ok"] == report["book_hash_checked"] > 0
     segment.write_bytes(segment.read_bytes()[:-50])
-    cut = json.loads(keel("replay", segment, "--json").stdout)
+    torn = keel("replay", segment, "--json")
+    assert torn.returncode == 0, torn.stdout
+    cut = json.loads(torn.stdout)
     assert cut["frames"] < report["frames"]
     assert cut["cut_lines"] == 1
     assert any("is cut at line" in warning for warning in cut["warnings"])

@@ -67,3 +67,12 @@ def test_letters_that_a_hook_causes_do_not_call_it_again(sim: SimWorld) -> None:
     sim.directory.send("nobody", Filled(3))
     assert [letter.message for letter in calls] == [Filled(1), Filled(3)]
     assert sim.dead_letters.total() == 4
+
+
+def test_what_is_lost_while_all_are_stopped_is_counted_but_no_news(sim: SimWorld) -> None:
+    calls: list[DeadLettered] = []
+    sim.dead_letters.watch(Lane.ORDER, calls.append)
+    sim.dead_letters.end()
+    sim.directory.send("nobody", Filled(1))
+    assert calls == []
+    assert [letter.message for letter in sim.dead_letters.newest()] == [Filled(1)]
