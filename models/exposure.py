@@ -180,6 +180,12 @@ class Exposures:
         """Return a market's worst case as it was after its last change."""
         return self._worst_cases.get(market, 0)
 
+    def recount(self) -> None:
+        """Make the totals anew, after exposures were changed one by one and not through `change`."""
+        self.open_orders = sum(len(exposure.orders) for exposure in self._exposures.values())
+        self._worst_cases = {market: exposure.worst_case() for market, exposure in self._exposures.items()}
+        self.worst_case = sum(self._worst_cases.values())
+
     def change(self, market: MarketId, apply: Callable[[MarketExposure], None]) -> MarketExposure:
         """Apply a change to one market and keep the totals."""
         exposure = self.of(market)

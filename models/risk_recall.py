@@ -1,7 +1,7 @@
 """The risk supervisor that takes a dead one's place: exposures, cells and outages come from the journal's chain.
 
-Why the entries go through the same steps as live ones: what was raised, lifted and counted then is so again, in the
-same order. What follows from them was said in the earlier life and is not said twice; in the end all is said once.
+What was raised, lifted and counted then is so again, in the same order. What followed from it was said in the earlier
+life and is not said twice; in the end all is said once. Totals are made in the end too: a run has many entries.
 
 Why a market whose flow has not been heard of yet is fused: the flow of a toxic market may have spoken while nobody
 listened. It speaks again before the window of trades has passed, so whoever has said nothing by then was not toxic.
@@ -18,7 +18,17 @@ from models.markets import Market
 from models.messages.base import MarketId, Message
 from models.messages.control import CommandApplied, MarketParked, RaiseCell
 from models.messages.market import FlowUpdated
-from models.messages.orders import PlaceBundle, PlaceOrder, SubmitOrder
+from models.messages.orders import (
+    FillCounted,
+    FillSettled,
+    FillVoided,
+    MergeChanged,
+    OrderChanged,
+    PlaceBundle,
+    PlaceOrder,
+    PositionsRedeemed,
+    SubmitOrder,
+)
 from models.messages.runtime import WakeAt, Woke
 from models.phase import PhaseParameters
 from models.risk import SWITCH, VERBS, RiskMachine, denied
@@ -47,7 +57,13 @@ class RecalledRisk(RiskMachine):
         """Learn one entry, at its own time; kinds that say nothing of money or cells are passed over."""
         match entry:
             case SubmitOrder():
-                self._exposures.change(entry.order.market, lambda exposure: exposure.approved(entry.order))
+                self._exposures.of(entry.order.market).approved(entry.order)
+            case OrderChanged():
+                self._exposures.of(entry.market).order_changed(entry)
+            case FillCounted() | MergeChanged() | PositionsRedeemed():
+                self._exposures.of(entry.market).moved(entry.tag, entry)
+            case FillSettled() | FillVoided():
+                self._exposures.of(entry.fill.market).moved(entry.fill.tag, entry)
             case CommandApplied():
                 self._recall_command(entry)
             case _:
@@ -68,6 +84,9 @@ class RecalledRisk(RiskMachine):
 
     def recalled(self, now_ns: int) -> tuple[Message, ...]:
         """Say the state and the exposure of every market, and which of those that are off need no actors."""
+        self._exposures.recount()
+        for market in self._markets:
+            self._inventory_cell(market, self._exposures.of(market), now_ns)
         for market in self._unheard:
             self._states.put(market, "flow", TradingState.CANCEL_ONLY, "flow_unknown", now_ns)
         self._states.forget(self._markets)

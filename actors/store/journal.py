@@ -37,7 +37,7 @@ _MS: Final = 1_000_000
 _SECOND_NS: Final = 1_000 * _MS
 _HOUR_NS: Final = 3_600 * _SECOND_NS
 _DAY_NS: Final = 24 * _HOUR_NS
-_PAGE: Final = 2_000
+_PAGE: Final = 10_000
 _FLUSH, _BOOKS, _PRUNE = "flush", "books", "prune"
 
 
