@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event
 from typing import Final
@@ -88,7 +89,8 @@ class Engine:
         self.clock = SystemClock()
         self.gate = Gate(options.data_dir / "KILL", self.clock)
         self.catalogue = read_catalogue(options.endpoints, options.markets)
-        self._ended = Event()
+        # Unlike an event, which is set under a lock, it may be told from a signal's handler in the midst of a wait.
+        self._ended: SimpleQueue[None] = SimpleQueue()
         self._dead_letters = DeadLetters()
         self._directory = Directory(self._dead_letters)
         self._timers = TimerThread(self._directory, self.clock)
@@ -154,11 +156,16 @@ class Engine:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until somebody asks the engine to end; False when the time is over first."""
-        return self._ended.wait(timeout_s)
+        try:
+            self._ended.get(timeout=timeout_s)
+        except Empty:
+            return False
+        self._ended.put(None)
+        return True
 
     def end(self) -> None:
         """Ask the engine to end; returns at once."""
-        self._ended.set()
+        self._ended.put(None)
 
     def stop(self) -> tuple[OrderLine, ...]:
         """Let no order out, cancel what rests, write what waits, and stop all in reverse.
