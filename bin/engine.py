@@ -154,7 +154,7 @@ class Engine:
                 f"{len(small)} of {len(self.catalogue.markets)} markets will not be quoted"
             )
 
-    def wait(self, timeout_s: float | None = None) -> bool:
+    def wait(self, timeout_s: float) -> bool:
         """Wait until somebody asks the engine to end; False when the time is over first."""
         try:
             self._ended.get(timeout=timeout_s)

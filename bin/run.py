@@ -5,7 +5,7 @@ import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from bin.catalogue import Endpoints
     from bin.engine import Engine
     from config.settings import Settings
+
+_LOOK_S: Final = 0.5
 
 
 def command(
@@ -198,7 +200,9 @@ def _serve(engine: "Engine", settings: "Settings", data_dir: Path, *, quiet: boo
             ).info("running; stop with Ctrl-C or: keel stop")
             for warning in engine.warnings():
                 logger.warning(warning)
-            engine.wait()
+            # A signal that the system gave to another thread is acted on when this one wakes.
+            while not engine.wait(_LOOK_S):
+                pass
         finally:
             left = engine.stop()
     for order in left:
