@@ -13,6 +13,7 @@ from actors.runtime.dead_letters import Reason
 from actors.runtime.machine import Machine, MachineActor, Route
 from models.messages.base import Message
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
+from models.repeats import Repeats
 
 _HELD_MAX: Final = 10_000
 
@@ -41,6 +42,7 @@ class RecoveringActor(MachineActor):
         super().__init__(context, machine, route)
         self._asks = asks
         self._held: list[Message] = []
+        self._repeats = Repeats()
 
     def on_start(self) -> None:
         machine = self._build()
@@ -59,12 +61,13 @@ class RecoveringActor(MachineActor):
         match message:
             case Recalled():
                 for at_ns, entry in message.entries:
-                    self._machine.recall(entry, at_ns)
+                    if self._repeats.is_news(entry):
+                        self._machine.recall(entry, at_ns)
                 self._ask(message.last)
                 return ()
             case RecallEnded():
                 out = self._machine.recalled(now_ns)
-                self._step = self._machine.step
+                self._step, self._repeats = self._machine.step, Repeats()
                 held, self._held = self._held, []
                 for waiting in held:
                     self.context.send(self.context.name, waiting)

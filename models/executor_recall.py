@@ -100,9 +100,11 @@ class RecalledExecutor(ExecutorMachine):
             if event.state in TERMINAL:
                 return  # never sent, and never to be heard of again
             record = self._unsent[event.order_id] = self._orders.add(event.order_id, _wish_of(event))
-        was_open = record.is_open
+        if not record.is_open:
+            record.matched(event.filled)  # an end is left by nothing, but fills may come late
+            return
         record.recall(event)
-        if was_open and not record.is_open:
+        if not record.is_open:
             for order_id in self._orders.end(record, self._accounts.is_final):
                 self._accounts.forget(order_id)
 
