@@ -16,7 +16,7 @@ to say so. The executor cancels the market on that word; when the new incarnatio
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pykka import ActorRef
@@ -39,6 +39,9 @@ CORE = "core"
 FEEDS = "feeds"
 _MARKETS_SUPERVISOR = "markets/supervisor"
 _SECOND_NS = 1_000_000_000
+_JOURNAL_STOPS_NS = 6 * _SECOND_NS
+"""Longer than a stuck handler of it may live: two journals must never share the database."""
+_CORE_STOPS_NS = 10 * _SECOND_NS
 
 Start = Callable[[Context], ActorRef[Any]]
 
@@ -97,7 +100,7 @@ class System:
         supervision = Supervision(Strategy.REST_FOR_ONE, 1, 600 * _SECOND_NS, Excess.ESCALATE, self._listeners)
         children = [
             ChildSpec(OUTSIDE, self._surroundings, self._runners.control),
-            ChildSpec(CORE, self._core, self._runners.control),
+            ChildSpec(CORE, self._core, self._runners.control, stop_timeout_ns=_CORE_STOPS_NS),
             self._global(MARKETS, self._keeper, self._runners.markets),
             ChildSpec(_MARKETS_SUPERVISOR, self._markets, self._runners.markets, stop_timeout_ns=10 * _SECOND_NS),
         ]
@@ -116,7 +119,8 @@ class System:
 
     def _core(self, context: Context) -> ActorRef[Any]:
         supervision = Supervision(Strategy.ONE_FOR_ALL, 2, 300 * _SECOND_NS, Excess.ESCALATE, self._listeners)
-        children = [self._global(JOURNAL, self._outside.journal, self._runners.threads)]
+        journal = self._global(JOURNAL, self._outside.journal, self._runners.threads)
+        children = [replace(journal, stop_timeout_ns=_JOURNAL_STOPS_NS)]
         for part in self._assembly.core_parts():
             children.append(self._global(part.name, self._core_starter(part), self._runners.control))
         return Supervisor.start(context, supervision, children, "", self._chance)
