@@ -12,6 +12,7 @@ Why `BEGIN IMMEDIATE`: a transaction that reads before it writes can otherwise f
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
 
+import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Callable
@@ -89,6 +90,10 @@ def open_writer(url: str) -> tuple[Database, Callable[[], None]]:
         )
 
     def close() -> None:
+        if sqlite is None and not database.is_closed():
+            # The server ends a session some time after its client has left; whoever opens at once must find it free.
+            with contextlib.suppress(PeeweeException):
+                database.execute_sql("SELECT pg_advisory_unlock_all()")
         database.close()
         release()
 
