@@ -101,3 +101,15 @@ def test_a_kill_waits_for_the_order_that_is_passing_and_lets_no_other_through(tm
     one.join()
     other.join()
     assert not is_open(gate)
+
+
+def test_what_is_held_while_the_core_is_mended_opens_again_by_itself_but_no_kill_does(tmp_path: Path) -> None:
+    gate = gate_at(tmp_path / "KILL")
+    gate.hold("the journal is down")
+    assert (is_open(gate), gate.closed) == (False, "the journal is down")
+    gate.release()
+    assert (is_open(gate), gate.closed) == (True, None)
+    gate.hold("the journal is down")
+    gate.kill("drill")
+    gate.release()
+    assert (is_open(gate), gate.closed) == (False, "drill")
