@@ -30,11 +30,12 @@ class Gate:
         self._lock = Lock()
         self._killed = _read(latch)
         self._fault: str | None = None
+        self._held: str | None = None
 
     @property
     def closed(self) -> str | None:
         """Why it is closed, None while open."""
-        return self._killed or self._fault
+        return self._killed or self._fault or self._held
 
     def kill(self, reason: str) -> None:
         """Close it, now and for every later start. When this returns no order passes, whatever the disk does."""

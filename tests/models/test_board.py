@@ -175,6 +175,7 @@ def test_deaths_restarts_and_lost_mail_are_counted_and_told() -> None:
     engine.show(
         ActorFailed("book/m", "m", "ValueError: no\x07"),
         ActorRestarted("book/m", "m", 3),
+        ActorRestarted("flow/m", "m", 0),  # switched on again: it begins anew on purpose
         ActorQuarantined("markets/m", "m", "5 failures in 60 s"),
         DeadLettered("inventory/maker/m", "dead", fill),
         DeadLettered("coordinator/maker/m", "expired", Explain(TAG, engine.id(1), "r")),
