@@ -1,0 +1,56 @@
+"""Where the venue is and what it lists, asked of a real sandbox."""
+
+import pytest
+
+from bin.catalogue import Endpoints, UnknownMarket, VenueUnreachable, read_catalogue, sandbox_endpoints
+from tests.actors.venues.wire_server import book_server
+from tests.bin.processes import Sandbox
+
+
+@pytest.fixture(scope="module")
+def endpoints(venue: Sandbox) -> Endpoints:
+    return sandbox_endpoints(venue.url + "/")
+
+
+def test_a_sandbox_says_where_its_services_are(venue: Sandbox, endpoints: Endpoints) -> None:
+    assert endpoints == Endpoints(
+        venue.said["clob_url"], venue.said["market_ws_url"], venue.said["gamma_url"], venue.said["reference_ws_url"],
+        f"{venue.url}/sandbox/status",
+    )  # fmt: skip
+
+
+def test_all_markets_are_read_with_their_groups_and_what_they_follow(venue: Sandbox, endpoints: Endpoints) -> None:
+    catalogue = read_catalogue(endpoints, ())
+    listed = {market["condition_id"]: market for market in venue.said["markets"]}
+    assert set(catalogue.markets) <= set(listed)
+    assert len(catalogue.markets) >= 9, "one may have ended"
+    for market in catalogue.markets.values():
+        assert list(market.token_ids) == listed[market.id]["token_ids"]
+        assert market.reference == listed[market.id].get("reference")
+    assert any(market.reference == "BTCUSD" for market in catalogue.markets.values())
+    assert any(len(group.markets) == 3 for group in catalogue.groups.values())
+
+
+def test_markets_are_named_by_slug_or_condition_and_groups_stay_whole(venue: Sandbox, endpoints: Endpoints) -> None:
+    first, second = venue.said["markets"][:2]
+    catalogue = read_catalogue(endpoints, (first["slug"], second["condition_id"], first["slug"]))
+    assert set(catalogue.markets) == {first["condition_id"], second["condition_id"]}
+    assert catalogue.groups == {}, "the third of the event is missing"
+
+
+def test_an_unknown_name_is_told_with_the_nearest(venue: Sandbox, endpoints: Endpoints) -> None:
+    with pytest.raises(UnknownMarket, match="no open market 'league-ath-bos-round-1-atx'") as raised:
+        read_catalogue(endpoints, ("league-ath-bos-round-1-atx",))
+    assert "league-ath-bos-round-1-ath" in raised.value.hint
+    with pytest.raises(UnknownMarket) as raised:
+        read_catalogue(endpoints, ("zzzzz",))
+    assert raised.value.hint == ""
+
+
+def test_a_venue_that_answers_nonsense_is_unreachable() -> None:
+    with book_server() as server:
+        with pytest.raises(VenueUnreachable, match="no sandbox answers"):
+            sandbox_endpoints(server.url)
+        nowhere = Endpoints(server.url, "ws://x", f"{server.url}/gamma")
+        with pytest.raises(VenueUnreachable, match="the catalogue cannot be read"):
+            read_catalogue(nowhere, ())
