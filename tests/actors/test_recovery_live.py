@@ -60,6 +60,8 @@ class Engine:
         self.clock = SystemClock()
         self.gate = Gate(folder / "KILL", self.clock)
         self.aborts: list[str] = []
+        self.held: list[str | None] = []
+        """Why the gate was closed at each death of the core."""
         self.machines: dict[str, Machine] = {}
         self.sent: list[SubmitOrder] = []
         self.dead_letters = DeadLetters()
@@ -79,7 +81,7 @@ class Engine:
         exchange = assembly.venue()
         outlets = Outlets(
             VENUE, EXECUTOR, self.aborts.append, folder / "emergency.jsonl",
-            hold_gate=self.gate.hold, release_gate=self.gate.release,
+            hold_gate=self._hold, release_gate=self.gate.release,
         )  # fmt: skip
         outside = Outside(
             journal=lambda context: JournalActor.start(context, writer, JournalParameters(), outlets),
@@ -131,6 +133,10 @@ class Engine:
         assert self._pool.stop()
         self._timers.stop()
 
+    def _hold(self, reason: str) -> None:
+        self.gate.hold(reason)
+        self.held.append(self.gate.closed)
+
     def _made(self, name: str, machine: Machine) -> None:
         self.machines[name] = machine
         step = machine.step
@@ -177,6 +183,7 @@ def test_a_core_on_threads_and_a_disk_is_rebuilt_in_real_time(engine: Engine, vi
 
     engine.until(settled)
     time.sleep(0.1)  # for the last word to reach everybody, and for anything that should not come any more
+    assert engine.held == ["the journal is down"] * sum(victim != VENUE for victim in victims)
     assert engine.gate.closed is None
     account = {(held.market, held.outcome): held.settled for held in venue.summary().holdings}
     for market in MARKETS:
