@@ -103,11 +103,14 @@ class TokenBook:
             return "crossed"
         if venue_hash and self._proof.covers_changes:
             self._unverified += 1
-            if self._unverified >= self._parameters.verify_every:
+            sampled = self._unverified >= self._parameters.verify_every
+            if sampled:
                 self._unverified = 0
+            # Of a batch of equal timestamp the last hash is that of its last state, whatever those before it were of.
+            if sampled or (self._unsettled is not None and self._unsettled[0] == timestamp_ms):
                 self._unsettled = (timestamp_ms, venue_hash)
-                if self._parameters.verify_every == 1:
-                    self._settle(ladder, tick)
+            if self._parameters.verify_every == 1:
+                self._settle(ladder, tick)
         return "hash" if self._failed else ""
 
     def open_gap(self, reason: str, now_ns: int) -> bool:

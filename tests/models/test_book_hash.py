@@ -137,6 +137,21 @@ class TestChanges:
         assert (fed.book.counts.change_hash_checked, fed.book.counts.change_hash_ok) == (2, 1)
         assert (fed.seen.unusable, fed.book.counts.gaps) == ("gap", 1)
 
+    @pytest.mark.parametrize("verify_every", [1, 2, 3])
+    def test_separate_changes_within_a_millisecond_are_no_gap_whichever_is_sampled(self, verify_every: int) -> None:
+        fed = self.opened(verify_every=verify_every)
+        for at_ms in (1, 2, 3):
+            held: dict[str, int] = {}
+            for price in range(4_100, 4_500, 100):
+                held[f"p{price}"] = at_ms * 1_000_000
+                sizes = {f"p{other}": max(at_ms - 1, 0) * 1_000_000 for other in range(4_100, 4_500, 100)} | held
+                there = {name: size for name, size in sizes.items() if size}
+                hashes = (self.hash_after(at_ms, **there),)
+                fed.take(changed((YES, Side.BUY, f"0.{price // 100}", at_ms), at_ms=at_ms, hashes=hashes))
+        counts = fed.book.counts
+        assert counts.gaps == 0
+        assert counts.change_hash_ok == counts.change_hash_checked >= 2
+
     def test_inside_a_gap_nothing_is_compared_and_a_full_book_ends_it(self) -> None:
         fed = self.opened(verify_every=1)
         for at_ms in (1, 2, 3):
