@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _FIRST_LINE_S: Final = 20.0
 _END_S: Final = 10.0
+_DOLLARS_PER_MARKET: Final = 25
 
 
 def command(
@@ -56,8 +57,14 @@ def command(
     from bin.logs import log_to
     from config.settings import load
 
+    # The profile's $250 are for ten markets; with less a market the venue would refuse what it cannot cover.
+    dollars = _DOLLARS_PER_MARKET * max(markets, 10)
     settings = load(
-        {"strategy": "maker", "tag": "demo"}, profile="small_250", config_file=None, env_file=None, environment={}
+        {"strategy": "maker", "tag": "demo", "risk.wallet_usd": dollars, "paper.cash": dollars},
+        profile="small_250",
+        config_file=None,
+        env_file=None,
+        environment={},
     )
     with interruptible(), _folder(options) as data_dir, only_engine(data_dir), _sandbox(markets, seed) as venue:
         said = venue.said
