@@ -107,6 +107,7 @@ class Topology:
             market.FeedLost: _book,
             market.FeedRestored: _book,
             market.BookVerified: _book,
+            market.FeedCounted: lambda _: board,
             market.RequestSnapshot: lambda _: self._feed,
             market.MarketResolved: lambda m: (RISK, EXECUTOR, *venue, *deciders.get(m.market, ()), *seen),
             market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),

@@ -18,7 +18,7 @@ from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, ExposureUpdated, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained
-from models.messages.market import BookResynchronised, BookUpdated, FlowUpdated, MarketResolved
+from models.messages.market import BookResynchronised, BookUpdated, FeedCounted, FlowUpdated, MarketResolved
 from models.messages.orders import FillCounted, FillVoided, IntentDenied, MergeChanged, OrderChanged
 from models.messages.position import InventoryUpdated
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered, Woke
@@ -40,6 +40,7 @@ class BoardMachine:
         self._orders: dict[str, OrderLine] = {}
         self._commands: dict[str, CommandApplied] = {}
         self._fences: deque[str] = deque(maxlen=_ANSWERS_KEPT)
+        self._feeds: dict[str, FeedCounted] = {}
         self._sequences: dict[tuple[Tag, MarketId], int] = {}
         self._chronicle = Chronicle()
         self._snapshots = 0
@@ -60,6 +61,7 @@ class BoardMachine:
             MergeChanged: self._merge,
             CommandApplied: self._applied,
             Fence: self._fence,
+            FeedCounted: self._feed,
             ActorFailed: self._failed,
             ActorQuarantined: self._quarantined,
             ActorRestarted: self._restarted,
@@ -87,6 +89,7 @@ class BoardMachine:
             self._chronicle.lines(),
             self._commands.copy(),
             frozenset(self._fences),
+            self._feeds.copy(),
         )
 
     def new_lines(self) -> tuple[LogLine, ...]:
@@ -204,6 +207,9 @@ class BoardMachine:
 
     def _fence(self, message: Fence, _now_ns: int) -> None:
         self._fences.append(message.request)
+
+    def _feed(self, message: FeedCounted, _now_ns: int) -> None:
+        self._feeds[message.feed] = message
 
     def _failed(self, message: ActorFailed, now_ns: int) -> None:
         self._chronicle.error(f"{message.name} failed: {message.error}", now_ns)

@@ -14,7 +14,7 @@ from models.markets import YES, Market, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.messages.control import CellNote, CommandApplied, ExposureUpdated
 from models.messages.decisions import Explanation, Gate
-from models.messages.market import BookUpdated, FlowUpdated
+from models.messages.market import BookUpdated, FeedCounted, FlowUpdated
 from models.messages.position import Position
 from models.orders import OrderState
 from models.units import ONE, Money, Price, Size
@@ -163,7 +163,10 @@ class Counts(msgspec.Struct, frozen=True):
 
 
 class Board(msgspec.Struct, frozen=True):
-    """Everything that people may see, at `at_ns`. `commands` holds the newest answers of risk, `fences` those read."""
+    """Everything that people may see, at `at_ns`.
+
+    `commands` holds the newest answers of risk, `fences` those read; `feeds` what each connection has been through.
+    """
 
     snapshot_id: int
     at_ns: int
@@ -175,6 +178,7 @@ class Board(msgspec.Struct, frozen=True):
     log: tuple[LogLine, ...]
     commands: dict[str, CommandApplied]
     fences: frozenset[str]
+    feeds: dict[str, FeedCounted] = {}
 
     @property
     def profit(self) -> Profit:

@@ -49,6 +49,10 @@ def status(board: Board, now_ns: int, only: MarketLine | None = None) -> Documen
         "fills_per_hour": round(counts.fills * _HOUR_S / uptime_s, 2) if uptime_s else None,
         "cancels_per_order": round(counts.cancels / counts.orders, 3) if counts.orders else None,
         "feed_age_s": None if board.feed_ns is None else _age_s(board.feed_ns, now_ns),
+        "feeds": [
+            {"name": feed.feed, "connections": feed.connections, "malformed": feed.malformed}
+            for feed in board.feeds.values()
+        ],
         "markets": rows(board, now_ns, only),
     }
 

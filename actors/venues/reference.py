@@ -1,17 +1,14 @@
 """Outside reference prices over a WebSocket: what markets follow. So far the sandbox's generated ones."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 import msgspec
 
 from actors.runtime.actor import Context
-from actors.venues.socket_feed import SocketFeed
+from actors.venues.socket_feed import Route, SocketFeed
 from models.feeds import FeedParameters
-from models.messages.base import Message
 from models.messages.market import ReferenceUpdated
-
-Route = Callable[[Message], Iterable[str]]
 
 
 class _WireReference(msgspec.Struct, tag="reference", tag_field="event_type"):
@@ -31,10 +28,8 @@ class ReferenceFeed(SocketFeed):
         route: Route,
         chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
-        super().__init__(context, url, parameters, chance)
-        self.malformed = 0
+        super().__init__(context, url, parameters, route, chance)
         self._names = names
-        self._route = route
         self._decode = msgspec.json.Decoder(_WireReference).decode
 
     def subscription(self) -> str:
@@ -46,12 +41,10 @@ class ReferenceFeed(SocketFeed):
         try:
             wire = self._decode(raw)
             value = float(wire.price)
-        except (msgspec.DecodeError, ValueError):
-            self.malformed += 1
+        except (msgspec.DecodeError, ValueError) as error:
+            self.not_understood("reference", str(error))
             return
         if not 0.0 < value < float("inf"):
-            self.malformed += 1
+            self.not_understood("price", f"a price of {value}")
             return
-        update = ReferenceUpdated(wire.name, value, received_ns)
-        for name in self._route(update):
-            self.context.send(name, update)
+        self.tell(ReferenceUpdated(wire.name, value, received_ns))

@@ -8,21 +8,26 @@ Why our own receive loop and not `run_forever`: that swallows errors of callback
 """
 
 from abc import abstractmethod
-from collections.abc import Callable, Hashable
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable
 from threading import Event
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeAlias
 
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.background import BackgroundCall
 from actors.venues.websocket_client import ConnectionLost, WebSocketClient
 from models.feeds import FeedParameters
 from models.messages.base import Lane, Message
+from models.messages.market import FeedCounted
 
 _MS: Final = 1_000_000
 _FRAMES_PER_TURN: Final = 256
 _TURN_NS: Final = 20 * _MS
 _IDLE_S: Final = 0.05
 _JITTER: Final = 0.2
+
+
+Route: TypeAlias = Callable[[Message], Iterable[str]]
 
 
 class ReadOn(Message, frozen=True):
@@ -36,7 +41,7 @@ class ReadOn(Message, frozen=True):
 
 
 class SocketFeed(BaseActor):
-    """Keeps one connection; `connections` counts those that stood.
+    """Keeps one connection; `connections` counts those that stood, `malformed` what was not understood, by kind.
 
     `chance` gives numbers in [0, 1) for the jitter of the backoff.
     """
@@ -44,10 +49,17 @@ class SocketFeed(BaseActor):
     batch: ClassVar[int] = 1
 
     def __init__(
-        self, context: Context, url: str, parameters: FeedParameters, chance: Callable[[], float] = lambda: 0.5
+        self,
+        context: Context,
+        url: str,
+        parameters: FeedParameters,
+        route: Route,
+        chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
         super().__init__(context)
         self.connections = 0
+        self.malformed: Counter[str] = Counter()
+        self._route = route
         self._url = url
         self._parameters = parameters
         self._chance = chance
@@ -78,6 +90,18 @@ class SocketFeed(BaseActor):
 
     def on_turn(self, now_ns: int) -> None:
         """Do what time calls for while connected."""
+
+    def tell(self, message: Message) -> None:
+        """Tell a message to all whom it concerns."""
+        for name in self._route(message):
+            self.context.send(name, message)
+
+    def not_understood(self, kind: str, detail: str) -> None:
+        """Count what the venue said, and log it the first time that its kind comes."""
+        self.malformed[kind] += 1
+        if self.malformed[kind] == 1:
+            self.log.bind(kind=kind).warning("malformed frame: {}", detail)
+        self._tell_counts()
 
     def on_start(self) -> None:
         self._read_on()
@@ -133,9 +157,13 @@ class SocketFeed(BaseActor):
             self._heard_ns = self._pinged_ns = self._began_ns = now_ns
             self.connections += 1
             self.log.bind(connections=self.connections).info("feed connected")
+            self._tell_counts()
             self.on_connected(now_ns)
         elif now_ns - self._began_ns > timeout_ms * _MS:
             raise ConnectionLost(f"no connection within {timeout_ms} ms")
+
+    def _tell_counts(self) -> None:
+        self.tell(FeedCounted(self.context.name, self.connections, dict(self.malformed)))
 
     def _read(self, wire: WebSocketClient, now_ns: int) -> None:
         for taken in range(_FRAMES_PER_TURN):

@@ -114,6 +114,19 @@ class FeedRestored(Message, frozen=True, gc=False):
     resynchronise: bool
 
 
+class FeedCounted(Message, frozen=True, gc=False):
+    """What a feed has been through since it began: how often it was connected, and what it could not understand."""
+
+    lane: ClassVar[Lane] = Lane.MARKET
+    feed: str
+    connections: int
+    malformed: dict[str, int]
+
+    @property
+    def key(self) -> Hashable:
+        return self.feed
+
+
 class BookVerified(Message, frozen=True, gc=False):
     """Proof of life for a quiet token: the venue's own book (by REST, hash compared) equals ours.
 

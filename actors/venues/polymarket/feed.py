@@ -10,7 +10,7 @@ from typing import ClassVar, Final, Protocol, TypeAlias
 
 from actors.runtime.actor import Context
 from actors.venues.polymarket.codec import PLAIN_TEXTS, Codec, MalformedFrame
-from actors.venues.socket_feed import SocketFeed
+from actors.venues.socket_feed import Route, SocketFeed
 from models.feeds import FeedParameters
 from models.markets import NO, YES, Market, Outcome
 from models.messages.base import Lane, MarketId, Message
@@ -22,8 +22,6 @@ TOKENS_MAX: Final = 200
 _MS: Final = 1_000_000
 _PROBES_PER_PERIOD: Final = 8
 """How often it is looked for quiet tokens: none waits much longer than the period for its probe."""
-
-Route: TypeAlias = Callable[[Message], Iterable[str]]
 
 
 class Tape(Protocol):
@@ -62,18 +60,16 @@ class FeedShard(SocketFeed):
         tape: Tape | None = None,
         chance: Callable[[], float] = lambda: 0.5,
     ) -> None:
-        super().__init__(context, url, parameters, chance)
+        super().__init__(context, url, parameters, route, chance)
         if len(tokens) > TOKENS_MAX:
             raise ValueError(f"a shard takes {TOKENS_MAX} tokens, not {len(tokens)}: the venue stalls silently beyond")
         self.codec = Codec(tokens)
-        self._route = route
         self._prober = prober
         self._tape = tape
         self._first_token = {market: token for token, (market, outcome) in tokens.items() if outcome == YES}
         self._missed = context.dispatcher.directory.has_run(context.name)
         """Whether frames were missed: it takes the place of a dead one, or was connected before."""
         self._gone = False
-        self._said_kinds: set[str] = set()
         self._known_ns: dict[MarketId, int] = {}
         """When the venue last spoke of a market, or was last asked to."""
         self._probed_ns = 0
@@ -94,14 +90,14 @@ class FeedShard(SocketFeed):
         if self._gone:
             # What was sent in between is gone for ever: every book waits for its next full frame.
             for market in self._first_token:
-                self._tell(FeedRestored(market, resynchronise=self._missed))
+                self.tell(FeedRestored(market, resynchronise=self._missed))
         self._gone, self._missed = False, True
 
     def on_disconnected(self, reason: str) -> None:
         if not self._gone:
             self._gone = True
             for market in self._first_token:
-                self._tell(FeedLost(market, reason))
+                self.tell(FeedLost(market, reason))
 
     def take_frame(self, raw: bytes, received_ns: int) -> None:
         if self._tape is not None:
@@ -116,7 +112,7 @@ class FeedShard(SocketFeed):
                 self._known_ns.pop(decoded.market, None)
             elif decoded.market in self._known_ns:
                 self._known_ns[decoded.market] = received_ns
-            self._tell(decoded)
+            self.tell(decoded)
 
     def on_turn(self, now_ns: int) -> None:
         """Ask for the books of which nothing was heard for a period, and for all after a loss that names none."""
@@ -136,18 +132,12 @@ class FeedShard(SocketFeed):
             self.context.send(self._prober, ProbeBooks(tuple(self._first_token[market] for market in quiet)))
 
     def _malformed(self, frame: MalformedFrame) -> None:
-        """Count (the codec does), log once per kind, and have the market resynchronised whose frame was lost."""
-        if frame.kind not in self._said_kinds:
-            self._said_kinds.add(frame.kind)
-            self.log.bind(kind=frame.kind).warning("malformed frame: {}", frame.detail)
+        """Have the market resynchronised whose frame was lost."""
+        self.not_understood(frame.kind, frame.detail)
         if frame.market is not None:
-            self._tell(FeedRestored(frame.market, resynchronise=True))
+            self.tell(FeedRestored(frame.market, resynchronise=True))
         elif frame.kind == "text":
             self._doubted = True
-
-    def _tell(self, message: Message) -> None:
-        for name in self._route(message):
-            self.context.send(name, message)
 
 
 def tokens_of(market: Market) -> Tokens:

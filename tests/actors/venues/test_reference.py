@@ -10,7 +10,7 @@ from loguru import logger
 from actors.runtime.actor import Context
 from actors.venues.reference import ReferenceFeed
 from models.feeds import FeedParameters
-from models.messages.market import ReferenceUpdated
+from models.messages.market import FeedCounted, ReferenceUpdated
 from tests.actors.runtime.worlds import RealWorld
 from tests.actors.venues.wire_server import SocketServer, socket_server
 
@@ -34,9 +34,11 @@ def world() -> Iterator[RealWorld]:
 
 def start(world: RealWorld, url: str) -> tuple[ReferenceFeed, list[ReferenceUpdated]]:
     told: list[ReferenceUpdated] = world.record("follower")
+    world.record("board")
     ReferenceFeed.start(
-        Context("feed/reference", world.threads, "nobody"), url, ("BTCUSD", "ETHUSD"), QUICK, lambda _: ("follower",)
-    )
+        Context("feed/reference", world.threads, "nobody"), url, ("BTCUSD", "ETHUSD"), QUICK,
+        lambda message: ("board",) if isinstance(message, FeedCounted) else ("follower",),
+    )  # fmt: skip
     mailbox = world.directory.mailbox("feed/reference")
     assert mailbox is not None
     assert isinstance(mailbox.owner, ReferenceFeed)
@@ -62,7 +64,7 @@ def test_what_is_no_price_is_counted_and_told_to_nobody(world: RealWorld, venue:
     venue.say("{", price("much"), price("0"), price("-1"), price("inf"), price("nan"), price(None), price("1.5"))
     world.until(lambda: told)
     assert [update.value for update in told] == [1.5]
-    assert feed.malformed == 7
+    assert feed.malformed == {"reference": 3, "price": 4}
 
 
 def test_a_silent_or_lost_connection_is_made_again(world: RealWorld, venue: SocketServer) -> None:

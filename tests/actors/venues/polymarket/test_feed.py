@@ -15,7 +15,7 @@ from actors.venues.polymarket.feed import TOKENS_MAX, FeedShard, ProbeBooks, Tok
 from models.feeds import FeedParameters
 from models.markets import Market
 from models.messages.base import Message
-from models.messages.market import BookFrame, FeedLost, FeedRestored, LevelsChanged
+from models.messages.market import BookFrame, FeedCounted, FeedLost, FeedRestored, LevelsChanged
 from tests.actors.runtime.worlds import RealWorld
 from tests.actors.venues.wire_server import SocketServer, socket_server
 
@@ -41,6 +41,10 @@ def change(token: str, size: str = "5") -> dict[str, Any]:
     return {"event_type": "price_change", "market": "0x1", "timestamp": "1001", "price_changes": [entry]}
 
 
+def _route(message: Message) -> tuple[str, ...]:
+    return ("board",) if isinstance(message, FeedCounted) else ("book",)
+
+
 class Kept:
     """A tape in memory."""
 
@@ -61,13 +65,14 @@ class Desk:
     def __init__(self, world: RealWorld) -> None:
         self.world = world
         self.told: list[Message] = world.record("book")
+        self.counted: list[Message] = world.record("board")
         self.asked: list[ProbeBooks] = world.record("prober")
         self.tape = Kept()
 
     def start(self, url: str, parameters: FeedParameters = QUICK, tokens: Tokens | None = None) -> FeedShard:
         context = Context("feed/0", self.world.threads, "nobody")
         FeedShard.start(
-            context, url, tokens or TOKENS, parameters, lambda _: ("book",), "prober",
+            context, url, tokens or TOKENS, parameters, _route, "prober",
             self.tape,
         )  # fmt: skip
         mailbox = self.world.directory.mailbox("feed/0")
@@ -289,6 +294,7 @@ def test_a_malformed_frame_is_counted_logged_once_a_kind_and_resynchronises_its_
     assert desk.of(FeedRestored) == [FeedRestored("M1", resynchronise=True)] * 2
     malformed = [line for line in lines if "malformed frame" in line]
     assert [line.split("'kind': '")[1].split("'")[0] for line in malformed] == ["number", "event"]
+    assert desk.counted[-1] == FeedCounted("feed/0", 1, {"number": 2, "event": 2})
 
 
 def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: Desk, venue: SocketServer) -> None:
