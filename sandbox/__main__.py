@@ -10,10 +10,10 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from sandbox.exchange import Exchange
-from sandbox.profiles import PROFILES
-from sandbox.recording import RecordingError, load
-from sandbox.replay_markets import load_facts
 from sandbox.server import Server, endpoints
+from sandbox.world.profiles import PROFILES
+from sandbox.world.recording import RecordingError, load
+from sandbox.world.replay_markets import load_facts
 
 
 def main(arguments: list[str]) -> int:

@@ -13,19 +13,19 @@ import msgspec
 
 from sandbox import wire
 from sandbox.channel import MarketChannel
-from sandbox.clob import Clob
 from sandbox.faults import FAULTS, FaultError, Faults
-from sandbox.gamma import Gamma
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, Effect, HttpRequest, Request, Send, SocketClosed, SocketOpened, SocketText
-from sandbox.profiles import PROFILES, World
-from sandbox.recording import Recording
 from sandbox.reference import ReferenceChannel
-from sandbox.replay import Replay
-from sandbox.replay_markets import Facts, make_markets
+from sandbox.rest.clob import Clob
+from sandbox.rest.gamma import Gamma
 from sandbox.schedule import Schedule
 from sandbox.units import MILLISECOND
 from sandbox.venue import Venue
+from sandbox.world.profiles import PROFILES, World
+from sandbox.world.recording import Recording
+from sandbox.world.replay import Replay
+from sandbox.world.replay_markets import Facts, make_markets
 
 
 class Exchange:

@@ -11,9 +11,9 @@ import pytest
 
 from sandbox.exchange import Exchange
 from sandbox.messages import Answer, Channel, Close, HttpRequest, Send, Service, SocketOpened, SocketText
-from sandbox.population import LostFrames
-from sandbox.recording import load
-from sandbox.replay_markets import load_facts
+from sandbox.world.population import LostFrames
+from sandbox.world.recording import load
+from sandbox.world.replay_markets import load_facts
 
 BEGIN_NS = 1_790_000_100_000_000_000
 SECOND = 1_000_000_000

@@ -1,7 +1,7 @@
 import json
 
 from sandbox.messages import SocketClosed
-from sandbox.population import Bursts
+from sandbox.world.population import Bursts
 
 
 def test_the_first_answer_is_an_array_of_books_with_a_newline(populated):

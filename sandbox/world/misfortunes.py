@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from random import Random
 
 from sandbox.books import Side
-from sandbox.crowd import Crowd
-from sandbox.draws import Draw
-from sandbox.population import Process
 from sandbox.units import SECOND
+from sandbox.world.crowd import Crowd
+from sandbox.world.draws import Draw
+from sandbox.world.population import Process
 
 
 class Misfortunes(Process):

@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 import zstandard
 
-from sandbox.recording import RecordingError, load
-from sandbox.replay_markets import load_facts
+from sandbox.world.recording import RecordingError, load
+from sandbox.world.replay_markets import load_facts
 
 YES, NO = str(7 << 250), str(11 << 248)
 SLUG = "mlb-aaa-bbb-2025-06-19"

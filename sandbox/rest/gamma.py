@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from sandbox import wire
-from sandbox.clob import number
 from sandbox.markets import Catalogue, Event, Market
 from sandbox.messages import Answer, HttpRequest
+from sandbox.rest.clob import number
 from sandbox.units import ONE, SHARE, iso_text
 
 _LIMIT_DEFAULT = 20

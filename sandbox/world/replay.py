@@ -9,7 +9,10 @@ from itertools import accumulate
 
 from sandbox.books import Ladder, RecordedBooks
 from sandbox.markets import Market
-from sandbox.recording import (
+from sandbox.units import MILLISECOND, TICKS
+from sandbox.venue import Venue
+from sandbox.wire import Change
+from sandbox.world.recording import (
     RecordedBook,
     RecordedChanges,
     RecordedFrame,
@@ -18,9 +21,6 @@ from sandbox.recording import (
     Recording,
     fits,
 )
-from sandbox.units import MILLISECOND, TICKS
-from sandbox.venue import Venue
-from sandbox.wire import Change
 
 
 class Replay:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from sandbox.population import LostFrames
+from sandbox.world.population import LostFrames
 
 
 def by_kind(frames):

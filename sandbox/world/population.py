@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from random import Random
 
 from sandbox.books import OPPOSITE, Side
-from sandbox.crowd import Crowd
-from sandbox.draws import Draw, child
 from sandbox.schedule import Schedule
 from sandbox.units import MILLISECOND, ONE, SECOND
+from sandbox.world.crowd import Crowd
+from sandbox.world.draws import Draw, child
 
 
 class Process:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from random import Random
 
 from sandbox.books import OPPOSITE, MirroredBook, Side
-from sandbox.draws import Draw, child, print_delay
 from sandbox.markets import Market
 from sandbox.units import MILLISECOND, ONE
 from sandbox.venue import Venue
+from sandbox.world.draws import Draw, child, print_delay
 
 _OWNER = "crowd"
 _SIDES: tuple[Side, Side] = ("BUY", "SELL")

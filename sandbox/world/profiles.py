@@ -9,9 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from sandbox import questions
-from sandbox.crowd import Crowd, Style
-from sandbox.draws import (
+from sandbox.markets import Event
+from sandbox.reference import Reference, ReferenceChannel
+from sandbox.units import MILLISECOND, SECOND, SHARE
+from sandbox.venue import Venue
+from sandbox.world import questions
+from sandbox.world.crowd import Crowd, Style
+from sandbox.world.draws import (
     child,
     from_quantiles,
     seconds_apart,
@@ -21,14 +25,10 @@ from sandbox.draws import (
     weighted,
     whole_shares,
 )
-from sandbox.markets import Event
-from sandbox.misfortunes import Misfortunes
-from sandbox.population import Bursts, Churn, LostFrames, Surges, Trades, Walk
-from sandbox.questions import Question
-from sandbox.reference import Reference, ReferenceChannel
-from sandbox.tied import Tie, Windows, linear
-from sandbox.units import MILLISECOND, SECOND, SHARE
-from sandbox.venue import Venue
+from sandbox.world.misfortunes import Misfortunes
+from sandbox.world.population import Bursts, Churn, LostFrames, Surges, Trades, Walk
+from sandbox.world.questions import Question
+from sandbox.world.tied import Tie, Windows, linear
 
 _DAY_NS = 86_400 * SECOND
 

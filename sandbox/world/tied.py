@@ -4,12 +4,12 @@ from collections.abc import Callable
 from math import erf, sqrt
 from random import Random
 
-from sandbox import questions
-from sandbox.crowd import Crowd, Style
-from sandbox.draws import child
 from sandbox.reference import Reference
 from sandbox.units import MILLISECOND, ONE, SECOND
 from sandbox.venue import Venue
+from sandbox.world import questions
+from sandbox.world.crowd import Crowd, Style
+from sandbox.world.draws import child
 
 _LAG_NS = (2 * SECOND, 3 * SECOND)
 _WINDOW_NS = 300 * SECOND

@@ -8,8 +8,8 @@ import msgspec
 
 from sandbox.books import RecordedBooks
 from sandbox.markets import CATEGORIES, Category, Event, Market, digest_id, token_id
-from sandbox.recording import Recording, RecordingError
 from sandbox.units import parse_price, parse_size
+from sandbox.world.recording import Recording, RecordingError
 
 _CONDITION_ID = re.compile(r"0x[0-9a-f]{64}")
 _TokenId = Annotated[str, msgspec.Meta(pattern="^[0-9]+$")]
