@@ -1,18 +1,23 @@
 """What goes into the exchange and what comes out: the whole of its contact with the world."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-Service = Literal["clob", "gamma", "relayer", "control"]
+Service = Literal["clob", "gamma", "relayer", "site", "control"]
 Channel = Literal["market", "user", "reference"]
+
+Manner = Literal["whole", "cut", "dribbled", "reset", "never", "last"]
+"""How an answer leaves: `cut` ends it in the middle of its body, `dribbled` sends a byte every half second, `reset`
+drops the connection instead, `never` keeps it open without a word, `last` closes it after the answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpRequest:
     """One call of a REST service; `path` is without the service's prefix and without the query.
 
-    `backlog` is what the shell knows and the exchange cannot: how many frames still wait to be written to sockets.
+    `call` is the shell's number for it, which the answer bears. Names of `headers` are in small letters. `backlog` is
+    what the shell knows and the exchange cannot: how many frames still wait to be written to sockets.
     """
 
     service: Service
@@ -21,6 +26,12 @@ class HttpRequest:
     query: Mapping[str, Sequence[str]]
     body: bytes = b""
     backlog: int = 0
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    call: int = 0
+
+    def asked(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
+        return next(iter(self.query.get(name, ())), default)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,27 +62,38 @@ Request: TypeAlias = HttpRequest | SocketOpened | SocketText | SocketClosed
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer to an `HttpRequest`; the body is JSON."""
+    """The answer to the `HttpRequest` of the same `call`; its body is JSON unless `headers` say otherwise."""
 
     status: int
-    body: str
+    body: str | bytes
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    call: int = 0
+    manner: Manner = "whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """One text for several clients, in the order in which effects are given."""
+    """One text (or, as bytes, one binary frame) for several clients, in the order in which effects are given."""
 
     connections: tuple[int, ...]
-    text: str
+    text: str | bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SendRaw:
+    """Bytes for several clients' connections below the WebSocket protocol: for what no proper server would send."""
+
+    connections: tuple[int, ...]
+    data: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """The end of a connection, said by the exchange."""
+    """The end of a connection, said by the exchange; code 1006 drops it without a word."""
 
     connection: int
     code: int
     reason: str
 
 
-Effect: TypeAlias = Answer | Send | Close
+Effect: TypeAlias = Answer | Send | SendRaw | Close
