@@ -8,18 +8,11 @@ import msgspec
 from sandbox import wire
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, HttpRequest
+from sandbox.rest.refusals import Refused
 from sandbox.units import ONE, SECOND, SHARE, iso_text
 
 _BOOKS_MAX = 500
 _NO_BOOK = "No orderbook exists for the requested token id"
-
-
-class Refused(Exception):
-    """An answer that is not 200."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.answer = Answer(status, wire.encode({"error": message}))
 
 
 class Clob:
