@@ -5,7 +5,8 @@ hash next, and the print 7 to 230 ms later; until the print is out, the books st
 before it. So whoever has seen the same frames can compute the same hash.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sandbox import wire
 from sandbox.books import OPPOSITE, Fill, MirroredBook, Side
@@ -19,6 +20,19 @@ _NEAR_ZERO = 400
 _FINE_TICK = 10
 
 
+@dataclass(frozen=True, slots=True)
+class Print:
+    """A trade as everybody sees it; `side` is the taker's, `trade` the hash of its transaction."""
+
+    market: Market
+    token: int
+    side: Side
+    price: int
+    size: int
+    trade: str
+    at_ns: int
+
+
 class Venue:
     """Every change of a market goes through here."""
 
@@ -26,6 +40,8 @@ class Venue:
         self.catalogue = catalogue
         self.schedule = schedule
         self.channel = channel
+        self.on_print: list[Callable[[Print], None]] = []
+        """Who is told of every print, as it goes out."""
         self._touches: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
         self._last_print_ns: dict[str, int] = {}
         self._trades = 0
@@ -77,6 +93,8 @@ class Venue:
         self._trades += 1
         trade = digest_id(market.condition_id, str(self._trades), str(now_ns))
         market.last_trade_price = trade_price_text(price)
+        for told in self.on_print:
+            told(Print(market, token, side, price, size, trade, now_ns))
         self.channel.publish(
             market,
             "last_trade_price",
