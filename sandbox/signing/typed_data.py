@@ -6,7 +6,7 @@ values are `0x` text as on the wire; whatever does not fit its field raises Valu
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final, Literal
+from typing import Final
 
 from sandbox.signing.keys import bytes_of, keccak256
 
@@ -69,7 +69,7 @@ _AUTH_MESSAGE_HASH: Final = keccak256(b"This message attests that I control the 
 class Domain:
     """For which exchange an order is signed: an order for one is worth nothing to another."""
 
-    generation: Literal[1, 2, 3]
+    generation: int
     chain_id: int
     verifying_contract: str
 
@@ -98,8 +98,8 @@ class Order:
     fee_rate_bps: int = 0
 
 
-def exchange_domain(generation: Literal[1, 2, 3], chain_id: int, *, neg_risk: bool) -> Domain:
-    """Domain of the exchange that settles a market; raises KeyError for a chain without one."""
+def exchange_domain(generation: int, chain_id: int, *, neg_risk: bool) -> Domain:
+    """Domain of the exchange that settles a market; raises KeyError where there is none."""
     return Domain(generation, chain_id, EXCHANGES[chain_id][generation, neg_risk])
 
 
