@@ -19,7 +19,7 @@ from sandbox.signing.headers import (
     sign_clob_auth,
 )
 from sandbox.signing.keys import PrivateKey, Refusal, key_from
-from sandbox.signing.typed_data import AMOY, POLYGON
+from sandbox.signing.typed_data import AMOY, POLYGON, clob_auth_digest
 
 ZERO_SECRET = "A" * 43 + "="
 OTHER = PrivateKey(key_from("another"))
@@ -99,6 +99,13 @@ def test_a_proof_for_another_chain_is_refused(key: PrivateKey) -> None:
 )
 def test_a_changed_proof_is_refused(key: PrivateKey, name: str, value: str) -> None:
     assert isinstance(check_l1({**l1_headers(key, POLYGON, NOW_S), name: value}, POLYGON), Refusal)
+
+
+@pytest.mark.parametrize("timestamp", ["", "now", f" {NOW_S}", "-1", "1.5", "1" * 13, chr(0x0661)])
+def test_a_signed_timestamp_that_is_no_count_of_seconds_is_refused(key: PrivateKey, timestamp: str) -> None:
+    signature = "0x" + key.sign(clob_auth_digest(POLYGON, key.address, timestamp, 0)).hex()
+    headers = {"poly_address": key.address, "poly_signature": signature, "poly_timestamp": timestamp}
+    assert check_l1(headers, POLYGON) == Refusal("malformed: timestamp or nonce")
 
 
 def test_headers_that_are_missing_prove_nothing(key: PrivateKey) -> None:
