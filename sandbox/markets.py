@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from sandbox.books import MirroredBook, RecordedBooks
 from sandbox.units import ONE, PRICE_TEXT, SHARE, decimal_text, size_text
@@ -57,8 +57,12 @@ class Market:
 
     `last_trade_price` is the venue's text of the last print, whichever token it was for: both tokens' books show it
     and hash it. `changed_ns` says when each token's book last changed, which is the timestamp of its hash. A market
-    with a `winner` is closed. `reference` names the price that it follows, if any. The timestamp of its `best_bid_ask`
-    runs `touch_lead_ns` ahead of its other frames, as seen on busy markets, so a client sees timestamps step back.
+    with a `winner` is closed. `reference` names the price that it follows, if any. `version` is the protocol whose
+    exchange contract settles it. The timestamp of its `best_bid_ask` runs `touch_lead_ns` ahead of its other frames, as
+    seen on busy markets, so a client sees timestamps step back.
+
+    Takers wait before they are matched: `seconds_delay` (sports; the call is answered at once) or `taker_delay_ns`
+    (crypto; the call waits as well). `clear_on_start` takes all accounts' orders out at `game_start_ns`.
     """
 
     slug: str
@@ -74,10 +78,15 @@ class Market:
     tick: int = 100
     min_order_size: int = 5 * SHARE
     reference: str = ""
+    version: Literal["v1", "v2"] = "v1"
     touch_lead_ns: int = 0
     number: int = 0
     accepting: bool = True
-    winner: int | None = None
+    seconds_delay: int = 0
+    taker_delay_ns: int = 0
+    game_start_ns: int | None = None
+    clear_on_start: bool = False
+    payouts: tuple[int, int] | None = None
     last_trade_price: str = ""
     changed_ns: list[int] = field(init=False)
 
@@ -87,7 +96,12 @@ class Market:
     @property
     def closed(self) -> bool:
         """Whether it is resolved."""
-        return self.winner is not None
+        return self.payouts is not None
+
+    @property
+    def winner(self) -> int | None:
+        """The outcome that pays a whole dollar, None while nothing is resolved and in a void market."""
+        return self.payouts.index(ONE) if self.payouts is not None and ONE in self.payouts else None
 
     @property
     def tick_text(self) -> str:

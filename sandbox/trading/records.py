@@ -10,6 +10,7 @@ from typing import Final, Literal
 from sandbox.books import OPPOSITE, Side
 from sandbox.books import Order as Resting
 from sandbox.markets import Market
+from sandbox.signing.headers import Credentials
 from sandbox.units import ONE
 
 TimeInForce = Literal["GTC", "GTD", "FOK", "FAK"]
@@ -52,15 +53,6 @@ class Wallet:
         return held - self.reserved_tokens.get(token_id, 0) - self.owed_tokens.get(token_id, 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """The API key triple of an account, as the venue gives it out."""
-
-    api_key: str
-    secret: str
-    passphrase: str
-
-
 @dataclass(slots=True, eq=False)
 class Account:
     """A trader: the EOA that signs, its API keys by nonce, and the wallet that each signature type trades from."""
@@ -68,6 +60,7 @@ class Account:
     address: str
     wallets: dict[int, Wallet]
     keys: dict[int, Credentials] = field(default_factory=dict[int, Credentials])
+    readonly_keys: list[str] = field(default_factory=list[str])
     tier: str = "Standard"
     closed_only: bool = False
     banned: bool = False
@@ -80,7 +73,8 @@ class Order:
     `token` is the outcome's index, `side` the trader's, `price` that of the token. `making` and `taking` are the
     order's own signed amounts. `size` is what was ordered in shares; for a FOK or FAK buy, which spends `making`, it is
     what that buys at `price`. `matched` counts shares, `paid` the micro-dollars they cost or brought.
-    `resting` is its place in the book while it has one, `reserved` what it still holds back of its wallet.
+    `builder` is the code of who brought it, empty for nobody. `resting` is its place in the book while it has one, `reserved` what it still holds back of its wallet. `reason` is
+    what the user stream shows instead of the status of an order that the venue ended.
     """
 
     id: str
@@ -99,7 +93,9 @@ class Order:
     expires_s: int
     created_ns: int
     signature_type: int = 0
+    builder: str = ""
     status: OrderStatus = "LIVE"
+    reason: str = ""
     matched: int = 0
     paid: int = 0
     reserved: int = 0
