@@ -15,6 +15,7 @@ from sandbox.markets import Catalogue, Market, digest_id
 from sandbox.schedule import Schedule
 from sandbox.units import ONE, trade_price_text
 
+_OUTSIDE = "outside"
 _NEAR_ONE = 9_600
 _NEAR_ZERO = 400
 _FINE_TICK = 10
@@ -87,6 +88,20 @@ class Venue:
             self.publish_book(market, shown, now_ns)
         self._print_later(market, token, side, fills, now_ns + print_delay_ns)
         return sum(fill.size for fill in fills)
+
+    def rest_outside(self, market: Market, side: Side, price: int, size: int, now_ns: int) -> None:
+        """Let outside liquidity join the back of a level, in YES terms; `publish` shows it."""
+        assert isinstance(market.book, MirroredBook)
+        market.book.rest(_OUTSIDE, side, price, size)
+
+    def withdraw_outside(self, market: Market, side: Side, price: int, size: int, now_ns: int) -> None:
+        """Take as much of a level's outside liquidity out as there is, newest first; `publish` shows it."""
+        assert isinstance(market.book, MirroredBook)
+        for order in reversed(market.book.orders(side, price)):
+            leaving = min(size, order.remaining) if order.owner == _OUTSIDE else 0
+            if leaving:
+                market.book.cancel(order, leaving)
+                size -= leaving
 
     def print_trade(self, market: Market, token: int, side: Side, price: int, size: int, now_ns: int) -> None:
         """Send a print; from now on both tokens' books show its price as their last."""

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from random import Random
 
-from sandbox.books import OPPOSITE, MirroredBook, Side
+from sandbox.books import OPPOSITE, Side
 from sandbox.markets import Market
 from sandbox.units import MILLISECOND, ONE
 from sandbox.venue import Venue
 from sandbox.world.draws import Draw, child, print_delay
+from sandbox.world.shadow import Shadow
 
-_OWNER = "crowd"
 _SIDES: tuple[Side, Side] = ("BUY", "SELL")
 
 
@@ -34,27 +34,30 @@ class Style:
 
 
 class Crowd:
-    """Keeps one market's book two-sided around a wanted bid and spread, and never crosses it."""
+    """Wants one market's book two-sided around a bid and a spread of its own, and never crosses itself.
 
-    def __init__(self, venue: Venue, market: Market, style: Style, bid: int, random: Random) -> None:
-        assert isinstance(market.book, MirroredBook)
+    All that it wants is in its `shadow`, which no account can touch. When `reacts` is false it never looks anywhere
+    else, so what it does is a function of its seed alone, whatever accounts do in its market.
+    """
+
+    def __init__(self, venue: Venue, market: Market, style: Style, bid: int, random: Random, now_ns: int) -> None:
         self.venue = venue
         self.market = market
+        self.shadow = Shadow(venue, market)
         self.bid = bid
         """The price at which the makers want to buy YES."""
         self.paused_until_ns = 0
         """Until then the market's own trades and walks hold still."""
-        self._book = market.book
         self._style = style
         self._random = child(random)
         self._spread = style.spread(self._random)
         self._settle()
-        self._book.drain_changes()
+        self.shadow.carry(now_ns)
 
     @property
     def ask(self) -> int:
         """The price at which the makers want to sell YES."""
-        return self.bid + self._spread * self.market.tick
+        return self.bid + self._spread * self.shadow.tick
 
     def idle(self, now_ns: int) -> bool:
         """Whether the market should hold still for now, or has ended."""
@@ -64,11 +67,11 @@ class Crowd:
         """Shift the touch by whole ticks, perhaps to another spread, in one frame; nothing moves in an ended market."""
         if self.market.closed:
             return
-        self.bid += ticks * self.market.tick
+        self.bid += ticks * self.shadow.tick
         if spread is not None:
             self._spread = spread
         self._settle()
-        self.venue.publish(self.market, now_ns)
+        self.shadow.carry(now_ns)
 
     def breathe(self, now_ns: int) -> None:
         """Take another spread, around the same middle."""
@@ -78,13 +81,13 @@ class Crowd:
 
     def follow(self, fair: int, now_ns: int) -> None:
         """Stand around a fair price; near 0 or 1 one side finds no price left and goes."""
-        tick = self.market.tick
+        tick = self.shadow.tick
         wanted = (fair - self._spread * tick // 2) // tick * tick
         wanted = min(max(wanted, (1 - self._spread) * tick), ONE - tick)
         if wanted != self.bid:
             self.bid = wanted
             self._settle()
-            self.venue.publish(self.market, now_ns)
+            self.shadow.carry(now_ns)
 
     def churn(self, now_ns: int) -> None:
         """Change a few levels in one frame, as makers do all the time."""
@@ -92,33 +95,37 @@ class Crowd:
             self._change_level()
         if self._random.random() < 0.5:
             self._settle()
-        self.venue.publish(self.market, now_ns)
+        self.shadow.carry(now_ns)
 
     def trade(self, yes_side: Side, token: int, size: int, now_ns: int) -> None:
         """Let a taker buy or sell YES, or do the same through the NO token; the touch fills up a little later."""
         if self.market.closed:
             return
         side = yes_side if token == 0 else OPPOSITE[yes_side]
-        self.venue.trade(self.market, token, side, size, print_delay(self._random), now_ns)
+        self.shadow.trade(token, side, size, print_delay(self._random), now_ns)
+        self.repair_later(now_ns)
+
+    def repair_later(self, now_ns: int) -> None:
+        """Fill the touch up again after a while."""
         self.venue.schedule.at(now_ns + self._random.randint(*self._style.repair_ns), self._repair)
 
     def withdraw_side(self, side: Side, now_ns: int) -> None:
         """Leave one side of the book empty."""
-        for price in tuple(self._book.ladder(side).prices):
-            self._set(side, price, 0)
-        self.venue.publish(self.market, now_ns)
+        for price in tuple(self.shadow.levels(side).prices):
+            self.shadow.set(side, price, 0)
+        self.shadow.carry(now_ns)
 
     def _repair(self, now_ns: int) -> None:
         if not self.idle(now_ns):
             self._settle()
-            self.venue.publish(self.market, now_ns)
+            self.shadow.carry(now_ns)
 
     def _settle(self) -> None:
         """Bring touch and depth to what is wanted; leaving comes before arriving, so nothing crosses on the way."""
-        for price in [price for price in self._book.bids.prices if price > self.bid]:
-            self._set("BUY", price, 0)
-        for price in [price for price in self._book.asks.prices if price < self.ask]:
-            self._set("SELL", price, 0)
+        for price in [price for price in self.shadow.bids.prices if price > self.bid]:
+            self.shadow.set("BUY", price, 0)
+        for price in [price for price in self.shadow.asks.prices if price < self.ask]:
+            self.shadow.set("SELL", price, 0)
         for side in _SIDES:
             self._settle_touch(side)
             self._settle_depth(side)
@@ -127,47 +134,34 @@ class Crowd:
         price = self.bid if side == "BUY" else self.ask
         if not self._valid(price):
             return
-        size = self._book.ladder(side).sizes.get(price, 0)
+        size = self.shadow.size(side, price)
         low, high = self._style.touch_range or (1, size)
         if not low <= size <= high:
-            self._set(side, price, self._style.touch_size(self._random))
+            self.shadow.set(side, price, self._style.touch_size(self._random))
 
     def _settle_depth(self, side: Side) -> None:
-        ladder = self._book.ladder(side)
-        outwards = -self.market.tick if side == "BUY" else self.market.tick
+        levels = self.shadow.levels(side)
+        outwards = -self.shadow.tick if side == "BUY" else self.shadow.tick
         price = self.bid if side == "BUY" else self.ask
-        while len(ladder.prices) < self._style.levels - 1 and self._valid(price):
-            if price not in ladder.sizes:
-                self._set(side, price, self._style.level_size(self._random))
+        while len(levels.prices) < self._style.levels - 1 and self._valid(price):
+            if price not in levels.sizes:
+                self.shadow.set(side, price, self._style.level_size(self._random))
             price += outwards * self._random.choice((1, 1, 1, 2))
-        while len(ladder.prices) > self._style.levels + 2:
-            self._set(side, ladder.prices[0] if side == "BUY" else ladder.prices[-1], 0)
+        while len(levels.prices) > self._style.levels + 2:
+            self.shadow.set(side, levels.worst, 0)
 
     def _change_level(self) -> None:
         side = self._random.choice(_SIDES)
-        distance = self._style.distance(self._random) * self.market.tick
+        distance = self._style.distance(self._random) * self.shadow.tick
         price = self.bid - distance if side == "BUY" else self.ask + distance
         if not self._valid(price):
             return
-        exists = price in self._book.ladder(side).sizes
+        exists = price in self.shadow.levels(side).sizes
         if exists and self._random.random() < self._style.removal_share:
-            self._set(side, price, 0)
+            self.shadow.set(side, price, 0)
         else:
             law = self._style.level_size if distance else self._style.touch_size
-            self._set(side, price, law(self._random))
-
-    def _set(self, side: Side, price: int, size: int) -> None:
-        """Bring the crowd's part of a level to a total: newest orders leave first, what is missing joins last."""
-        own = [order for order in self._book.orders(side, price) if order.owner == _OWNER]
-        surplus = sum(order.remaining for order in own) - size
-        for order in reversed(own):
-            if surplus <= 0:
-                break
-            leaving = min(surplus, order.remaining)
-            self._book.cancel(order, leaving)
-            surplus -= leaving
-        if surplus < 0:
-            self._book.rest(_OWNER, side, price, -surplus)
+            self.shadow.set(side, price, law(self._random))
 
     def _valid(self, price: int) -> bool:
-        return self.market.tick <= price <= ONE - self.market.tick
+        return self.shadow.tick <= price <= ONE - self.shadow.tick

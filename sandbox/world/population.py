@@ -112,7 +112,7 @@ class Walk(Process):
 
     def _may(self, index: int, step: int, now_ns: int) -> bool:
         crowd = self._crowds[index]
-        offset = (crowd.bid - self._start[index]) // crowd.market.tick
+        offset = (crowd.bid - self._start[index]) // crowd.shadow.tick
         inwards = abs(offset + step) < abs(offset)
         return not crowd.idle(now_ns) and (inwards or abs(offset + step) <= self._reach)
 
@@ -201,7 +201,7 @@ class LostFrames(Process):
         crowd.paused_until_ns = now_ns + self._REST_NS
         # The way back to the middle, so that many of these do not push a market to the edge.
         ahead = 1 if crowd.bid < ONE // 2 else -1
-        jump = ahead * (crowd.ask - crowd.bid) // market.tick
+        jump = ahead * (crowd.ask - crowd.bid) // crowd.shadow.tick
         crowd.venue.channel.impairments.lose_changes(market.condition_id, 1)
         crowd.move(jump, now_ns)
         schedule = crowd.venue.schedule

@@ -231,9 +231,8 @@ def _build_adverse(world: World, count: int) -> None:
 
 def _open(world: World, question: Question, event: Event, style: Style, bid: int) -> Crowd:
     market = questions.make_market(question, event, world.seed, world.now_ns, world.now_ns + _DAY_NS)
-    crowd = Crowd(world.venue, market, style, bid, world.random)
     world.venue.list_market(market, world.now_ns)
-    return crowd
+    return Crowd(world.venue, market, style, bid, world.random, world.now_ns)
 
 
 PROFILES = {

@@ -78,8 +78,8 @@ class Windows:
         end_ns = start_ns + _WINDOW_NS
         market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
         market.touch_lead_ns = _NEXT_TOUCH_LEAD_NS
-        crowd = Crowd(self._venue, market, self._style, ONE // 2 - 100, self._random)
         self._venue.list_market(market, now_ns)
+        crowd = Crowd(self._venue, market, self._style, ONE // 2 - 100, self._random, now_ns)
         schedule = self._venue.schedule
         schedule.at(max(start_ns, now_ns), lambda due_ns: self._start(crowd, end_ns, due_ns))
         schedule.at(max(end_ns - _LISTED_EARLIER_NS, now_ns), lambda due_ns: self._list(end_ns, due_ns))
