@@ -6,6 +6,7 @@ proof in virtual time, and the same seed gives the same bytes.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -84,7 +85,7 @@ class Exchange:
         """Do what is due, then take a request; an `HttpRequest` always gets exactly one `Answer`."""
         self._schedule.run(now_ns)
         if isinstance(request, HttpRequest):
-            self._outbox.append(self._answer(request, now_ns))
+            self._outbox.append(replace(self._answer(request, now_ns), call=request.call))
         elif isinstance(request, SocketOpened):
             self._opened(request)
         elif isinstance(request, SocketText):

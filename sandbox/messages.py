@@ -2,14 +2,19 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 Service = Literal["clob", "gamma", "relayer", "site", "control"]
 Channel = Literal["market", "user", "reference"]
 
-Manner = Literal["whole", "cut", "dribbled", "reset", "never", "last"]
+LineKind = Literal["http", "market", "user", "reference"]
+"""What a connection carries; calls of the control service belong to none of these."""
+LINES: Final[tuple[LineKind, ...]] = ("http", "market", "user", "reference")
+
+Manner = Literal["whole", "cut", "dribbled", "reset", "never", "last", "stale"]
 """How an answer leaves: `cut` ends it in the middle of its body, `dribbled` sends a byte every half second, `reset`
-drops the connection instead, `never` keeps it open without a word, `last` closes it after the answer."""
+drops the connection instead, `never` keeps it open without a word, `last` closes it after the answer, `stale` does so
+without having said so: a client that keeps connections learns of it by its next call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,4 +101,27 @@ class Close:
     reason: str
 
 
-Effect: TypeAlias = Answer | Send | SendRaw | Close
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The end of all connections that carry one of `lines`: with a reset, or as if the peer had closed them."""
+
+    lines: tuple[LineKind, ...]
+    reset: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """What lies between client and server on all connections that carry one of `lines`, until the next `Hold` of them.
+
+    Without `hears` nothing of a client arrives; of what is sent, `bytes_per_second` arrive (None: all, 0: nothing).
+    With `newcomers` it concerns those who connect later, too; without, only those who are connected, for as long as
+    they are. With nothing but `lines` it lets go.
+    """
+
+    lines: tuple[LineKind, ...]
+    hears: bool = True
+    bytes_per_second: int | None = None
+    newcomers: bool = True
+
+
+Effect: TypeAlias = Answer | Send | SendRaw | Close | Cut | Hold

@@ -1,50 +1,54 @@
 """The thin shell: one TCP port on loopback, a clock, and a queue per socket.
 
 All that is decided is decided in `exchange`. Paths: the CLOB at the root (its clients sign their paths), Gamma under
-`/gamma`, the relayer under `/relayer`, the control calls under `/sandbox`, sockets under `/ws/`.
+`/gamma`, the relayer under `/relayer`, the web site under `/site`, the control calls under `/sandbox`, sockets under
+`/ws/`. Why plain ASGI and no framework: a path has to reach the exchange as it was sent, and an answer may have to
+leave as no framework would send it.
 """
 
 import asyncio
 import logging
 import signal
 import socket
+import ssl
 import sys
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
 
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request as HttpCall
-from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from sandbox import answering
+from sandbox.answering import Receive, Scope, Sender
 from sandbox.exchange import Exchange
 from sandbox.messages import (
     Answer,
     Channel,
     Close,
+    Cut,
+    Effect,
     HttpRequest,
     Request,
     Send,
+    SendRaw,
     Service,
     SocketClosed,
     SocketOpened,
     SocketText,
 )
+from sandbox.outgoing import Client, write
+from sandbox.transport import Lines
 from sandbox.units import MILLISECOND, SECOND
 
-_BODY_MAX = 1 << 20
 _QUEUE_MAX = 20_000
 """Frames that may wait for one client: beyond it a replay waits too, and a generated world drops the client."""
 _SLICE_NS = 5 * MILLISECOND
 """Exchange time that is made up in one go when it is behind, before the sockets get their turn."""
 _WAIT_MIN_S = 0.002
 _WAIT_MAX_S = 0.02
-_FRAMES_PER_TURN = 100
-_CHANNELS: tuple[Channel, ...] = ("market", "user", "reference")
-_SERVICES: dict[str, Service] = {"gamma": "gamma", "relayer": "relayer", "sandbox": "control"}
+_CHANNELS: dict[str, Channel] = {"/ws/market": "market", "/ws/user": "user", "/ws/reference": "reference"}
+_SERVICES: dict[str, Service] = {"gamma": "gamma", "relayer": "relayer", "site": "site", "sandbox": "control"}
+_TOO_LARGE = Answer(413, '{"error":"request body too large"}')
 
 
 def endpoints(port: int) -> dict[str, str]:
@@ -56,31 +60,10 @@ def endpoints(port: int) -> dict[str, str]:
         "user_ws_url": f"{ws}/user",
         "gamma_url": f"{http}/gamma",
         "relayer_url": f"{http}/relayer",
+        "site_url": f"{http}/site",
         "control_url": f"{http}/sandbox",
         "reference_ws_url": f"{ws}/reference",
     }
-
-
-class _Client:
-    """One socket's outgoing queue; nothing follows a `Close`."""
-
-    def __init__(self) -> None:
-        self.waiting: deque[str | Close] = deque()
-        self.ready = asyncio.Event()
-        self.sending = False
-        self._ended = False
-
-    @property
-    def backlog(self) -> int:
-        """What is not yet written, with the one that is being written."""
-        return len(self.waiting) + self.sending
-
-    def put(self, item: str | Close) -> None:
-        """Queue a text or the end."""
-        if not self._ended:
-            self.waiting.append(item)
-            self.ready.set()
-            self._ended = isinstance(item, Close)
 
 
 class Server:
@@ -91,30 +74,37 @@ class Server:
         self._begin_ns = begin_ns
         self._begin_monotonic_ns = time.monotonic_ns()
         self._clock_speed = clock_speed
-        self._clients: dict[int, _Client] = {}
+        self._clients: dict[int, Client] = {}
         self._connections = 0
+        self._calls: dict[int, asyncio.Future[Answer]] = {}
+        self._call_number = 0
+        self._lines = Lines()
         self._stopping = False
 
     def run(self, listener: socket.socket, first_line: str) -> None:
         """Say `first_line` and serve on a listening socket until SIGTERM or SIGINT."""
         # uvicorn raises the signal that stopped it once more for whoever handled it before: us, so we exit with 0.
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+            signal.signal(number, self.stop)
         # Otherwise asyncio warns of each write to a client that has just vanished, which is no news.
         logging.getLogger("asyncio").setLevel(logging.ERROR)
         sys.stdout.write(first_line + "\n")
         sys.stdout.flush()
-        asyncio.run(self._serve(listener))
+        asyncio.run(self.serve(listener))
 
-    def _stop(self, *_: object) -> None:
+    def stop(self, *_: object) -> None:
+        """Let `serve` come to its end."""
         self._stopping = True
 
-    async def _serve(self, listener: socket.socket) -> None:
-        routes = [WebSocketRoute(f"/ws/{channel}", self._endpoint(channel)) for channel in _CHANNELS]
-        application = Starlette(routes=[*routes, Route("/{path:path}", self._call, methods=["GET", "POST", "DELETE"])])
+    async def serve(self, listener: socket.socket, secure: tuple[socket.socket, ssl.SSLContext] | None = None) -> None:
+        """Serve on a listening socket, and on a second one with TLS, until `stop`."""
+        http, websocket = self._lines.protocols
         config = uvicorn.Config(
-            application,
-            ws="websockets-sansio",
+            self._application,
+            http=http,
+            ws=websocket,
+            interface="asgi3",
+            proxy_headers=False,
             ws_per_message_deflate=False,
             ws_ping_interval=None,
             log_level="warning",
@@ -122,9 +112,16 @@ class Server:
             lifespan="off",
             timeout_graceful_shutdown=1,
         )
+        config.load()
         server = uvicorn.Server(config)
         driver = asyncio.create_task(self._drive())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
+        if secure is not None:
+
+            def protocol() -> asyncio.Protocol:
+                return http(config=config, server_state=server.server_state, app_state={})  # type: ignore[call-arg]
+
+            await asyncio.get_running_loop().create_server(protocol, sock=secure[0], ssl=secure[1])
         # A driver that dies must not leave a server behind that looks alive.
         await asyncio.wait((driver, serving), return_when=asyncio.FIRST_COMPLETED)
         self._stopping = server.should_exit = True
@@ -142,30 +139,37 @@ class Server:
                 for effect in self._exchange.tick(min(now_ns, due_ns + _SLICE_NS)):
                     self._deliver(effect)
                 await asyncio.sleep(0)
+        self._lines.free()
 
     def _clock_ns(self) -> int:
         return self._begin_ns + int((time.monotonic_ns() - self._begin_monotonic_ns) * self._clock_speed)
 
-    def _handle(self, request: Request) -> Answer | None:
+    def _handle(self, request: Request) -> None:
         """Let the exchange take a request; where it is behind, at the time it has reached, so that nothing jumps."""
         now_ns = self._clock_ns()
         due_ns = self._exchange.next_event_at
-        answer: Answer | None = None
         for effect in self._exchange.handle(request, now_ns if due_ns is None else min(now_ns, due_ns)):
-            if isinstance(effect, Answer):
-                answer = effect
-            else:
-                self._deliver(effect)
-        return answer
+            self._deliver(effect)
 
-    def _deliver(self, effect: Answer | Send | Close) -> None:
+    def _deliver(self, effect: Effect) -> None:
         if isinstance(effect, Send):
             for connection in effect.connections:
                 self._put(connection, effect.text)
+        elif isinstance(effect, Answer):
+            waiting = self._calls.get(effect.call)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(effect)
+        elif isinstance(effect, SendRaw):
+            for connection in effect.connections:
+                self._put(connection, effect)
         elif isinstance(effect, Close):
             self._put(effect.connection, effect)
+        elif isinstance(effect, Cut):
+            self._lines.cut(effect)
+        else:
+            self._lines.hold(effect)
 
-    def _put(self, connection: int, item: str | Close) -> None:
+    def _put(self, connection: int, item: str | bytes | SendRaw | Close) -> None:
         client = self._clients.get(connection)
         if client is None:
             return
@@ -179,60 +183,68 @@ class Server:
     def _backlog(self) -> int:
         return sum(client.backlog for client in self._clients.values())
 
-    async def _call(self, call: HttpCall) -> Response:
-        body = b""
-        async for chunk in call.stream():
-            body += chunk
-            if len(body) > _BODY_MAX:
-                return Response('{"error":"request body too large"}', 413, media_type="application/json")
-        first, _, rest = call.url.path.lstrip("/").partition("/")
+    async def _application(self, scope: Scope, receive: Receive, send: Sender) -> None:
+        if scope["type"] == "http":
+            await self._call(scope, receive, send)
+        elif (channel := _CHANNELS.get(scope["path"].rstrip("/"))) is not None:
+            await self._socket(channel, scope, receive, send)
+        else:
+            await send({"type": "websocket.close"})
+
+    async def _call(self, scope: Scope, receive: Receive, send: Sender) -> None:
+        body = await answering.body_of(receive)
+        if body is None:
+            answer = _TOO_LARGE
+        else:
+            answer = await self._answer(scope, body, receive)
+        line = self._lines.find(scope["client"])
+        if answer is not None and line is not None:
+            await answering.give(answer, line, receive, send)
+
+    async def _answer(self, scope: Scope, body: bytes, receive: Receive) -> Answer | None:
+        """What the exchange answers, however late; None when the client goes away before."""
+        self._call_number += 1
+        call = self._call_number
+        waiting = self._calls[call] = asyncio.get_running_loop().create_future()
+        try:
+            self._handle(self._request(scope, body, call))
+            if not waiting.done():
+                gone = asyncio.ensure_future(receive())
+                await asyncio.wait((waiting, gone), return_when=asyncio.FIRST_COMPLETED)
+                gone.cancel()
+            return waiting.result() if waiting.done() else None
+        finally:
+            del self._calls[call]
+
+    def _request(self, scope: Scope, body: bytes, call: int) -> HttpRequest:
+        path = scope["raw_path"].decode("latin-1")
+        first, _, rest = path[1:].partition("/")
         service = _SERVICES.get(first, "clob")
         query: dict[str, list[str]] = {}
-        for name, value in call.query_params.multi_items():
+        for name, value in parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True):
             query.setdefault(name, []).append(value)
-        path = call.url.path if service == "clob" else f"/{rest}"
-        answer = self._handle(HttpRequest(service, call.method, path, query, body, self._backlog()))
-        assert answer is not None
-        return Response(answer.body, answer.status, media_type="application/json")
+        headers: dict[str, str] = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        shown = path if service == "clob" else f"/{rest}"
+        return HttpRequest(service, scope["method"], shown, query, body, self._backlog(), headers, call)
 
-    def _endpoint(self, channel: Channel) -> Callable[[WebSocket], Awaitable[None]]:
-        async def serve(websocket: WebSocket) -> None:
-            await websocket.accept()
-            self._connections += 1
-            connection = self._connections
-            client = self._clients[connection] = _Client()
-            writer = asyncio.create_task(_write(websocket, client))
-            self._handle(SocketOpened(connection, channel))
-            try:
-                while (message := await websocket.receive())["type"] == "websocket.receive":
-                    if (text := message.get("text")) is not None:
-                        self._handle(SocketText(connection, text))
-            finally:
-                del self._clients[connection]
-                self._handle(SocketClosed(connection))
-                writer.cancel()
-
-        return serve
-
-
-async def _write(websocket: WebSocket, client: _Client) -> None:
-    sent = 0
-    try:
-        while True:
-            await client.ready.wait()
-            client.ready.clear()
-            while client.waiting:
-                item = client.waiting.popleft()
-                if isinstance(item, Close):
-                    await websocket.close(item.code, item.reason[:120])
-                    return
-                client.sending = True
-                await websocket.send_text(item)
-                client.sending = False
-                sent += 1
-                if sent % _FRAMES_PER_TURN == 0:
-                    await asyncio.sleep(0)
-    except (WebSocketDisconnect, RuntimeError):
-        # The client went while we were writing; its reader ends the connection.
-        client.sending = False
-        client.waiting.clear()
+    async def _socket(self, channel: Channel, scope: Scope, receive: Receive, send: Sender) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        line = self._lines.find(scope["client"])
+        if line is None:
+            return
+        line.become(channel)
+        self._connections += 1
+        connection = self._connections
+        client = self._clients[connection] = Client(line)
+        writer = asyncio.create_task(write(client, send))
+        self._handle(SocketOpened(connection, channel))
+        try:
+            message: Any
+            while (message := await receive())["type"] == "websocket.receive":
+                if (text := message.get("text")) is not None:
+                    self._handle(SocketText(connection, text))
+        finally:
+            del self._clients[connection]
+            self._handle(SocketClosed(connection))
+            writer.cancel()

@@ -79,7 +79,7 @@ def frames_of(text):
 
 def test_the_first_line_names_every_address_and_market(demo):
     assert list(demo.said) == [
-        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "control_url", "reference_ws_url",
+        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "site_url", "control_url", "reference_ws_url",
         "accounts", "markets",
     ]  # fmt: skip
     assert demo.said["accounts"] == []
