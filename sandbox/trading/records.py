@@ -73,8 +73,9 @@ class Order:
     `token` is the outcome's index, `side` the trader's, `price` that of the token. `making` and `taking` are the
     order's own signed amounts. `size` is what was ordered in shares; for a FOK or FAK buy, which spends `making`, it is
     what that buys at `price`. `matched` counts shares, `paid` the micro-dollars they cost or brought.
-    `builder` is the code of who brought it, empty for nobody. `resting` is its place in the book while it has one, `reserved` what it still holds back of its wallet. `reason` is
-    what the user stream shows instead of the status of an order that the venue ended.
+    `builder` is the code of who brought it, empty for nobody. `resting` is its place in the book while it has one,
+    `reserved` what it still holds back of its wallet. `reason` is what the user stream shows instead of the status of
+    an order that the venue ended.
     """
 
     id: str
