@@ -9,6 +9,20 @@ from sandbox.units import ONE, PRICE_TEXT, SHARE, decimal_text, size_text
 
 
 @dataclass(frozen=True, slots=True)
+class RewardTerms:
+    """What resting orders earn together in a market per day (micro-dollars), and which of them count.
+
+    An order counts from `min_size` on, nearer than `max_spread` (1/10,000 dollar) to the middle, and when it has rested
+    for `min_age_s`.
+    """
+
+    daily: int = 0
+    min_size: int = 50 * SHARE
+    max_spread: int = 450
+    min_age_s: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class Category:
     """What takers pay in a kind of market, and which share of it makers get back; both as the venue writes them."""
 
@@ -16,6 +30,7 @@ class Category:
     fee_type: str
     rate: str
     rebate_rate: str
+    rewards: RewardTerms = RewardTerms()
 
     @property
     def has_fees(self) -> bool:
@@ -27,9 +42,9 @@ CATEGORIES: Final = {
     category.name: category
     for category in (
         Category("crypto", "crypto_fees_v2", "0.07", "0.2"),
-        Category("sports", "sports_fees_v2", "0.05", "0.15"),
-        Category("politics", "politics_fees_v2", "0.04", "0.25"),
-        Category("economics", "economics_fees_v2", "0.05", "0.25"),
+        Category("sports", "sports_fees_v2", "0.05", "0.15", RewardTerms(100 * SHARE)),
+        Category("politics", "politics_fees_v2", "0.04", "0.25", RewardTerms(50 * SHARE)),
+        Category("economics", "economics_fees_v2", "0.05", "0.25", RewardTerms(50 * SHARE)),
         Category("geopolitics", "", "0", "0"),
     )
 }
@@ -61,6 +76,8 @@ class Market:
     exchange contract settles it. The timestamp of its `best_bid_ask` runs `touch_lead_ns` ahead of its other frames, as
     seen on busy markets, so a client sees timestamps step back.
 
+    `starts_ns` is when the window begins that a question about a price's move asks for.
+
     Takers wait before they are matched: `seconds_delay` (sports; the call is answered at once) or `taker_delay_ns`
     (crypto; the call waits as well). `clear_on_start` takes all accounts' orders out at `game_start_ns`.
     """
@@ -75,6 +92,7 @@ class Market:
     book: MirroredBook | RecordedBooks
     created_ns: int
     end_ns: int | None
+    starts_ns: int | None = None
     tick: int = 100
     min_order_size: int = 5 * SHARE
     reference: str = ""
@@ -104,6 +122,11 @@ class Market:
         return self.payouts.index(ONE) if self.payouts is not None and ONE in self.payouts else None
 
     @property
+    def question_id(self) -> str:
+        """The id under which its question is resolved."""
+        return digest_id("question", self.condition_id)
+
+    @property
     def tick_text(self) -> str:
         """The grid as the venue writes it."""
         return PRICE_TEXT[self.tick]
@@ -118,10 +141,14 @@ class Market:
         bid, ask = self.book.touch(token)
         return PRICE_TEXT[bid or 0], PRICE_TEXT[ONE if ask is None else ask]
 
-    def mid_text(self, token: int) -> str:
-        """Half way between what `touch_text` shows."""
+    def mid(self, token: int) -> int:
+        """Half way between what `touch_text` shows, in 1/100,000 of a dollar."""
         bid, ask = self.book.touch(token)
-        return decimal_text(((bid or 0) + (ONE if ask is None else ask)) * 5, 5)
+        return ((bid or 0) + (ONE if ask is None else ask)) * 5
+
+    def mid_text(self, token: int) -> str:
+        """The same as the venue writes it."""
+        return decimal_text(self.mid(token), 5)
 
 
 class Catalogue:
@@ -167,3 +194,16 @@ def token_id(*parts: str) -> str:
     Never a toy number: ids whose bits 40-103 are empty are those of the newer protocol, and clients would sign for it.
     """
     return str(int(digest_id("token", *parts), 16) | 1 << 255)
+
+
+def position_ids(*parts: str, neg_risk: bool = False, index: int = 0) -> tuple[str, tuple[str, str]]:
+    """The condition id of a market of the newer protocol, and the ids of its two positions.
+
+    Their bits, from the highest: module 8, hash of the question 128, arity 16, reserved 64, chain of the resolution 16,
+    index of the condition 16, outcome 8. The condition's are the positions' without the outcome. Markets of a neg-risk
+    event share `parts` and differ by their `index`. Unverified: arity and chain, 0 in the one id that was seen.
+    """
+    module = 2 if neg_risk else 1
+    question = int(digest_id("position", *parts)[2:34], 16)
+    condition = module << 248 | question << 120 | index << 8
+    return f"0x{condition:064x}", (str(condition), str(condition + 1))

@@ -40,7 +40,7 @@ def first_book(market: Market, token: int) -> str:
         f'{{"market":"{market.condition_id}","asset_id":"{market.token_ids[token]}",'
         f'"timestamp":"{ms_text(market.changed_ns[token])}","hash":"{book_hash(market, token)}",'
         f'"bids":[{bids}],"asks":[{asks}],"tick_size":"{market.tick_text}","event_type":"book",'
-        f'"last_trade_price":"{market.last_trade_price}"}}'
+        f'"last_trade_price":"{market.last_trade_price}"{_version(market)}}}'
     )
 
 
@@ -49,7 +49,8 @@ def later_book(market: Market, token: int) -> str:
     bids, asks = market.book.sides(token)
     return (
         f'{{"market":"{market.condition_id}","asset_id":"{market.token_ids[token]}","bids":[{bids}],"asks":[{asks}],'
-        f'"hash":"{book_hash(market, token)}","timestamp":"{ms_text(market.changed_ns[token])}","event_type":"book"}}'
+        f'"hash":"{book_hash(market, token)}","timestamp":"{ms_text(market.changed_ns[token])}","event_type":"book"'
+        f"{_version(market)}}}"
     )
 
 
@@ -177,5 +178,11 @@ def _summary(market: Market, token: int, digest: str) -> str:
         f'{{"market":"{market.condition_id}","asset_id":"{market.token_ids[token]}",'
         f'"timestamp":"{ms_text(market.changed_ns[token])}","hash":"{digest}","bids":[{bids}],"asks":[{asks}],'
         f'"min_order_size":"{market.min_order_size_text}","tick_size":"{market.tick_text}",'
-        f'"neg_risk":{"true" if market.event.neg_risk else "false"},"last_trade_price":"{market.last_trade_price}"}}'
+        f'"neg_risk":{"true" if market.event.neg_risk else "false"},"last_trade_price":"{market.last_trade_price}"'
+        f"{_version(market)}}}"
     )
+
+
+def _version(market: Market) -> str:
+    # Books of the older protocol say nothing of it.
+    return "" if market.version == "v1" else f',"version":"{market.version}"'

@@ -5,7 +5,7 @@ import pytest
 
 from sandbox import wire
 from sandbox.books import RecordedBooks
-from sandbox.markets import CATEGORIES, Event, Market, digest_id, token_id
+from sandbox.markets import CATEGORIES, Event, Market, digest_id, position_ids, token_id
 from sandbox.units import MILLISECOND, parse_price, parse_size
 
 
@@ -109,6 +109,37 @@ def test_generated_ids_are_real_256_bit_numbers_and_never_of_the_newer_protocol(
         assert token.bit_length() == 256
         assert token >> 40 & (1 << 64) - 1
         assert len(digest_id(str(number))) == 66
+
+
+def test_a_book_of_the_newer_protocol_says_so_and_hashes_it(shared):
+    folder = shared / "payloads" / "adriancova_polymarket-bot-v2"
+    text = (folder / "book-v2-empty.json").read_text().strip()
+    market = market_of(json.loads(text))
+    market.version = "v2"
+    assert wire.book_summary(market, 0) == text
+    frames = [json.loads(line) for line in (folder / "ws-market-v2-session-frames.jsonl").read_text().splitlines()]
+    first = next(frame["data"] for frame in frames if "event_type" in frame.get("data", ""))
+    assert f"[{wire.first_book(market, 0)}]\n" == first
+    assert json.loads(wire.later_book(market, 0))["version"] == "v2"
+
+
+def test_a_live_book_of_the_older_protocol_is_written_byte_for_byte(shared):
+    text = (shared / "payloads/adriancova_polymarket-bot-v2/book-v1.json").read_text().strip()
+    assert wire.book_summary(market_of(json.loads(text)), 0) == text
+
+
+@pytest.mark.parametrize("neg_risk", [False, True])
+def test_positions_of_the_newer_protocol_have_its_bits_and_their_condition_is_theirs_without_the_outcome(neg_risk):
+    condition_id, ids = position_ids("seed", "question", neg_risk=neg_risk, index=3)
+    yes, no = map(int, ids)
+    assert (yes >> 248, yes >> 104 & 0xFFFF, yes >> 40 & (1 << 64) - 1) == (2 if neg_risk else 1, 0, 0)
+    assert (yes >> 24 & 0xFFFF, yes >> 8 & 0xFFFF, yes & 0xFF, no) == (0, 3, 0, yes + 1)
+    assert condition_id == f"0x{yes:064x}"
+    assert (
+        yes >> 120 & (1 << 128) - 1
+        == int(position_ids("seed", "question", neg_risk=neg_risk)[0], 16) >> 120 & (1 << 128) - 1
+    )
+    assert position_ids("seed", "other", neg_risk=neg_risk, index=3)[0] != condition_id
 
 
 EMPTY = {
