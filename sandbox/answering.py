@@ -48,10 +48,11 @@ async def give(answer: Answer, line: Line, receive: Receive, send: Sender) -> No
 
 
 def _headers(answer: Answer, size: int) -> list[tuple[bytes, bytes]]:
-    named = {"content-type": "application/json", **answer.headers, "content-length": str(size)}
+    given = {name.lower(): value for name, value in answer.headers.items()}
+    named = {"content-type": "application/json", **given, "content-length": str(size)}
     if answer.manner == "last":
         named["connection"] = "close"
-    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in named.items()]
 
 
 async def _dribble(body: bytes, receive: Receive, send: Sender) -> None:

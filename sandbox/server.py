@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 import time
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -48,6 +49,7 @@ _WAIT_MIN_S = 0.002
 _WAIT_MAX_S = 0.02
 _CHANNELS: dict[str, Channel] = {"/ws/market": "market", "/ws/user": "user", "/ws/reference": "reference"}
 _SERVICES: dict[str, Service] = {"gamma": "gamma", "relayer": "relayer", "site": "site", "sandbox": "control"}
+_EXPIRED = Path(__file__).with_name("expired.pem")
 _TOO_LARGE = Answer(413, '{"error":"request body too large"}')
 
 
@@ -96,8 +98,8 @@ class Server:
         """Let `serve` come to its end."""
         self._stopping = True
 
-    async def serve(self, listener: socket.socket, secure: tuple[socket.socket, ssl.SSLContext] | None = None) -> None:
-        """Serve on a listening socket, and on a second one with TLS, until `stop`."""
+    async def serve(self, listener: socket.socket) -> None:
+        """Serve on a listening socket until `stop`, and beside it with a certificate that nobody should accept."""
         http, websocket = self._lines.protocols
         config = uvicorn.Config(
             self._application,
@@ -116,15 +118,18 @@ class Server:
         server = uvicorn.Server(config)
         driver = asyncio.create_task(self._drive())
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        if secure is not None:
 
-            def protocol() -> asyncio.Protocol:
-                return http(config=config, server_state=server.server_state, app_state={})  # type: ignore[call-arg]
+        def protocol() -> asyncio.Protocol:
+            return http(config=config, server_state=server.server_state, app_state={})  # type: ignore[call-arg]
 
-            await asyncio.get_running_loop().create_server(protocol, sock=secure[0], ssl=secure[1])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(_EXPIRED)
+        beside = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0, ssl=context)
+        self._exchange.introduce(expired_tls_url=f"https://127.0.0.1:{beside.sockets[0].getsockname()[1]}")
         # A driver that dies must not leave a server behind that looks alive.
         await asyncio.wait((driver, serving), return_when=asyncio.FIRST_COMPLETED)
         self._stopping = server.should_exit = True
+        beside.close()
         await asyncio.gather(driver, serving)
 
     async def _drive(self) -> None:
