@@ -9,7 +9,7 @@ written once, when its size changes, and a book is the join of what stands there
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
@@ -101,22 +101,16 @@ class TokenBooks(Protocol):
 
 @dataclass(slots=True)
 class Order:
-    """A resting order in YES terms; orders of a level stand in the order of their numbers."""
+    """A resting order in YES terms; orders of a level stand in the order of their numbers.
+
+    `owner` is the id of an account's order, or a name for those who have no account.
+    """
 
     number: int
     owner: str
     side: Side
     price: int
     remaining: int
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """A part of one resting order that was taken."""
-
-    order: Order
-    price: int
-    size: int
 
 
 class MirroredBook:
@@ -152,20 +146,11 @@ class MirroredBook:
         """The orders of a level, first in line first."""
         return tuple(self._queues.get((side, price), {}).values())
 
-    def take(self, side: Side, size: int, limit: int | None = None) -> tuple[Fill, ...]:
-        """Trade up to `size` as a taker (BUY lifts asks), best price and oldest order first, none beyond `limit`."""
-        resting = OPPOSITE[side]
-        ladder = self.ladder(resting)
-        fills: list[Fill] = []
-        while size and (best := ladder.best) is not None:
-            if limit is not None and (best > limit if side == "BUY" else best < limit):
-                break
-            order = next(iter(self._queues[resting, best].values()))
-            taken = min(size, order.remaining)
-            fills.append(Fill(order, best, taken))
-            self._shrink(order, taken)
-            size -= taken
-        return tuple(fills)
+    def line(self, side: Side) -> Iterator[Order]:
+        """What rests on a side as takers get it: best price, then oldest first. The book must hold still meanwhile."""
+        prices = self.ladder(side).prices
+        for price in reversed(prices) if side == "BUY" else prices:
+            yield from self._queues[side, price].values()
 
     def clear(self) -> None:
         """Take every order out."""

@@ -15,12 +15,16 @@ import msgspec
 from sandbox import wire
 from sandbox.channel import MarketChannel
 from sandbox.faults import FAULTS, FaultError, Faults
+from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, Effect, HttpRequest, Request, Send, SocketClosed, SocketOpened, SocketText
 from sandbox.reference import ReferenceChannel
 from sandbox.rest.clob import Clob
 from sandbox.rest.gamma import Gamma
 from sandbox.schedule import Schedule
+from sandbox.signing.typed_data import POLYGON, exchange_domain
+from sandbox.trading.engine import Engine
+from sandbox.trading.ledger import Ledger
 from sandbox.units import MILLISECOND
 from sandbox.venue import Venue
 from sandbox.world.profiles import PROFILES, World
@@ -38,7 +42,10 @@ class Exchange:
         self._outbox: list[Effect] = []
         self._market_channel = MarketChannel(self.catalogue, self._schedule, self._outbox)
         self._references = ReferenceChannel(self._schedule, self._outbox)
-        self._venue = Venue(self.catalogue, self._schedule, self._market_channel)
+        self._log = Log()
+        self._ledger = Ledger(self._log)
+        self._engine = Engine(self._ledger, self._log, self._schedule, Random(0), _spender_of)
+        self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self._engine)
         self._faults = Faults(self._venue)
         self._clob = Clob(self.catalogue)
         self._gamma = Gamma(self.catalogue)
@@ -50,6 +57,7 @@ class Exchange:
         """Fill it with a generated world."""
         chosen = PROFILES[profile]
         self.introduce(profile=profile, seed=seed)
+        self._engine.random.seed(seed)
         world = World(self._venue, self._references, Random(seed), seed, now_ns)
         chosen.build(world, chosen.count if count is None else count)
         self._outbox.clear()
@@ -157,6 +165,11 @@ class Exchange:
             self._market_channel.closed(request.connection)
         else:
             self._references.closed(request.connection)
+
+
+def _spender_of(market: Market) -> str:
+    generation = 3 if market.version == "v2" else 2
+    return exchange_domain(generation, POLYGON, neg_risk=market.event.neg_risk).verifying_contract
 
 
 def _described(market: Market) -> dict[str, Any]:

@@ -9,16 +9,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sandbox import wire
-from sandbox.books import OPPOSITE, Fill, MirroredBook, Side
+from sandbox.books import OPPOSITE, MirroredBook, Side
 from sandbox.channel import MarketChannel
 from sandbox.markets import Catalogue, Market, digest_id
 from sandbox.schedule import Schedule
-from sandbox.units import ONE, trade_price_text
+from sandbox.trading.engine import Engine, Placed
+from sandbox.trading.matching import Part, Plan, Taker
+from sandbox.trading.records import OUTSIDE, Order, OrderStatus, Trade
+from sandbox.trading.reservations import hold, uncovered
+from sandbox.trading.settlement import transaction_of
+from sandbox.units import MILLISECOND, ONE, SECOND, trade_price_text
 
 _OUTSIDE = "outside"
 _NEAR_ONE = 9_600
 _NEAR_ZERO = 400
 _FINE_TICK = 10
+_PRINT_DELAY_NS = (7 * MILLISECOND, 230 * MILLISECOND)
+_EXPIRES_EARLIER_S = 60
+_EXPIRED = "CANCELED_EXPIRED_ORDER"
+_NOT_READY = "the market is not yet ready to process new orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +46,24 @@ class Print:
 class Venue:
     """Every change of a market goes through here."""
 
-    def __init__(self, catalogue: Catalogue, schedule: Schedule, channel: MarketChannel) -> None:
+    def __init__(self, catalogue: Catalogue, schedule: Schedule, channel: MarketChannel, engine: Engine) -> None:
         self.catalogue = catalogue
+        self.engine = engine
+        engine.ledger.on_moved.append(lambda _, now_ns: self.recheck(now_ns))
+        engine.on_trade.append(self._recheck_after)
         self.schedule = schedule
         self.channel = channel
         self.on_print: list[Callable[[Print], None]] = []
         """Who is told of every print, as it goes out."""
         self._touches: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
         self._last_print_ns: dict[str, int] = {}
-        self._trades = 0
+        self._prints = 0
 
     def list_market(self, market: Market, now_ns: int) -> None:
         """Open a market and tell those who asked to hear of new ones."""
         self.catalogue.add(market)
+        self.engine.ledger.stock(market, now_ns)
+        self._wipe_later(market)
         self._touches[market.condition_id] = (market.touch_text(0), market.touch_text(1))
         self.channel.publish_to_all(wire.new_market(market, now_ns))
 
@@ -74,39 +88,71 @@ class Venue:
         self.channel.publish(market, "book", now_ns, lambda: text(market, token), token=token)
         self._announce_touch(market, now_ns)
 
+    def place(self, order: Order, done: Callable[[Placed, int], None], now_ns: int) -> None:
+        """Take an account's order; `done` is called with what became of it, at once or after the taker delay."""
+        judged = self.engine.judge(order, now_ns)
+        market = order.market
+        if isinstance(judged, Placed):
+            if order.time_in_force in ("FOK", "FAK"):
+                self.engine.kill(order, judged.error, now_ns)
+            done(judged, now_ns)
+            return
+        delay_ns = market.seconds_delay * SECOND or market.taker_delay_ns
+        held = bool(delay_ns and judged.parts)
+        self.engine.accept(order, "DELAYED" if held else "LIVE", now_ns)
+        self._expire_later(order)
+        if not held:
+            done(self._carry_out(order, judged, now_ns), now_ns)
+            return
+        if market.seconds_delay:
+            done(Placed(order, "delayed"), now_ns)
+            self.schedule.at(now_ns + delay_ns, lambda due_ns: self._decide(order, due_ns) and None)
+        else:
+            self.schedule.at(now_ns + delay_ns, lambda due_ns: done(self._decide(order, due_ns), due_ns))
+
+    def cancel(self, order: Order, status: OrderStatus, now_ns: int, reason: str = "") -> bool:
+        """Take an open order out; False when it is not open, or is held by the taker delay and its trader asks."""
+        if not order.open or (order.status == "DELAYED" and status == "CANCELED"):
+            return False
+        self.engine.end(order, status, now_ns, reason)
+        self.publish(order.market, now_ns)
+        return True
+
+    def recheck(self, now_ns: int) -> None:
+        """Cancel, newest first, the resting orders that their wallets no longer cover."""
+        for order in self.engine.uncovered_orders():
+            if uncovered(order):
+                self.cancel(order, "INVALID", now_ns)
+
     def trade(self, market: Market, token: int, side: Side, size: int, print_delay_ns: int, now_ns: int) -> int:
-        """Let a taker trade one token at any price; says how many shares found an order.
+        """Let an outside taker trade one token at any price; says how many shares found an order.
 
         NO bought at q is YES sold at 1 - q: a trade of either token consumes the one book.
         """
-        assert isinstance(market.book, MirroredBook)
-        fills = market.book.take(side if token == 0 else OPPOSITE[side], size)
-        if not fills:
-            return 0
-        self.publish(market, now_ns)
-        for shown in (0, 1):
-            self.publish_book(market, shown, now_ns)
-        self._print_later(market, token, side, fills, now_ns + print_delay_ns)
-        return sum(fill.size for fill in fills)
+        return self._take_outside(market, Taker(token, side, size), print_delay_ns, now_ns)
 
     def rest_outside(self, market: Market, side: Side, price: int, size: int, now_ns: int) -> None:
-        """Let outside liquidity join the back of a level, in YES terms; `publish` shows it."""
-        assert isinstance(market.book, MirroredBook)
-        market.book.rest(_OUTSIDE, side, price, size)
+        """Let outside liquidity join the back of a level; what it would cross it takes first, as its taker.
 
-    def withdraw_outside(self, market: Market, side: Side, price: int, size: int, now_ns: int) -> None:
-        """Take as much of a level's outside liquidity out as there is, newest first; `publish` shows it."""
+        The level is shown by the next `publish`, so that several of them can be one frame.
+        """
         assert isinstance(market.book, MirroredBook)
-        for order in reversed(market.book.orders(side, price)):
-            leaving = min(size, order.remaining) if order.owner == _OUTSIDE else 0
-            if leaving:
-                market.book.cancel(order, leaving)
-                size -= leaving
+        best = market.book.ladder(OPPOSITE[side]).best
+        if best is not None and (best <= price if side == "BUY" else best >= price):
+            size -= self._take_outside(market, Taker(0, side, size, price), self._print_delay(), now_ns)
+        if size:
+            market.book.rest(OUTSIDE, side, price, size)
 
-    def print_trade(self, market: Market, token: int, side: Side, price: int, size: int, now_ns: int) -> None:
+    def withdraw_outside(self, market: Market, side: Side, price: int, size: int, now_ns: int) -> int:
+        """Take outside liquidity out of a level, newest first; says how much was there. Shown by the next `publish`."""
+        return self.engine.withdraw_outside(market, side, price, size)
+
+    def print_trade(
+        self, market: Market, token: int, side: Side, price: int, size: int, now_ns: int, transaction: str = ""
+    ) -> None:
         """Send a print; from now on both tokens' books show its price as their last."""
-        self._trades += 1
-        trade = digest_id(market.condition_id, str(self._trades), str(now_ns))
+        self._prints += 1
+        trade = transaction or digest_id(market.condition_id, str(self._prints), str(now_ns))
         market.last_trade_price = trade_price_text(price)
         for told in self.on_print:
             told(Print(market, token, side, price, size, trade, now_ns))
@@ -130,30 +176,122 @@ class Venue:
                 token=token,
             )
 
-    def resolve(self, market: Market, winner: int, now_ns: int) -> None:
-        """End a market: its orders go, its books with them, and outcome `winner` pays a dollar."""
+    def resolve(self, market: Market, payouts: tuple[int, int] | int, now_ns: int) -> None:
+        """End a market: its orders go, its books with them, and each token pays its part of a dollar.
+
+        `payouts` in 1/10,000 dollar; the index of a token stands for a market in which that one gets it all.
+        """
         if market.closed:
             return
+        if isinstance(payouts, int):
+            payouts = (ONE, 0) if payouts == 0 else (0, ONE)
         market.accepting = False
+        for order in self._open_in(market):
+            self.engine.end(order, "CANCELED_MARKET_RESOLVED", now_ns)
         market.book.clear()
         if isinstance(market.book, MirroredBook):
             self.publish(market, now_ns)
-        market.winner = winner
+        market.payouts = payouts
+        self.engine.ledger.redeem(self.engine.ledger.outside, market, payouts, now_ns)
+        winner = market.winner
         self.channel.publish(market, "market_resolved", now_ns, lambda: wire.market_resolved(market, winner, now_ns))
 
-    def _print_later(self, market: Market, token: int, side: Side, fills: tuple[Fill, ...], due_ns: int) -> None:
+    def _carry_out(self, order: Order, planned: Plan, now_ns: int) -> Placed:
+        """Match an accepted order, rest what is left, and show it all."""
+        trade = self.engine.match(order, planned, now_ns)
+        self._show(order.market, Taker.of(order), planned, trade, self._print_delay() if trade else 0, now_ns)
+        if trade is None:
+            return Placed(order, "live")
+        making, taking = (trade.cash, trade.size) if order.side == "BUY" else (trade.size, trade.cash)
+        return Placed(order, "matched", making, taking, (trade.id,))
+
+    def _decide(self, order: Order, now_ns: int) -> Placed:
+        """Judge a held order again at the end of its delay, by the book and the balance of now."""
+        if not order.open:
+            return Placed(order, "", error=_NOT_READY, http_status=400)
+        if not order.market.accepting:
+            self.engine.end(order, "INVALID", now_ns)
+            return Placed(order, "", error=_NOT_READY, http_status=400)
+        if order.time_in_force == "GTD" and now_ns >= _expiry_ns(order):
+            self.engine.end(order, "CANCELED", now_ns, _EXPIRED)
+            return Placed(order, "", error=_EXPIRED, http_status=400)
+        hold(order, 0)
+        judged = self.engine.judge(order, now_ns)
+        if isinstance(judged, Placed):
+            self.engine.end(order, "CANCELED", now_ns, f"CANCELED_{judged.error}")
+            return judged
+        hold(order, order.making)
+        placed = self._carry_out(order, judged, now_ns)
+        if placed.status == "matched":
+            return placed
+        order.status = "UNMATCHED"
+        self.engine.tell_order(order, "UPDATE", now_ns)
+        order.status = "LIVE"
+        return Placed(order, "unmatched")
+
+    def _take_outside(self, market: Market, taker: Taker, print_delay_ns: int, now_ns: int) -> int:
+        planned, trade = self.engine.take_outside(market, taker, now_ns)
+        if planned.parts:
+            self._show(market, taker, planned, trade, print_delay_ns, now_ns)
+        return planned.size
+
+    def _show(
+        self, market: Market, taker: Taker, planned: Plan, trade: Trade | None, print_delay_ns: int, now_ns: int
+    ) -> None:
+        self.publish(market, now_ns)
+        if not planned.parts:
+            return
+        for shown in (0, 1):
+            self.publish_book(market, shown, now_ns)
+        hash_ = transaction_of(trade) if trade else ""
+        self._print_later(market, taker, planned.parts, hash_, now_ns + print_delay_ns)
+
+    def _print_later(
+        self, market: Market, taker: Taker, parts: tuple[Part, ...], transaction: str, due_ns: int
+    ) -> None:
         by_price: dict[int, int] = {}
-        for fill in fills:
-            by_price[fill.price] = by_price.get(fill.price, 0) + fill.size
+        for part in parts:
+            by_price[part.price] = by_price.get(part.price, 0) + part.size
         due_ns = max(due_ns, self._last_print_ns.get(market.condition_id, 0))
         self._last_print_ns[market.condition_id] = due_ns
         for price, size in by_price.items():
-            shown = price if token == 0 else ONE - price
 
-            def due(now_ns: int, shown: int = shown, size: int = size) -> None:
-                self.print_trade(market, token, side, shown, size, now_ns)
+            def due(now_ns: int, price: int = price, size: int = size) -> None:
+                self.print_trade(market, taker.token, taker.side, price, size, now_ns, transaction)
 
             self.schedule.at(due_ns, due)
+
+    def _print_delay(self) -> int:
+        return self.engine.random.randint(*_PRINT_DELAY_NS)
+
+    def _expire_later(self, order: Order) -> None:
+        if order.time_in_force != "GTD":
+            return
+
+        def due(now_ns: int) -> None:
+            self.cancel(order, "CANCELED", now_ns, _EXPIRED)
+
+        self.schedule.at(_expiry_ns(order), due)
+
+    def _wipe_later(self, market: Market) -> None:
+        start_ns = market.game_start_ns
+        if start_ns is None or not market.clear_on_start:
+            return
+
+        def due(now_ns: int) -> None:
+            # A game that is put off keeps its orders.
+            if market.game_start_ns == start_ns:
+                for order in self._open_in(market):
+                    self.cancel(order, "CANCELED", now_ns)
+
+        self.schedule.at(start_ns, due)
+
+    def _open_in(self, market: Market) -> list[Order]:
+        return [order for order in self.engine.open.values() if order.market is market]
+
+    def _recheck_after(self, trade: Trade, now_ns: int) -> None:
+        if trade.status != "MATCHED":
+            self.recheck(now_ns)
 
     def _announce_touch(self, market: Market, now_ns: int) -> None:
         before = self._touches.get(market.condition_id)
@@ -175,3 +313,8 @@ class Venue:
         bid, ask = market.book.touch(0)
         if (bid is not None and bid > _NEAR_ONE) or (ask is not None and ask < _NEAR_ZERO):
             self.change_tick(market, _FINE_TICK, now_ns)
+
+
+def _expiry_ns(order: Order) -> int:
+    """When a GTD order dies: the venue lets it go a minute before what it says."""
+    return (order.expires_s - _EXPIRES_EARLIER_S) * SECOND

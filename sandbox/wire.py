@@ -151,16 +151,16 @@ def new_market(market: Market, now_ns: int) -> str:
     )
 
 
-def market_resolved(market: Market, winner: int, now_ns: int) -> str:
-    """The result of a market (custom feature)."""
+def market_resolved(market: Market, winner: int | None, now_ns: int) -> str:
+    """The result of a market (custom feature); a void one has no winner."""
     return encode(
         {
             "event_type": "market_resolved",
             "id": str(market.number),
             "market": market.condition_id,
             "assets_ids": market.token_ids,
-            "winning_asset_id": market.token_ids[winner],
-            "winning_outcome": market.outcomes[winner],
+            "winning_asset_id": "" if winner is None else market.token_ids[winner],
+            "winning_outcome": "" if winner is None else market.outcomes[winner],
             "timestamp": ms_text(now_ns),
             "tags": [market.category.name],
         }

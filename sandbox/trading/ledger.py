@@ -5,6 +5,7 @@ constant to the micro-unit but for what comes in from outside, and a pair's two 
 """
 
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from sandbox.log import Log
@@ -31,6 +32,8 @@ class Ledger:
         self.fees = 0
         self.brought_in = 0
         """Micro-dollars that came from outside the venue, less those that left."""
+        self.on_moved: list[Callable[[Wallet, int], None]] = []
+        """Who is told (with the time) after a wallet's holdings were moved by anything but a trade."""
         self._log = log
         self.add(self.outside)
         self.deposit(self.outside, _OUTSIDE_CASH, 0)
@@ -95,6 +98,30 @@ class Ledger:
         self._move_tokens(receiver, token_id, size)
         self._note(now_ns, "transfer", sender, to=receiver.address, token_id=token_id, size=size)
 
+    def settle(
+        self,
+        market: Market,
+        cash: Mapping[Wallet, int],
+        tokens: Mapping[tuple[Wallet, str], int],
+        locked: int,
+        fee: int,
+    ) -> None:
+        """Make all the movements of a trade. Raises LedgerError, and then nothing has moved."""
+        if sum(cash.values()) + locked + fee:
+            raise ValueError("a trade neither makes nor loses money")
+        for wallet, amount in cash.items():
+            if wallet.cash + amount < 0:
+                raise LedgerError(f"{wallet.address} holds {wallet.cash} micro-dollars, {-amount} are asked for")
+        for (wallet, token_id), size in tokens.items():
+            if wallet.tokens.get(token_id, 0) + size < 0:
+                raise LedgerError(f"{wallet.address} does not hold {-size} of {token_id}")
+        for wallet, amount in cash.items():
+            self._move_cash(wallet, amount)
+        for (wallet, token_id), size in tokens.items():
+            self._move_tokens(wallet, token_id, size)
+        self.locked[market.condition_id] += locked
+        self.fees += fee
+
     def pay(self, sender: Wallet, receiver: Wallet, amount: int) -> None:
         """Move micro-dollars between wallets. Raises LedgerError."""
         self._move_cash(sender, -amount)
@@ -121,3 +148,5 @@ class Ledger:
 
     def _note(self, now_ns: int, kind: str, wallet: Wallet, **facts: object) -> None:
         self._log.write(now_ns, kind, wallet=wallet.address, **facts)
+        for told in self.on_moved:
+            told(wallet, now_ns)

@@ -35,28 +35,15 @@ def test_the_other_token_shows_the_same_orders_at_the_complement():
     assert book.touch(1) == (5000, 5200)
 
 
-def test_a_taker_gets_the_best_price_and_the_oldest_order_first():
+def test_a_side_is_walked_by_the_best_price_and_the_oldest_order_first():
     book = MirroredBook()
     worse = book.rest("a", "SELL", 5100, 5 * SHARE)
     first = book.rest("b", "SELL", 5000, 5 * SHARE)
     second = book.rest("a", "SELL", 5000, 5 * SHARE)
-    fills = book.take("BUY", 12 * SHARE)
-    assert [(fill.order.number, fill.price, fill.size) for fill in fills] == [
-        (first.number, 5000, 5 * SHARE),
-        (second.number, 5000, 5 * SHARE),
-        (worse.number, 5100, 2 * SHARE),
-    ]
-    assert book.asks.sizes == {5100: 3 * SHARE}
-
-
-def test_a_taker_stops_at_its_limit_and_at_the_end_of_the_book():
-    book = MirroredBook()
-    book.rest("a", "BUY", 4800, 5 * SHARE)
-    book.rest("a", "BUY", 4700, 5 * SHARE)
-    assert [fill.price for fill in book.take("SELL", 9 * SHARE, limit=4800)] == [4800]
-    assert sum(fill.size for fill in book.take("SELL", 9 * SHARE)) == 5 * SHARE
-    assert book.take("SELL", SHARE) == ()
-    assert book.touch(0) == (None, None)
+    assert list(book.line("SELL")) == [first, second, worse]
+    low = book.rest("a", "BUY", 4700, 5 * SHARE)
+    high = book.rest("a", "BUY", 4800, 5 * SHARE)
+    assert list(book.line("BUY")) == [high, low]
 
 
 def test_an_order_that_would_cross_or_lock_does_not_rest():
@@ -70,12 +57,12 @@ def test_an_order_that_would_cross_or_lock_does_not_rest():
 def test_changes_are_told_once_with_their_new_total():
     book = MirroredBook()
     order = book.rest("a", "BUY", 4800, 5 * SHARE)
-    book.rest("b", "BUY", 4800, 2 * SHARE)
+    other = book.rest("b", "BUY", 4800, 2 * SHARE)
     assert book.drain_changes() == [("BUY", 4800, 7 * SHARE)]
     book.cancel(order, 4 * SHARE)
     assert book.drain_changes() == [("BUY", 4800, 3 * SHARE)]
     book.cancel(order)
-    book.take("SELL", 2 * SHARE)
+    book.cancel(other)
     assert book.drain_changes() == [("BUY", 4800, 0)]
     assert book.drain_changes() == []
 
