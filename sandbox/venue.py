@@ -13,21 +13,17 @@ from sandbox.books import OPPOSITE, MirroredBook, Side
 from sandbox.channel import MarketChannel
 from sandbox.markets import Catalogue, Market, digest_id
 from sandbox.schedule import Schedule
+from sandbox.trading.desk import Desk
 from sandbox.trading.engine import Engine, Placed
 from sandbox.trading.matching import Part, Plan, Taker
 from sandbox.trading.records import OUTSIDE, Order, OrderStatus, Trade
-from sandbox.trading.reservations import hold, uncovered
 from sandbox.trading.settlement import transaction_of
-from sandbox.units import MILLISECOND, ONE, SECOND, trade_price_text
+from sandbox.units import MILLISECOND, ONE, trade_price_text
 
-_OUTSIDE = "outside"
 _NEAR_ONE = 9_600
 _NEAR_ZERO = 400
 _FINE_TICK = 10
 _PRINT_DELAY_NS = (7 * MILLISECOND, 230 * MILLISECOND)
-_EXPIRES_EARLIER_S = 60
-_EXPIRED = "CANCELED_EXPIRED_ORDER"
-_NOT_READY = "the market is not yet ready to process new orders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +45,7 @@ class Venue:
     def __init__(self, catalogue: Catalogue, schedule: Schedule, channel: MarketChannel, engine: Engine) -> None:
         self.catalogue = catalogue
         self.engine = engine
-        engine.ledger.on_moved.append(lambda _, now_ns: self.recheck(now_ns))
-        engine.on_trade.append(self._recheck_after)
+        self.desk = Desk(engine, schedule, self)
         self.schedule = schedule
         self.channel = channel
         self.on_print: list[Callable[[Print], None]] = []
@@ -63,7 +58,7 @@ class Venue:
         """Open a market and tell those who asked to hear of new ones."""
         self.catalogue.add(market)
         self.engine.ledger.stock(market, now_ns)
-        self._wipe_later(market)
+        self.desk.wipe_later(market)
         self._touches[market.condition_id] = (market.touch_text(0), market.touch_text(1))
         self.channel.publish_to_all(wire.new_market(market, now_ns))
 
@@ -90,39 +85,15 @@ class Venue:
 
     def place(self, order: Order, done: Callable[[Placed, int], None], now_ns: int) -> None:
         """Take an account's order; `done` is called with what became of it, at once or after the taker delay."""
-        judged = self.engine.judge(order, now_ns)
-        market = order.market
-        if isinstance(judged, Placed):
-            if order.time_in_force in ("FOK", "FAK"):
-                self.engine.kill(order, judged.error, now_ns)
-            done(judged, now_ns)
-            return
-        delay_ns = market.seconds_delay * SECOND or market.taker_delay_ns
-        held = bool(delay_ns and judged.parts)
-        self.engine.accept(order, "DELAYED" if held else "LIVE", now_ns)
-        self._expire_later(order)
-        if not held:
-            done(self._carry_out(order, judged, now_ns), now_ns)
-            return
-        if market.seconds_delay:
-            done(Placed(order, "delayed"), now_ns)
-            self.schedule.at(now_ns + delay_ns, lambda due_ns: self._decide(order, due_ns) and None)
-        else:
-            self.schedule.at(now_ns + delay_ns, lambda due_ns: done(self._decide(order, due_ns), due_ns))
+        self.desk.place(order, done, now_ns)
 
     def cancel(self, order: Order, status: OrderStatus, now_ns: int, reason: str = "") -> bool:
-        """Take an open order out; False when it is not open, or is held by the taker delay and its trader asks."""
-        if not order.open or (order.status == "DELAYED" and status == "CANCELED"):
-            return False
-        self.engine.end(order, status, now_ns, reason)
-        self.publish(order.market, now_ns)
-        return True
+        """Take an open order out; False when it is not open, or its trader asks while the taker delay holds it."""
+        return self.desk.cancel(order, status, now_ns, reason)
 
-    def recheck(self, now_ns: int) -> None:
-        """Cancel, newest first, the resting orders that their wallets no longer cover."""
-        for order in self.engine.uncovered_orders():
-            if uncovered(order):
-                self.cancel(order, "INVALID", now_ns)
+    def show_trade(self, market: Market, taker: Taker, planned: Plan, trade: Trade, now_ns: int) -> None:
+        """Show a trade of an account's order: the changed levels, both books, and later the print."""
+        self._show(market, taker, planned, trade, now_ns + self._print_delay(), now_ns)
 
     def trade(self, market: Market, token: int, side: Side, size: int, print_delay_ns: int, now_ns: int) -> int:
         """Let an outside taker trade one token at any price; says how many shares found an order.
@@ -186,7 +157,7 @@ class Venue:
         if isinstance(payouts, int):
             payouts = (ONE, 0) if payouts == 0 else (0, ONE)
         market.accepting = False
-        for order in self._open_in(market):
+        for order in self.engine.open_in(market):
             self.engine.end(order, "CANCELED_MARKET_RESOLVED", now_ns)
         market.book.clear()
         if isinstance(market.book, MirroredBook):
@@ -196,55 +167,19 @@ class Venue:
         winner = market.winner
         self.channel.publish(market, "market_resolved", now_ns, lambda: wire.market_resolved(market, winner, now_ns))
 
-    def _carry_out(self, order: Order, planned: Plan, now_ns: int) -> Placed:
-        """Match an accepted order, rest what is left, and show it all."""
-        trade = self.engine.match(order, planned, now_ns)
-        self._show(order.market, Taker.of(order), planned, trade, self._print_delay() if trade else 0, now_ns)
-        if trade is None:
-            return Placed(order, "live")
-        making, taking = (trade.cash, trade.size) if order.side == "BUY" else (trade.size, trade.cash)
-        return Placed(order, "matched", making, taking, (trade.id,))
-
-    def _decide(self, order: Order, now_ns: int) -> Placed:
-        """Judge a held order again at the end of its delay, by the book and the balance of now."""
-        if not order.open:
-            return Placed(order, "", error=_NOT_READY, http_status=400)
-        if not order.market.accepting:
-            self.engine.end(order, "INVALID", now_ns)
-            return Placed(order, "", error=_NOT_READY, http_status=400)
-        if order.time_in_force == "GTD" and now_ns >= _expiry_ns(order):
-            self.engine.end(order, "CANCELED", now_ns, _EXPIRED)
-            return Placed(order, "", error=_EXPIRED, http_status=400)
-        hold(order, 0)
-        judged = self.engine.judge(order, now_ns)
-        if isinstance(judged, Placed):
-            self.engine.end(order, "CANCELED", now_ns, f"CANCELED_{judged.error}")
-            return judged
-        hold(order, order.making)
-        placed = self._carry_out(order, judged, now_ns)
-        if placed.status == "matched":
-            return placed
-        order.status = "UNMATCHED"
-        self.engine.tell_order(order, "UPDATE", now_ns)
-        order.status = "LIVE"
-        return Placed(order, "unmatched")
-
     def _take_outside(self, market: Market, taker: Taker, print_delay_ns: int, now_ns: int) -> int:
         planned, trade = self.engine.take_outside(market, taker, now_ns)
         if planned.parts:
-            self._show(market, taker, planned, trade, print_delay_ns, now_ns)
+            self._show(market, taker, planned, trade, now_ns + print_delay_ns, now_ns)
         return planned.size
 
     def _show(
-        self, market: Market, taker: Taker, planned: Plan, trade: Trade | None, print_delay_ns: int, now_ns: int
+        self, market: Market, taker: Taker, planned: Plan, trade: Trade | None, print_ns: int, now_ns: int
     ) -> None:
         self.publish(market, now_ns)
-        if not planned.parts:
-            return
         for shown in (0, 1):
             self.publish_book(market, shown, now_ns)
-        hash_ = transaction_of(trade) if trade else ""
-        self._print_later(market, taker, planned.parts, hash_, now_ns + print_delay_ns)
+        self._print_later(market, taker, planned.parts, transaction_of(trade) if trade else "", print_ns)
 
     def _print_later(
         self, market: Market, taker: Taker, parts: tuple[Part, ...], transaction: str, due_ns: int
@@ -263,35 +198,6 @@ class Venue:
 
     def _print_delay(self) -> int:
         return self.engine.random.randint(*_PRINT_DELAY_NS)
-
-    def _expire_later(self, order: Order) -> None:
-        if order.time_in_force != "GTD":
-            return
-
-        def due(now_ns: int) -> None:
-            self.cancel(order, "CANCELED", now_ns, _EXPIRED)
-
-        self.schedule.at(_expiry_ns(order), due)
-
-    def _wipe_later(self, market: Market) -> None:
-        start_ns = market.game_start_ns
-        if start_ns is None or not market.clear_on_start:
-            return
-
-        def due(now_ns: int) -> None:
-            # A game that is put off keeps its orders.
-            if market.game_start_ns == start_ns:
-                for order in self._open_in(market):
-                    self.cancel(order, "CANCELED", now_ns)
-
-        self.schedule.at(start_ns, due)
-
-    def _open_in(self, market: Market) -> list[Order]:
-        return [order for order in self.engine.open.values() if order.market is market]
-
-    def _recheck_after(self, trade: Trade, now_ns: int) -> None:
-        if trade.status != "MATCHED":
-            self.recheck(now_ns)
 
     def _announce_touch(self, market: Market, now_ns: int) -> None:
         before = self._touches.get(market.condition_id)
@@ -313,8 +219,3 @@ class Venue:
         bid, ask = market.book.touch(0)
         if (bid is not None and bid > _NEAR_ONE) or (ask is not None and ask < _NEAR_ZERO):
             self.change_tick(market, _FINE_TICK, now_ns)
-
-
-def _expiry_ns(order: Order) -> int:
-    """When a GTD order dies: the venue lets it go a minute before what it says."""
-    return (order.expires_s - _EXPIRES_EARLIER_S) * SECOND

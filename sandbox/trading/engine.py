@@ -19,6 +19,7 @@ from sandbox.books import Order as Resting
 from sandbox.log import Log
 from sandbox.markets import Market, digest_id
 from sandbox.schedule import Schedule
+from sandbox.trading.facts import order_facts, trade_facts
 from sandbox.trading.fees import taker_fee
 from sandbox.trading.ledger import Ledger
 from sandbox.trading.matching import Part, Plan, Taker, plan
@@ -29,7 +30,6 @@ from sandbox.trading.reservations import (
     hold,
     hold_for_rest,
     lacking,
-    uncovered,
 )
 from sandbox.trading.settlement import Settlement
 from sandbox.units import ONE, SHARE, decimal_text
@@ -41,6 +41,7 @@ FOK_KILLED: Final = "order couldn't be fully filled. FOK orders are fully filled
 FAK_KILLED: Final = (
     "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
 )
+NOT_READY: Final = "the market is not yet ready to process new orders"
 _SMALLEST_TAKE: Final = SHARE
 """Micro-dollars that a buy which trades at once must be worth."""
 
@@ -91,6 +92,8 @@ class Engine:
 
     def judge(self, order: Order, now_ns: int) -> Plan | Placed:
         """What an order would trade now, or why it is refused. Changes nothing."""
+        if not order.market.accepting or not isinstance(order.market.book, MirroredBook):
+            return _refused(NOT_READY)
         planned = self._plan(order.market, Taker.of(order), order)
         crosses = bool(planned.parts or planned.own)
         if order.post_only and crosses:
@@ -113,7 +116,7 @@ class Engine:
         order.status = status
         self.orders[order.id] = self.open[order.id] = order
         hold(order, order.making)
-        self._log.write(now_ns, "order_placed", **_facts(order))
+        self._log.write(now_ns, "order_placed", **order_facts(order))
         self.tell_order(order, "PLACEMENT", now_ns)
 
     def match(self, order: Order, planned: Plan, now_ns: int) -> Trade | None:
@@ -159,9 +162,9 @@ class Engine:
         order.reason = f"CANCELED_{text}"
         self.tell_order(order, "CANCELLATION", now_ns)
 
-    def uncovered_orders(self) -> list[Order]:
-        """The resting orders that their wallets no longer cover, newest first."""
-        return [order for order in reversed(self.open.values()) if order.status != "DELAYED" and uncovered(order)]
+    def open_in(self, market: Market) -> list[Order]:
+        """The open orders of a market, oldest first."""
+        return [order for order in self.open.values() if order.market is market]
 
     def withdraw_outside(self, market: Market, side: Side, price: int, size: int) -> int:
         """Take up to `size` of the outside's newest orders out of a level; says how much was there."""
@@ -223,7 +226,7 @@ class Engine:
         if order is not None:
             order.matched += trade.size
             order.paid += trade.cash
-        for party in _parties(trade):
+        for party in trade.orders:
             party.trades.append(trade.id)
         return trade
 
@@ -259,9 +262,9 @@ class Engine:
         self.open.pop(order.id, None)
 
     def _announce(self, trade: Trade, now_ns: int) -> None:
-        self._log.write(now_ns, "trade", **_trade_facts(trade))
+        self._log.write(now_ns, "trade", **trade_facts(trade))
         self.settlement.begin(trade, now_ns)
-        for order in _parties(trade):
+        for order in trade.orders:
             facts = {"matched": order.matched, "paid": order.paid, "status": order.status}
             self._log.write(now_ns, "order_matched", id=order.id, trade=trade.id, **facts)
             self.tell_order(order, "UPDATE", now_ns)
@@ -274,62 +277,10 @@ def _refused(text: str, status: int = 400) -> Placed:
 
 def _book(market: Market) -> MirroredBook:
     if not isinstance(market.book, MirroredBook):
-        raise TypeError(f"{market.slug} is replayed without orders: nobody can trade in it")
+        raise TypeError(f"the books of {market.slug} are a recording's: nobody can trade in them")
     return market.book
 
 
 def _maker_cash(side: Side, price: int, size: int) -> int:
     """What a maker pays (rounded up) or gets (rounded down)."""
     return -(-size * price // ONE) if side == "BUY" else size * price // ONE
-
-
-def _parties(trade: Trade) -> list[Order]:
-    """The accounts' orders of a trade, each once: its taker, then its makers."""
-    orders = [trade.order, *(fill.order for fill in trade.fills)]
-    return [order for order in orders if order is not None]
-
-
-def _facts(order: Order) -> dict[str, object]:
-    return {
-        "id": order.id,
-        "account": order.account.address,
-        "wallet": order.wallet.address,
-        "market": order.market.condition_id,
-        "token": order.token,
-        "side": order.side,
-        "price": order.price,
-        "size": order.size,
-        "making": order.making,
-        "taking": order.taking,
-        "time_in_force": order.time_in_force,
-        "post_only": order.post_only,
-        "expires_s": order.expires_s,
-        "status": order.status,
-    }
-
-
-def _trade_facts(trade: Trade) -> dict[str, object]:
-    return {
-        "id": trade.id,
-        "status": trade.status,
-        "market": trade.market.condition_id,
-        "taker": trade.order_id,
-        "token": trade.token,
-        "side": trade.side,
-        "price": trade.price,
-        "size": trade.size,
-        "cash": trade.cash,
-        "fee": trade.fee,
-        "makers": [
-            {
-                "order": fill.order_id,
-                "account": fill.order.account.address if fill.order else OUTSIDE,
-                "token": fill.token,
-                "side": fill.side,
-                "price": fill.price,
-                "size": fill.size,
-                "cash": fill.cash,
-            }
-            for fill in trade.fills
-        ],
-    }

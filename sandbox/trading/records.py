@@ -164,3 +164,9 @@ class Trade:
     status: TradeStatus = "MATCHED"
     transaction_hash: str = ""
     number: int = 0
+
+    @property
+    def orders(self) -> list[Order]:
+        """The accounts' orders in it: its taker's, then its makers'."""
+        orders = [self.order, *(fill.order for fill in self.fills)]
+        return [order for order in orders if order is not None]

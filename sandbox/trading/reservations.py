@@ -67,8 +67,8 @@ def balance_text(balance: int, need: int) -> str:
     return f"not enough balance / allowance: the balance is not enough -> balance: {balance}, order amount: {need}"
 
 
-def uncovered(order: Order) -> bool:
-    """Whether the wallet no longer holds what its open orders and matched trades take of this order's kind."""
+def short(order: Order) -> bool:
+    """Whether its wallet holds less of what it gives than open orders and matched trades take of that."""
     if order.side == "BUY":
         return order.wallet.free_cash < 0
     return order.wallet.free_tokens(order.token_id) < 0

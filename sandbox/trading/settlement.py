@@ -50,7 +50,6 @@ class Settlement:
         tell: Callable[[Trade, int], None],
     ) -> None:
         self.next_fates: deque[Fate] = deque()
-        self.on_failed: list[Callable[[Trade, int], None]] = []
         self._ledger = ledger
         self._log = record
         self._schedule = schedule
@@ -58,6 +57,7 @@ class Settlement:
         self._tell = tell
         self._moved: set[str] = set()
         self._owed: set[str] = set()
+        self._refused: set[str] = set()
 
     def begin(self, trade: Trade, now_ns: int) -> None:
         """Take a trade that was just matched: its amounts are owed from now on."""
@@ -78,10 +78,12 @@ class Settlement:
             self._schedule.at(due_ns, due)
 
     def advance(self, trade: Trade, status: TradeStatus, now_ns: int) -> None:
-        """Give a trade its next status; a trade that has moved can no longer fail."""
-        if status == "FAILED" and trade.id in self._moved:
+        """Give a trade its next status; what moved can no longer fail, what the chain refused is over."""
+        over = trade.status == "CONFIRMED" or trade.id in self._refused
+        if over or (status == "FAILED" and trade.id in self._moved):
             return
         if status in ("MINED", "CONFIRMED") and not self._move(trade, now_ns):
+            self._refused.add(trade.id)
             if trade.status == "FAILED":
                 return
             status = "FAILED"
