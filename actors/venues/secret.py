@@ -1,0 +1,42 @@
+"""A text that must not be seen: nothing shows, copies or stores it but one method with a name that can be searched for.
+
+Why here and not in `models` or `config`: no machine decides by a secret, and the configuration compares the secrets it
+is given and keeps none, so that only what talks to a venue ever holds one.
+"""
+
+import hmac
+from typing import Final, NoReturn, SupportsIndex
+
+_SHOWN: Final = "<secret>"
+
+
+class Secret:
+    """A private key, an API secret or a passphrase. `reveal` alone gives it out."""
+
+    __slots__ = ("_text",)
+    __hash__ = None  # type: ignore[assignment] - a hash that is logged or listed tells two secrets apart
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """Return the text itself, for the one call that needs it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __repr__(self) -> str:
+        return _SHOWN
+
+    def __format__(self, how: str) -> str:
+        return _SHOWN
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError("a secret is neither copied nor stored")
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
+        raise TypeError("a secret is neither copied nor stored")
