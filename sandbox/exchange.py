@@ -19,8 +19,11 @@ from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, Effect, HttpRequest, Request, Send, SocketClosed, SocketOpened, SocketText
 from sandbox.reference import ReferenceChannel
-from sandbox.rest.clob import Clob
+from sandbox.rest.clob import public_routes
 from sandbox.rest.gamma import Gamma
+from sandbox.rest.routes import Routes
+from sandbox.rest.tape import Tape
+from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
 from sandbox.signing.typed_data import POLYGON, exchange_domain
 from sandbox.trading.engine import Engine
@@ -47,7 +50,10 @@ class Exchange:
         self._engine = Engine(self._ledger, self._log, self._schedule, Random(0), _spender_of)
         self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self._engine)
         self._faults = Faults(self._venue)
-        self._clob = Clob(self.catalogue)
+        self._tape = Tape(self.catalogue, self._schedule)
+        self._venue.on_print.append(self._tape.printed)
+        self._rewards = Rewards(self.catalogue, self._engine, self._log, self._schedule, Random(0))
+        self._clob = Routes(public_routes(self.catalogue, self._tape, self._rewards, protocol=2))
         self._gamma = Gamma(self.catalogue)
         self._replay: Replay | None = None
         self._channels: dict[int, str] = {}
@@ -58,9 +64,10 @@ class Exchange:
         chosen = PROFILES[profile]
         self.introduce(profile=profile, seed=seed)
         self._engine.random.seed(seed)
+        self._rewards.random.seed(seed)
         world = World(self._venue, self._references, Random(seed), seed, now_ns)
         chosen.build(world, chosen.count if count is None else count)
-        self._outbox.clear()
+        self._begin(now_ns)
 
     def replay(self, recording: Recording, facts: tuple[Facts, ...], speed: float, now_ns: int) -> None:
         """Fill it with the markets of a recording, to be played when its tokens are subscribed."""
@@ -68,7 +75,7 @@ class Exchange:
         for market in markets.values():
             self._venue.list_market(market, now_ns)
         self._replay = Replay(self._venue, recording, markets, speed)
-        self._outbox.clear()
+        self._begin(now_ns)
 
     def introduce(self, **facts: Any) -> None:
         """Add what the shell knows (addresses, clock speed) to the status."""
@@ -93,7 +100,9 @@ class Exchange:
         """Do what is due, then take a request; an `HttpRequest` always gets exactly one `Answer`."""
         self._schedule.run(now_ns)
         if isinstance(request, HttpRequest):
-            self._outbox.append(replace(self._answer(request, now_ns), call=request.call))
+            answer = self._answer(request, now_ns)
+            if answer is not None:
+                self._outbox.append(replace(answer, call=request.call))
         elif isinstance(request, SocketOpened):
             self._opened(request)
         elif isinstance(request, SocketText):
@@ -106,12 +115,17 @@ class Exchange:
         """What a bot needs to know of each market to find it."""
         return [_described(market) for market in self.catalogue.markets if not market.closed]
 
+    def _begin(self, now_ns: int) -> None:
+        self._tape.start(now_ns)
+        self._rewards.start(now_ns)
+        self._outbox.clear()
+
     def _drain(self) -> list[Effect]:
         effects = self._outbox.copy()
         self._outbox.clear()
         return effects
 
-    def _answer(self, request: HttpRequest, now_ns: int) -> Answer:
+    def _answer(self, request: HttpRequest, now_ns: int) -> Answer | None:
         if request.service == "clob":
             return self._clob.answer(request, now_ns)
         if request.service == "gamma":

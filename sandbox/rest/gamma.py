@@ -6,7 +6,7 @@ from typing import Any
 from sandbox import wire
 from sandbox.markets import Catalogue, Event, Market
 from sandbox.messages import Answer, HttpRequest
-from sandbox.rest.clob import number
+from sandbox.rest.routes import number
 from sandbox.units import ONE, SHARE, iso_text
 
 _LIMIT_DEFAULT = 20
