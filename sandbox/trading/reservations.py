@@ -55,16 +55,21 @@ def lacking(order: Order, need: int, spender: str) -> str:
         return balance_text(max(balance, 0), need)
     allowance = wallet.allowances.get(spender, 0) if order.side == "BUY" else need * (spender in wallet.approvals)
     if allowance < need:
-        return (
-            "not enough balance / allowance: the allowance is not enough -> "
-            f"spender: {spender}, allowance: {allowance}, order amount: {need}"
-        )
+        return allowance_text(spender, allowance, need)
     return ""
 
 
 def balance_text(balance: int, need: int) -> str:
     """The venue's text for a wallet that holds too little."""
     return f"not enough balance / allowance: the balance is not enough -> balance: {balance}, order amount: {need}"
+
+
+def allowance_text(spender: str, allowance: int, need: int) -> str:
+    """The venue's text for a wallet that lets its exchange contract move too little."""
+    return (
+        "not enough balance / allowance: the allowance is not enough -> "
+        f"spender: {spender}, allowance: {allowance}, order amount: {need}"
+    )
 
 
 def short(order: Order) -> bool:

@@ -1,0 +1,113 @@
+"""Everything behind a signature, in one place: the parts, which call goes to which, and the calls of the heartbeat.
+
+Each part keeps its own routes. A call that needs no waiting is answered at once; an order's answer comes later.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from random import Random
+from typing import Any, Final, TypeAlias
+
+import msgspec
+
+from sandbox import wire
+from sandbox.accounts import Accounts
+from sandbox.heartbeats import Heartbeats, StaleHeartbeat
+from sandbox.limits import SignerBuckets
+from sandbox.log import Log
+from sandbox.messages import Answer, HttpRequest
+from sandbox.modes import Modes
+from sandbox.rest.auth import Auth
+from sandbox.rest.refusals import Refused
+from sandbox.rest.trading_balances import Balances
+from sandbox.rest.trading_cancels import Cancels
+from sandbox.rest.trading_notifications import Notifications
+from sandbox.rest.trading_orders import Orders, Reply
+from sandbox.rest.trading_reads import OwnReads
+from sandbox.rest.trading_rewards import OwnRewards
+from sandbox.rewards import Rewards
+from sandbox.trading.validation import Validation
+from sandbox.venue import Venue
+
+Handler: TypeAlias = Callable[[HttpRequest, int], Answer | None]
+
+_ONE_ORDER: Final = "/data/order/"
+_STALE: Final = "Invalid Heartbeat ID"
+
+
+class Trading:
+    """The private part of the CLOB's REST API; answers that come later are put into `reply`."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        venue: Venue,
+        rewards: Rewards,
+        buckets: SignerBuckets,
+        modes: Modes,
+        record: Log,
+        random: Random,
+        reply: Reply,
+    ) -> None:
+        engine = venue.engine
+        self.auth = Auth(accounts, record)
+        self.reads = OwnReads(self.auth, engine, modes)
+        self.balances = Balances(accounts, venue.catalogue, engine, self.auth)
+        validation = Validation(accounts, venue.catalogue, engine.orders)
+        orders = Orders(self.auth, validation, self.balances, venue, buckets, modes, record, reply)
+        cancels = Cancels(self.auth, venue, buckets, modes)
+        self.heartbeats = Heartbeats(venue.schedule, random, record, cancels.cancel_key)
+        self._routes: dict[tuple[str, str], Handler] = {
+            ("POST", "/v1/heartbeats"): self._beat,
+            ("POST", "/heartbeats"): self._beat_without_id,
+            **self.auth.routes,
+            **orders.routes,
+            **cancels.routes,
+            **self.reads.routes,
+            **self.balances.routes,
+            **OwnRewards(self.auth, engine, rewards).routes,
+            **Notifications(self.auth, engine).routes,
+        }
+
+    def handler(self, method: str, path: str) -> Handler | None:
+        """Who answers a call, None when it is none of these."""
+        if method == "GET" and path.startswith(_ONE_ORDER):
+            return self.reads.order
+        return self._routes.get((method, path))
+
+    def answer(self, request: HttpRequest, now_ns: int) -> Answer | None:
+        """Answer a call; None when the answer comes later."""
+        handler = self.handler(request.method, request.path)
+        try:
+            if handler is None:
+                raise Refused(404, "not found")
+            answer = handler(request, now_ns)
+        except Refused as refused:
+            answer = refused.answer
+        return None if answer is None else replace(answer, call=request.call)
+
+    def _beat(self, request: HttpRequest, now_ns: int) -> Answer:
+        caller = self.auth.caller(request, now_ns)
+        try:
+            following = self.heartbeats.beat(caller.account, caller.api_key, _heartbeat_id(request.body), now_ns)
+        except StaleHeartbeat as stale:
+            # The guide says `error_msg`, the reference `error`: clients look for either.
+            body = {"error_msg": _STALE, "error": _STALE, "heartbeat_id": stale.expected}
+            raise Refused(400, _STALE, body=body) from None
+        return Answer(200, wire.encode({"heartbeat_id": following}))
+
+    def _beat_without_id(self, request: HttpRequest, now_ns: int) -> Answer:
+        caller = self.auth.caller(request, now_ns)
+        self.heartbeats.beat_without_id(caller.account, caller.api_key, now_ns)
+        return Answer(200, '{"status":"ok"}')
+
+
+def _heartbeat_id(body: bytes) -> str:
+    """The id that a heartbeat bears; null and nothing stand for none. Raises Refused."""
+    try:
+        asked = msgspec.json.decode(body or b"{}", type=dict[str, Any]).get("heartbeat_id")
+    except msgspec.DecodeError:
+        raise Refused(400, "Invalid payload") from None
+    if asked is not None and not isinstance(asked, str):
+        raise Refused(400, "Invalid payload")
+    return asked or ""
