@@ -22,6 +22,7 @@ from sandbox.reference import ReferenceChannel
 from sandbox.rest.clob import public_routes
 from sandbox.rest.gamma import Gamma
 from sandbox.rest.routes import Routes
+from sandbox.rest.site import Site
 from sandbox.rest.tape import Tape
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
@@ -54,7 +55,9 @@ class Exchange:
         self._venue.on_print.append(self._tape.printed)
         self._rewards = Rewards(self.catalogue, self._engine, self._log, self._schedule, Random(0))
         self._clob = Routes(public_routes(self.catalogue, self._tape, self._rewards, protocol=2))
-        self._gamma = Gamma(self.catalogue)
+        self._gamma = Routes(Gamma(self.catalogue, self._tape).routes)
+        self.site = Site()
+        self._site = Routes(self.site.routes)
         self._replay: Replay | None = None
         self._channels: dict[int, str] = {}
         self._about: dict[str, Any] = {}
@@ -130,6 +133,8 @@ class Exchange:
             return self._clob.answer(request, now_ns)
         if request.service == "gamma":
             return self._gamma.answer(request, now_ns)
+        if request.service == "site":
+            return self._site.answer(request, now_ns)
         if request.service == "control":
             return self._control(request, now_ns)
         return Answer(404, wire.encode({"error": "not found"}))
