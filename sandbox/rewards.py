@@ -13,8 +13,8 @@ Both are paid at midnight UTC, each from one dollar on. Source: docs.polymarket.
 """
 
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from fractions import Fraction
 from random import Random
 from typing import Any, Final
 
@@ -53,8 +53,6 @@ class Rewards:
         self.random = random
         self._rewards: dict[date, _Earned] = {}
         self._rebates: dict[date, _Earned] = {}
-        self._shares: dict[str, dict[str, Fraction]] = {}
-        self._totals: dict[str, Fraction] = {}
         engine.on_trade.append(self._traded)
 
     def start(self, now_ns: int) -> None:
@@ -96,10 +94,13 @@ class Rewards:
             }
         ]
 
-    def percentages(self, wallet: str) -> dict[str, float]:
-        """A wallet's share of each market's rewards at the last sample, in percent."""
-        shares = ((condition_id, makers.get(wallet.lower())) for condition_id, makers in self._shares.items())
-        return {condition_id: float(100 * share) for condition_id, share in shares if share}
+    def percentages(self, wallet: str, now_ns: int) -> dict[str, float]:
+        """A wallet's share of each market's rewards, if it were looked at now, in percent."""
+        return {
+            market.condition_id: 100 * scores[wallet.lower()] / sum(scores.values())
+            for market, scores in self._scores(now_ns)
+            if scores.get(wallet.lower())
+        }
 
     def rebates(self, wallet: str, day: date) -> list[dict[str, Any]]:
         """A wallet's maker rebates of a day, by market."""
@@ -114,9 +115,10 @@ class Rewards:
             for condition_id, earned in _of(self._rebates, wallet, day)
         ]
 
-    def competitiveness(self, market: Market) -> float:
-        """How much all makers of a market scored at its last sample, in shares."""
-        return float(self._totals.get(market.condition_id, 0))
+    def competitiveness(self, market: Market, now_ns: int) -> float:
+        """What all makers of a market score together now, in shares."""
+        orders = [order for order in self._engine.open.values() if order.market is market]
+        return sum(_scores(market, orders, now_ns).values()) / (_ONE_SIDED * SHARE)
 
     def _plan_sample(self, minute_ns: int) -> None:
         def due(now_ns: int) -> None:
@@ -126,26 +128,25 @@ class Rewards:
         self._schedule.at(minute_ns + self.random.randrange(_MINUTE), due)
 
     def _sample(self, now_ns: int) -> None:
-        self._shares.clear()
-        self._totals.clear()
         today = self._rewards.setdefault(_day(now_ns), {})
+        for market, scores in self._scores(now_ns):
+            total = sum(scores.values())
+            for wallet, score in scores.items():
+                earned = market.category.rewards.daily * score // (total * _SAMPLES) if wallet else 0
+                if earned:
+                    key = wallet, market.condition_id
+                    today[key] = today.get(key, 0) + earned
+
+    def _scores(self, now_ns: int) -> Iterator[tuple[Market, dict[str, int]]]:
+        """The markets in which accounts have orders and anybody scores."""
         by_market: dict[str, list[Order]] = defaultdict(list)
         for order in self._engine.open.values():
             by_market[order.market.condition_id].append(order)
         for condition_id, orders in by_market.items():
             market = self._catalogue.by_condition[condition_id]
-            if not market.category.rewards.daily or not isinstance(market.book, MirroredBook):
-                continue
-            scores = _scores(market, market.book, orders, now_ns)
-            total = sum(scores.values())
-            if not total:
-                continue
-            self._totals[condition_id] = Fraction(total, SHARE * _ONE_SIDED)
-            self._shares[condition_id] = {wallet: Fraction(score, total) for wallet, score in scores.items()}
-            for wallet, share in self._shares[condition_id].items():
-                earned = int(market.category.rewards.daily * share / _SAMPLES)
-                if wallet and earned:
-                    today[wallet, condition_id] = today.get((wallet, condition_id), 0) + earned
+            scores = _scores(market, orders, now_ns)
+            if any(scores.values()):
+                yield market, scores
 
     def _traded(self, trade: Trade, now_ns: int) -> None:
         if trade.status != "CONFIRMED":
@@ -175,18 +176,19 @@ class Rewards:
         self._schedule.at(now_ns + _DAY, self._pay)
 
 
-def _scores(market: Market, book: MirroredBook, orders: list[Order], now_ns: int) -> dict[str, int]:
-    """What each maker counts for; the outside ones together are ""."""
+def _scores(market: Market, orders: list[Order], now_ns: int) -> dict[str, int]:
+    """What each maker of a market counts for; the outside ones together are ""."""
     middle = _middle(market)
-    sides: dict[str, list[int]] = {
-        "": [_outside(book.bids, orders, market, middle), _outside(book.asks, orders, market, middle)]
-    }
+    book = market.book
+    if middle is None or not isinstance(book, MirroredBook):
+        return {}
+    sides = {"": [_outside(ladder, orders, market, middle) for ladder in (book.bids, book.asks)]}
     for order in orders:
         score = _score(order, middle, now_ns)
         if score:
             sums = sides.setdefault(order.wallet.address.lower(), [0, 0])
             sums[0 if order.book_side == "BUY" else 1] += score
-    inside = middle is not None and 2 * ONE // 10 <= middle <= 2 * (ONE - ONE // 10)
+    inside = 2 * ONE // 10 <= middle <= 2 * (ONE - ONE // 10)
     return {
         wallet: max(_ONE_SIDED * min(sums), *sums) if inside else _ONE_SIDED * min(sums)
         for wallet, sums in sides.items()
@@ -195,10 +197,9 @@ def _scores(market: Market, book: MirroredBook, orders: list[Order], now_ns: int
 
 def _score(order: Order, middle: int | None, now_ns: int) -> int:
     """An order's own score, 0 when it does not count."""
-    terms = order.market.category.rewards
-    if not terms.daily or middle is None or order.resting is None:
+    if middle is None or order.resting is None:
         return 0
-    if now_ns - order.created_ns < terms.min_age_s * SECOND:
+    if now_ns - order.created_ns < order.market.category.rewards.min_age_s * SECOND:
         return 0
     return _weight(order.market, order.book_price, order.resting.remaining, middle)
 
@@ -212,10 +213,8 @@ def _weight(market: Market, price: int, size: int, middle: int) -> int:
     return near * near * size // (4 * terms.max_spread * terms.max_spread)
 
 
-def _outside(ladder: Ladder, orders: list[Order], market: Market, middle: int | None) -> int:
+def _outside(ladder: Ladder, orders: list[Order], market: Market, middle: int) -> int:
     """The score of what rests on a side and is no account's, each level taken for one order."""
-    if middle is None:
-        return 0
     own: dict[int, int] = defaultdict(int)
     for order in orders:
         if order.resting is not None and order.book_side == ladder.side:
@@ -224,8 +223,11 @@ def _outside(ladder: Ladder, orders: list[Order], market: Market, middle: int | 
 
 
 def _middle(market: Market) -> int | None:
-    """Twice the price half way between the best levels that are not too small to count, None without both."""
-    if not isinstance(market.book, MirroredBook):
+    """Twice the price half way between the best levels that are not too small to count.
+
+    None without both, and where nothing is to be earned.
+    """
+    if not market.category.rewards.daily or not isinstance(market.book, MirroredBook):
         return None
     least = market.category.rewards.min_size
     bid = max((price for price, size in market.book.bids.sizes.items() if size >= least), default=None)

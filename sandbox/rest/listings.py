@@ -81,9 +81,9 @@ class Listings:
     def _market_rewards(self, request: HttpRequest, now_ns: int) -> Answer:
         market = self._market(last_part(request))
         rewarded = [market] if market.category.rewards.daily and not market.closed else []
-        return json_answer(page(request, rewarded, _CONFIGS_PER_PAGE, self._configured))
+        return json_answer(page(request, rewarded, _CONFIGS_PER_PAGE, lambda one: self._configured(one, now_ns)))
 
-    def _configured(self, market: Market) -> dict[str, Any]:
+    def _configured(self, market: Market, now_ns: int) -> dict[str, Any]:
         terms = market.category.rewards
         config = _config(market) | {
             "id": market.number,
@@ -97,7 +97,7 @@ class Listings:
             "image": "",
             "rewards_max_spread": number(terms.max_spread, ONE // 100),
             "rewards_min_size": number(terms.min_size, SHARE),
-            "market_competitiveness": self._rewards.competitiveness(market),
+            "market_competitiveness": self._rewards.competitiveness(market, now_ns),
             "tokens": [
                 {"token_id": token_id, "outcome": outcome, "price": price(market, token)}
                 for token, (token_id, outcome) in enumerate(zip(market.token_ids, market.outcomes, strict=True))

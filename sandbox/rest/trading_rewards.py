@@ -53,7 +53,7 @@ class OwnRewards:
         return _json(self._rewards.total(self._wallet(request, now_ns), _day(request)))
 
     def _percentages(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json(self._rewards.percentages(self._wallet(request, now_ns)))
+        return _json(self._rewards.percentages(self._wallet(request, now_ns), now_ns))
 
     def _scores(self, account: Account, order_id: str, now_ns: int) -> bool:
         order = self._engine.open.get(order_id)
