@@ -1,0 +1,233 @@
+"""HTTP on one connection whose every request is written at once, through the gate, within one deadline.
+
+Why the gate is here: between a check and a socket thousands of orders may pass. The lock is held for the one write that
+hands a request to the kernel, never for the answer, so that a kill does not wait for a slow venue.
+
+Why a request is gathered until its answer is asked for: the library writes headers and body apart, and a kill between
+the two would leave half an order on the wire. One write is one answer to "was it sent?", and one packet less.
+
+Why an own deadline: the library's timeouts are for each single read. A server that sends a byte a second never times
+out, and a lane that waits for it cannot send the next order.
+"""
+
+import socket
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Final, Protocol
+
+import httpcore
+import httpx
+
+from actors.runtime.clock import monotonic_ns
+from actors.venues.background import BackgroundCall
+
+_S: Final = 1_000_000_000
+_WRITE_S: Final = 1.0
+"""Longest that one write may hold the gate. A request fits the kernel's buffer; one that does not has a dead peer."""
+
+
+class NotSent(Exception):
+    """No byte of the request left this process: nothing can have come of it."""
+
+
+class GateClosed(NotSent):
+    """The gate refused the write. Not an error of the library, which would swallow it and wait for an answer."""
+
+
+class AnswerLost(Exception):
+    """The request left, at least in part, and no whole answer came: whether it was heard is unknown."""
+
+
+class Passage(Protocol):
+    """The gate, as a lane sees it."""
+
+    @property
+    def closed(self) -> str | None:
+        """Why it is closed, None while open."""
+        ...
+
+    def passes(self) -> AbstractContextManager[bool]:
+        """Hold it for one write; False where it is closed."""
+        ...
+
+
+class GatedTransport(httpx.BaseTransport):
+    """One HTTP/1.1 connection for one thread. Without a gate every write passes.
+
+    `begin` must be called before each request: it sets the deadline by which the whole answer has to be there.
+    `connect_s` bounds looking up and connecting, `idle_s` how long an unused connection is kept.
+    """
+
+    def __init__(self, gate: Passage | None = None, *, connect_s: float = 3.0, idle_s: float = 30.0) -> None:
+        self._backend = GatedBackend(gate, connect_s)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=httpx.create_ssl_context(trust_env=False),
+            max_connections=1,
+            max_keepalive_connections=1,
+            keepalive_expiry=idle_s,
+            http1=True,
+            http2=False,
+            retries=0,
+            network_backend=self._backend,
+        )
+
+    def begin(self, within_s: float) -> None:
+        """Start the time of the next request."""
+        self._backend.begin(within_s)
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send a request and return its answer, whose body is still to be read. Raises NotSent, AnswerLost."""
+        url = request.url
+        with self._told_apart():
+            answer = self._pool.handle_request(
+                httpcore.Request(
+                    method=request.method,
+                    url=httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                )
+            )
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(self._parts(answer), answer))
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._pool.close()
+
+    def _parts(self, answer: httpcore.Response) -> Iterator[bytes]:
+        with self._told_apart():
+            yield from answer.iter_stream()
+
+    @contextmanager
+    def _told_apart(self) -> Generator[None]:
+        """Say of a failure whether anything had been sent. What the library says of our own headers is not repeated."""
+        try:
+            yield
+        except httpcore.LocalProtocolError:
+            raise NotSent("the request is malformed") from None
+        except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
+            kind = AnswerLost if self._backend.sent else NotSent
+            raise kind(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
+
+
+class _Body(httpx.SyncByteStream):
+    def __init__(self, parts: Iterator[bytes], answer: httpcore.Response) -> None:
+        self._parts = parts
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._parts
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+class GatedBackend(httpcore.NetworkBackend):
+    """Opens connections whose writes pass the gate. `sent`: whether any byte of the present request was written."""
+
+    def __init__(self, gate: Passage | None, connect_s: float) -> None:
+        self._gate = gate
+        self._connect_s = connect_s
+        self._sockets = httpcore.SyncBackend()
+        self._deadline_ns = 0
+        self.sent = False
+
+    def begin(self, within_s: float) -> None:
+        """Start the time of the next request."""
+        self._deadline_ns = monotonic_ns() + int(within_s * _S)
+        self.sent = False
+
+    def remaining_s(self, at_most: float | None = None) -> float:
+        """Return how long the next step may take. Raises httpcore.ReadTimeout when the time is over."""
+        remaining_s = (self._deadline_ns - monotonic_ns()) / _S
+        if remaining_s <= 0:
+            raise httpcore.ReadTimeout("the deadline of the request is over")
+        return remaining_s if at_most is None else min(remaining_s, at_most)
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore.NetworkStream:
+        """Connect to the first address of a host that answers, all within the time to connect."""
+        until_ns = monotonic_ns() + int(self.remaining_s(self._connect_s) * _S)
+        addresses = _addresses(host, port, self.remaining_s(self._connect_s))
+        trouble: Exception = httpcore.ConnectError(f"{host} has no address")
+        for number, address in enumerate(addresses):
+            # A share for each that is left: one address that swallows everything must not cost the others their turn.
+            share_s = (until_ns - monotonic_ns()) / _S / (len(addresses) - number)
+            if share_s <= 0:
+                break
+            try:
+                stream = self._sockets.connect_tcp(
+                    address, port, timeout=share_s, local_address=local_address, socket_options=socket_options
+                )
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                trouble = error
+            else:
+                return _GatedStream(stream, self)
+        raise trouble
+
+    def write(self, stream: httpcore.NetworkStream, data: bytes) -> None:
+        """Write a request if the gate lets it pass. Raises GateClosed."""
+        if self._gate is None:
+            self.sent = True
+            stream.write(data, self.remaining_s(_WRITE_S))
+            return
+        with self._gate.passes() as passes:
+            if not passes:
+                raise GateClosed(self._gate.closed or "the gate is closed")
+            timeout_s = self.remaining_s(_WRITE_S)
+            self.sent = True
+            stream.write(data, timeout_s)
+
+
+class _GatedStream(httpcore.NetworkStream):
+    """Gathers what is written and hands it over in one piece when the answer is asked for."""
+
+    def __init__(self, stream: httpcore.NetworkStream, backend: GatedBackend) -> None:
+        self._stream = stream
+        self._backend = backend
+        self._gathered: list[bytes] = []
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._gathered.append(buffer)
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        if self._gathered:
+            data = b"".join(self._gathered)
+            self._gathered.clear()
+            self._backend.write(self._stream, data)
+        return self._stream.read(max_bytes, self._backend.remaining_s())
+
+    def start_tls(
+        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        secured = self._stream.start_tls(ssl_context, server_hostname, self._backend.remaining_s())
+        return _GatedStream(secured, self._backend)
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+def _addresses(host: str, port: int, within_s: float) -> list[str]:
+    """Look a host up. The system's own patience is half a minute; a lane has not so much."""
+
+    def look_up() -> list[str]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+    call = BackgroundCall(f"look up {host}", look_up, len)
+    try:
+        addresses = call.wait(within_s)
+    except OSError as error:
+        raise httpcore.ConnectError(f"{host} cannot be looked up: {error}") from error
+    if addresses is None:
+        call.abandon()
+        raise httpcore.ConnectTimeout(f"{host} was not looked up within {within_s:.1f} s")
+    return addresses
