@@ -47,14 +47,24 @@ def from_quantiles(points: Sequence[tuple[float, float]], low: float = 0.0) -> D
     """Times in milliseconds by measured quantiles (share, value), drawn from `low` upwards, log-linear in between."""
 
     def draw(random: Random) -> int:
-        share = low + (points[-1][0] - low) * random.random()
-        for (share_a, value_a), (share_b, value_b) in pairwise(points):
-            if share <= share_b:
-                part = max(0.0, (share - share_a) / (share_b - share_a))
-                return round(value_a * (value_b / value_a) ** part * MILLISECOND)
-        return round(points[-1][1] * MILLISECOND)
+        return round(_between(points, low + (points[-1][0] - low) * random.random()) * MILLISECOND)
 
     return draw
+
+
+def shares_from_quantiles(points: Sequence[tuple[float, float]]) -> Draw:
+    """Sizes by measured quantiles (share, shares), log-linear in between; three in ten have cents of a share."""
+
+    def draw(random: Random) -> int:
+        shares = _between(points, points[-1][0] * random.random())
+        return round(shares * 100) * SHARE // 100 if random.random() < 0.3 else max(1, round(shares)) * SHARE
+
+    return draw
+
+
+def always(value: int) -> Draw:
+    """The same each time, without drawing."""
+    return lambda _: value
 
 
 def weighted(weights: Sequence[tuple[int, float]]) -> Draw:
@@ -72,3 +82,10 @@ def print_delay(random: Random) -> int:
 def child(random: Random) -> Random:
     """An own source for one participant, so that nobody's draws shift anybody else's."""
     return Random(random.getrandbits(64))
+
+
+def _between(points: Sequence[tuple[float, float]], share: float) -> float:
+    for (share_a, value_a), (share_b, value_b) in pairwise(points):
+        if share <= share_b:
+            return value_a * (value_b / value_a) ** max(0.0, (share - share_a) / (share_b - share_a))
+    return points[-1][1]

@@ -5,16 +5,18 @@ from random import Random
 
 from sandbox.books import Side
 from sandbox.units import SECOND
+from sandbox.venue import Venue
 from sandbox.world.crowd import Crowd
 from sandbox.world.draws import Draw
+from sandbox.world.games import Games
 from sandbox.world.population import Process
 
 
 class Misfortunes(Process):
     """Every now and then something goes wrong for one market."""
 
-    def __init__(self, crowds: Sequence[Crowd], gap: Draw, random: Random, now_ns: int) -> None:
-        self._crowds = tuple(crowds)
+    def __init__(self, venue: Venue, games: Sequence[Games], gap: Draw, random: Random, now_ns: int) -> None:
+        self._games = tuple(games)
         self._kinds: tuple[Callable[[Crowd, int], None], ...] = (
             self._lose_changes,
             self._repeat,
@@ -22,11 +24,11 @@ class Misfortunes(Process):
             self._silence,
             self._empty_side,
         )
-        super().__init__(crowds[0].venue.schedule, gap, random, now_ns)
+        super().__init__(venue.schedule, gap, random, now_ns)
 
     def happen(self, now_ns: int) -> bool:
         """Pick a market and a misfortune; the rare ones are the long ones."""
-        crowd = self.random.choice(self._crowds)
+        crowd = self.random.choice(self._games).crowd
         kind = self.random.choices(self._kinds, (8, 6, 2, 1, 3))[0]
         if not crowd.idle(now_ns):
             kind(crowd, now_ns)

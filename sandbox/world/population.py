@@ -112,9 +112,23 @@ class Walk(Process):
 
     def _may(self, index: int, step: int, now_ns: int) -> bool:
         crowd = self._crowds[index]
-        offset = (crowd.bid - self._start[index]) // crowd.shadow.tick
+        offset = (crowd.bid - self._start[index]) // crowd.step
         inwards = abs(offset + step) < abs(offset)
         return not crowd.idle(now_ns) and (inwards or abs(offset + step) <= self._reach)
+
+
+class Breath(Process):
+    """Another spread and another depth from time to time, around the same middle."""
+
+    def __init__(self, crowd: Crowd, gap: Draw, random: Random, now_ns: int) -> None:
+        self._crowd = crowd
+        super().__init__(crowd.venue.schedule, gap, random, now_ns)
+
+    def happen(self, now_ns: int) -> bool:
+        """Breathe once."""
+        if not self._crowd.idle(now_ns):
+            self._crowd.breathe(now_ns)
+        return not self._crowd.market.closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +215,7 @@ class LostFrames(Process):
         crowd.paused_until_ns = now_ns + self._REST_NS
         # The way back to the middle, so that many of these do not push a market to the edge.
         ahead = 1 if crowd.bid < ONE // 2 else -1
-        jump = ahead * (crowd.ask - crowd.bid) // crowd.shadow.tick
+        jump = ahead * (crowd.ask - crowd.bid) // crowd.step
         crowd.venue.channel.impairments.lose_changes(market.condition_id, 1)
         crowd.move(jump, now_ns)
         schedule = crowd.venue.schedule

@@ -16,17 +16,17 @@ from sandbox.venue import Venue
 from sandbox.world import questions
 from sandbox.world.crowd import Crowd, Style
 from sandbox.world.draws import (
+    always,
     child,
-    from_quantiles,
     seconds_apart,
     seconds_around,
-    seconds_lognormal,
     spread_shares,
     weighted,
     whole_shares,
 )
+from sandbox.world.games import Games
 from sandbox.world.misfortunes import Misfortunes
-from sandbox.world.population import Bursts, Churn, LostFrames, Surges, Trades, Walk
+from sandbox.world.population import Breath, Bursts, Churn, LostFrames, Surges, Trades, Walk
 from sandbox.world.questions import Question
 from sandbox.world.tied import Tie, Windows, linear
 
@@ -42,7 +42,7 @@ _DISTANCES = weighted(
 )
 
 _DEMO = Style(
-    levels=9,
+    levels=always(9),
     spread=weighted([(1, 0.65), (2, 0.2), (3, 0.15)]),
     touch_size=whole_shares(20, 60),
     level_size=whole_shares(40, 200),
@@ -51,19 +51,10 @@ _DEMO = Style(
     removal_share=0.2,
     touch_range=(20 * SHARE, 60 * SHARE),
 )
-_SPORTS = Style(
-    levels=12,
-    spread=weighted([(1, 0.6), (2, 0.15), (3, 0.25)]),
-    touch_size=spread_shares(640, 2.5, 5, 200_000),
-    level_size=spread_shares(2_500, 2.5, 5, 300_000),
-    distance=_DISTANCES,
-    changes=_CHANGES,
-    removal_share=0.25,
-)
 _CRYPTO = Style(
-    levels=45,
-    spread=weighted([(1, 0.9), (2, 0.1)]),
-    touch_size=spread_shares(150, 1.3, 5, 10_000),
+    levels=always(45),
+    spread=weighted([(1, 0.95), (2, 0.045), (3, 0.005)]),
+    touch_size=spread_shares(300, 1.1, 5, 10_000),
     level_size=spread_shares(100, 1.3, 5, 20_000),
     distance=_DISTANCES,
     changes=_CHANGES,
@@ -157,32 +148,11 @@ def _followed(world: World, reference: Reference, strike: int) -> Crowd:
 
 
 def _build_sports(world: World, count: int) -> None:
-    for number in range(count):
-        _game(world, number)
+    _games(world, count)
 
 
-def _game(world: World, number: int) -> Crowd:
-    question = questions.game(number)
-    bid = world.random.randrange(2_500, 7_500, 100)
-    crowd = _open(world, question, questions.alone(question), _SPORTS, bid)
-    Churn(
-        crowd,
-        from_quantiles(_GAPS_MS, low=0.5),
-        lambda random: min(1 + int(random.expovariate(0.41)), 15),
-        from_quantiles(_GAPS_MS[:4]),
-        0.12,
-        world.random,
-        world.now_ns,
-    )
-    Trades(
-        crowd,
-        seconds_lognormal(16, 1.8),
-        spread_shares(30, 2.3, 1, 20_000),
-        world.random,
-        world.now_ns,
-        alternating=False,
-    )
-    return crowd
+def _games(world: World, count: int) -> list[Games]:
+    return [Games(world.venue, number, count, world.seed, world.random, world.now_ns) for number in range(count)]
 
 
 def _build_crypto(world: World, count: int) -> None:
@@ -201,14 +171,15 @@ def _build_coins(world: World, count: int, enliven: Callable[[Crowd, Random, int
 def _enliven_window(crowd: Crowd, random: Random, now_ns: int) -> None:
     Churn(
         crowd,
-        seconds_apart(0.2),
-        lambda source: min(1 + int(source.expovariate(0.065)), 120),
+        seconds_around(0.14, 0.8),
+        lambda source: min(1 + int(source.expovariate(0.1)), 45),
         seconds_apart(0.003),
         0.0,
         random,
         now_ns,
     )
-    Trades(crowd, seconds_apart(0.28), spread_shares(10, 1.2, 1, 500), random, now_ns, alternating=False)
+    Trades(crowd, seconds_apart(0.2), spread_shares(10, 1.2, 1, 500), random, now_ns, alternating=False)
+    Breath(crowd, seconds_apart(10), random, now_ns)
 
 
 def _build_stress(world: World, count: int) -> None:
@@ -221,12 +192,11 @@ def _build_stress(world: World, count: int) -> None:
 
     _build_coins(world, coins, enliven)
     _build_sports(world, count - coins)
-    Surges(world.venue.schedule, crowds, 2_500, seconds_around(20, 0.3), world.random, world.now_ns)
+    Surges(world.venue.schedule, crowds, 2_700, seconds_around(20, 0.3), world.random, world.now_ns)
 
 
 def _build_adverse(world: World, count: int) -> None:
-    crowds = [_game(world, number) for number in range(count)]
-    Misfortunes(crowds, seconds_apart(4), world.random, world.now_ns)
+    Misfortunes(world.venue, _games(world, count), seconds_apart(4), world.random, world.now_ns)
 
 
 def _open(world: World, question: Question, event: Event, style: Style, bid: int) -> Crowd:

@@ -14,23 +14,36 @@ from sandbox.world.draws import child
 _LAG_NS = (2 * SECOND, 3 * SECOND)
 _WINDOW_NS = 300 * SECOND
 _LISTED_EARLIER_NS = 30 * SECOND
+_FOLLOWED = 0.105
+_LAST_SECONDS = 8
+_HARDLY = 25
+"""A chance below which the makers do not go before the last seconds: so both sides of the book stay."""
 _SETTLED_LATER_NS = 3 * SECOND
 _NEXT_TOUCH_LEAD_NS = 8 * MILLISECOND
 
 
 class Tie:
-    """Moves a market's crowd to the fair price that a reference implies, a fixed lag after the reference moved."""
+    """Moves a market's crowd to the fair price that a reference implies, a fixed lag after the reference moved.
 
-    def __init__(self, crowd: Crowd, reference: Reference, fair: Callable[[int, int], int], random: Random) -> None:
+    The makers follow the given share of the reference's moves and let the others pass.
+    """
+
+    def __init__(
+        self, crowd: Crowd, reference: Reference, fair: Callable[[int, int], int], random: Random, share: float = 1.0
+    ) -> None:
         self._crowd = crowd
         self._reference = reference
         self._fair = fair
+        self._share = share
+        self._random = random
         self._lag_ns = random.randint(*_LAG_NS)
         reference.followers.append(self._moved)
 
     def _moved(self, price: int, now_ns: int) -> None:
         if self._crowd.market.closed:
             self._reference.followers.remove(self._moved)
+            return
+        if self._share < 1 and self._random.random() > self._share:
             return
         self._crowd.venue.schedule.at(now_ns + self._lag_ns, lambda due_ns: self._arrive(price, due_ns))
 
@@ -86,16 +99,17 @@ class Windows:
 
     def _start(self, crowd: Crowd, end_ns: int, now_ns: int) -> None:
         strike = self._reference.price
-        # Steps come four times a second, so a second's deviation is twice a step's.
-        deviation = 2 * self._reference.step
+        # Steps come four times a second, so a second's deviation is twice a step's; makers allow for some more.
+        deviation = 2.5 * self._reference.step
 
         def fair(price: int, at_ns: int) -> int:
             left_s = max(end_ns - at_ns, 0) / SECOND
             if not left_s:
                 return ONE if price >= strike else 0
-            return round(ONE * (1 + erf((price - strike) / (deviation * sqrt(2 * left_s)))) / 2)
+            chance = round(ONE * (1 + erf((price - strike) / (deviation * sqrt(2 * left_s)))) / 2)
+            return chance if left_s < _LAST_SECONDS else min(max(chance, _HARDLY), ONE - _HARDLY)
 
-        Tie(crowd, self._reference, fair, self._random)
+        Tie(crowd, self._reference, fair, self._random, _FOLLOWED)
         self._enliven(crowd, self._random, now_ns)
         self._venue.schedule.at(end_ns, lambda due_ns: self._end(crowd, strike, due_ns))
 

@@ -1,0 +1,74 @@
+"""`bin/prove`: check what is claimed of the system, from outside. Exit code 1 when something does not hold."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from research.prove.ranges import RANGES
+from research.prove.table import document, lines
+from research.prove.venue import prove
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Prove what the arguments choose and print what came of it."""
+    asked = _parser().parse_args(arguments)
+    with _bar(asked.profile) as told:
+        report = prove(asked.profile, asked.hours, asked.seed, asked.markets_count, told)
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode(document(report)) + b"\n")
+    else:
+        print("\n".join(lines(report)))
+    return 0 if report.holds else 1
+
+
+@contextmanager
+def _bar(what: str) -> Iterator[Callable[[float], object]]:
+    """Show on a terminal how far a run has come, once it takes longer than one waits without wondering."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=1.0, visible=False)
+
+        def told(share: float) -> None:
+            waited = progress.tasks[0].elapsed or 0.0
+            progress.update(task, completed=share, visible=waited > 2.0)
+
+        yield told
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="bin/prove", description="Check what is claimed of the system, from outside.")
+    proofs = parser.add_subparsers(dest="proof", required=True, metavar="PROOF")
+    venue = proofs.add_parser("venue", help="the sandbox's books, hashes, trades, sums and statistics")
+    venue.add_argument("--profile", choices=tuple(RANGES), default="sports_inplay", help="which world")
+    venue.add_argument("--hours", type=_positive, default=1.0, metavar="H", help="virtual hours (default 1)")
+    venue.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    venue.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
+    venue.add_argument("--json", action="store_true", help="one document instead of the table")
+    return parser
+
+
+def _positive(text: str) -> float:
+    hours = float(text)
+    if hours <= 0:
+        raise argparse.ArgumentTypeError("more than 0")
+    return hours
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
+if __name__ == "__main__":
+    sys.exit(main())
