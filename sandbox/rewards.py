@@ -50,7 +50,7 @@ class Rewards:
         self._engine = engine
         self._log = log
         self._schedule = schedule
-        self.random = random
+        self._random = random
         self._rewards: dict[date, _Earned] = {}
         self._rebates: dict[date, _Earned] = {}
         engine.on_trade.append(self._traded)
@@ -125,7 +125,7 @@ class Rewards:
             self._sample(now_ns)
             self._plan_sample(minute_ns + _MINUTE)
 
-        self._schedule.at(minute_ns + self.random.randrange(_MINUTE), due)
+        self._schedule.at(minute_ns + self._random.randrange(_MINUTE), due)
 
     def _sample(self, now_ns: int) -> None:
         today = self._rewards.setdefault(_day(now_ns), {})
