@@ -15,7 +15,7 @@ SECOND: Final = 1_000_000_000
 TICKS: Final = (1_000, 100, 50, 25, 10, 1)
 """The grids of the venue, coarsest first."""
 
-_DECIMAL: Final = re.compile(r"(?=\.?[0-9])([0-9]{0,12})\.?([0-9]{0,18})")
+_DECIMAL: Final = re.compile(r"(?=\.?[0-9])([0-9]{0,12})(?:\.([0-9]{0,18}))?")
 
 
 def decimal_text(value: int, digits: int) -> str:
@@ -57,7 +57,7 @@ def iso_text(now_ns: int) -> str:
 def parse_decimal(text: str, digits: int) -> int:
     """Read plain decimal text (`0.48`, `.48`, `5`) as an exact count of 10**-digits. Raises ValueError."""
     match = _DECIMAL.fullmatch(text)
-    whole, fraction = match.groups() if match else ("", "")
+    whole, fraction = match.groups("") if match else ("", "")
     fraction = fraction.rstrip("0")
     if match is None or len(fraction) > digits:
         raise ValueError(f"{text!r} is not a decimal of at most {digits} places")

@@ -19,7 +19,9 @@ def test_sizes_of_the_venue_are_read_exactly(text, size):
     assert parse_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", ".", "-1", "1e3", "0.00001", "1.2.3", " 1", "nan", "0x1", "\u0661"])
+@pytest.mark.parametrize(
+    "text", ["", ".", "-1", "1e3", "0.00001", "1.2.3", " 1", "nan", "0x1", "\u0661", "1234567890123"]
+)
 def test_what_is_no_plain_decimal_is_refused(text):
     with pytest.raises(ValueError, match="decimal"):
         parse_price(text)
