@@ -36,7 +36,7 @@ class Accounts:
         self.spenders = tuple(dict.fromkeys(known[g, neg_risk] for g in generations for neg_risk in (False, True)))
         self.on_wallet: list[Callable[[Wallet], None]] = []
         """Who is told of a wallet once it is funded."""
-        self._ledger = ledger
+        self.ledger = ledger
         self._seed_text = seed_text
         self._by_address: dict[str, Account] = {}
         self._by_key: dict[str, Account] = {}
@@ -57,8 +57,8 @@ class Accounts:
             wallet.approvals = set(self.spenders)
         account.wallets[signature_type] = wallet
         self._by_wallet[wallet.address.lower()] = account
-        self._ledger.add(wallet)
-        self._ledger.deposit(wallet, cash, now_ns)
+        self.ledger.add(wallet)
+        self.ledger.deposit(wallet, cash, now_ns)
         for told in self.on_wallet:
             told(wallet)
         if 0 not in account.keys:

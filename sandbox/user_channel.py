@@ -152,7 +152,7 @@ class UserChannel:
 def _decoded(text: str) -> dict[str, Any]:
     try:
         frame = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return {}
     return frame if isinstance(frame, dict) else {}
 

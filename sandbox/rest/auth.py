@@ -7,13 +7,12 @@ Unverified, too, is what the venue does with read-only keys beyond listing them.
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 from sandbox import wire
 from sandbox.accounts import Accounts
 from sandbox.log import Log
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.refusals import Refused
+from sandbox.rest.trading_payload import decoded
 from sandbox.signing.headers import Credentials, Proof, check_l1, check_l2
 from sandbox.signing.keys import Refusal
 from sandbox.trading.records import Account
@@ -21,6 +20,7 @@ from sandbox.units import SECOND
 
 _NO_PROOF: Final = "Invalid L1 Request headers"
 _NO_KEY: Final = "Unauthorized/Invalid api key"
+_NOT_DROPPED: Final = "Could not delete api key"
 _OK: Final = '"OK"'
 
 
@@ -116,11 +116,10 @@ class Auth:
 
     def _drop_readonly(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self.caller(request, now_ns).account
-        try:
-            key = msgspec.json.decode(request.body, type=dict[str, str])["key"]
-            account.readonly_keys.remove(key)
-        except (msgspec.DecodeError, KeyError, ValueError):
-            raise Refused(400, "Could not delete api key") from None
+        key = decoded(request.body, dict[str, Any], _NOT_DROPPED).get("key")
+        if key not in account.readonly_keys:
+            raise Refused(400, _NOT_DROPPED)
+        account.readonly_keys.remove(key)
         return Answer(200, _OK)
 
     def _closed_only(self, request: HttpRequest, now_ns: int) -> Answer:

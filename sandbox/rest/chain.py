@@ -8,14 +8,14 @@ that are shown count micro-dollars and micro-shares.
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
 from sandbox import wire
 from sandbox.accounts import UNLIMITED, Accounts
+from sandbox.limits import SignerBuckets
 from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.refusals import Refused
+from sandbox.rest.trading_payload import decoded
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import LedgerError
 from sandbox.trading.records import Account, Wallet
@@ -29,8 +29,11 @@ _MICRO_DIGITS: Final = 6
 class Chain:
     """Answers `POST /chain`, `GET /accounts` and `GET /log` of the control service."""
 
-    def __init__(self, accounts: Accounts, catalogue: Catalogue, engine: Engine, record: Log) -> None:
+    def __init__(
+        self, accounts: Accounts, catalogue: Catalogue, engine: Engine, buckets: SignerBuckets, record: Log
+    ) -> None:
         self._accounts = accounts
+        self._buckets = buckets
         self._catalogue = catalogue
         self._engine = engine
         self._ledger = engine.ledger
@@ -52,10 +55,7 @@ class Chain:
         }
 
     def _act(self, request: HttpRequest, now_ns: int) -> Answer:
-        try:
-            said = msgspec.json.decode(request.body, type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise Refused(400, f"expected a JSON object: {error}") from None
+        said = decoded(request.body, dict[str, Any], "expected a JSON object")
         action = self._actions.get(str(said.get("action")))
         if action is None:
             raise Refused(400, f"action: expected one of {', '.join(self._actions)}")
@@ -103,7 +103,7 @@ class Chain:
     def _account(self, account: Account) -> dict[str, Any]:
         return {
             "address": account.address,
-            "tier": account.tier,
+            "tier": self._buckets.tier(account.address).name,
             "banned": account.banned,
             "closed_only": account.closed_only,
             "wallets": [{"signature_type": kind, **_figures(wallet)} for kind, wallet in account.wallets.items()],

@@ -8,8 +8,6 @@ from dataclasses import replace
 from random import Random
 from typing import Any, Final, TypeAlias
 
-import msgspec
-
 from sandbox import wire
 from sandbox.accounts import Accounts
 from sandbox.heartbeats import Heartbeats, StaleHeartbeat
@@ -23,6 +21,7 @@ from sandbox.rest.trading_balances import Balances
 from sandbox.rest.trading_cancels import Cancels
 from sandbox.rest.trading_notifications import Notifications
 from sandbox.rest.trading_orders import Orders, Reply
+from sandbox.rest.trading_payload import decoded
 from sandbox.rest.trading_reads import OwnReads
 from sandbox.rest.trading_rewards import OwnRewards
 from sandbox.rewards import Rewards
@@ -32,6 +31,7 @@ from sandbox.venue import Venue
 Handler: TypeAlias = Callable[[HttpRequest, int], Answer | None]
 
 _ONE_ORDER: Final = "/data/order/"
+_INVALID: Final = "Invalid payload"
 _STALE: Final = "Invalid Heartbeat ID"
 
 
@@ -57,7 +57,8 @@ class Trading:
         orders = Orders(self.auth, validation, self.balances, venue, buckets, modes, record, reply)
         cancels = Cancels(self.auth, venue, buckets, modes)
         self.heartbeats = Heartbeats(venue.schedule, random, record, cancels.cancel_key)
-        self._routes: dict[tuple[str, str], Handler] = {
+        self.routes: dict[tuple[str, str], Handler] = {
+            ("GET", f"{_ONE_ORDER}*"): self.reads.order,
             ("POST", "/v1/heartbeats"): self._beat,
             ("POST", "/heartbeats"): self._beat_without_id,
             **self.auth.routes,
@@ -73,7 +74,7 @@ class Trading:
         """Who answers a call, None when it is none of these."""
         if method == "GET" and path.startswith(_ONE_ORDER):
             return self.reads.order
-        return self._routes.get((method, path))
+        return self.routes.get((method, path))
 
     def answer(self, request: HttpRequest, now_ns: int) -> Answer | None:
         """Answer a call; None when the answer comes later."""
@@ -104,10 +105,7 @@ class Trading:
 
 def _heartbeat_id(body: bytes) -> str:
     """The id that a heartbeat bears; null and nothing stand for none. Raises Refused."""
-    try:
-        asked = msgspec.json.decode(body or b"{}", type=dict[str, Any]).get("heartbeat_id")
-    except msgspec.DecodeError:
-        raise Refused(400, "Invalid payload") from None
+    asked = decoded(body or b"{}", dict[str, Any], _INVALID).get("heartbeat_id")
     if asked is not None and not isinstance(asked, str):
-        raise Refused(400, "Invalid payload")
+        raise Refused(400, _INVALID)
     return asked or ""

@@ -8,15 +8,13 @@ own call).
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
-
 from sandbox import wire
 from sandbox.limits import SignerBuckets
 from sandbox.messages import Answer, HttpRequest
 from sandbox.modes import Modes
 from sandbox.rest.auth import Auth, Caller
 from sandbox.rest.refusals import Refused
-from sandbox.rest.trading_payload import INVALID, is_order_id
+from sandbox.rest.trading_payload import INVALID, decoded, is_order_id
 from sandbox.trading.records import Account, Order
 from sandbox.venue import Venue
 
@@ -59,7 +57,7 @@ class Cancels:
 
     def _one(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self._caller(request, now_ns)
-        order_id = _decoded(request.body, dict[str, Any]).get("orderID")
+        order_id = decoded(request.body, dict[str, Any]).get("orderID")
         if not isinstance(order_id, str) or not is_order_id(order_id):
             raise Refused(400, _INVALID_ID)
         headers = self._charge(caller, 1, now_ns)
@@ -67,7 +65,7 @@ class Cancels:
 
     def _several(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self._caller(request, now_ns)
-        ids = tuple(dict.fromkeys(_decoded(request.body, list[str])))
+        ids = tuple(dict.fromkeys(decoded(request.body, list[str])))
         if len(ids) > CANCELS_MAX:
             raise Refused(400, _TOO_MANY)
         if not ids:
@@ -82,7 +80,7 @@ class Cancels:
 
     def _of_market(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self._caller(request, now_ns)
-        asked = _decoded(request.body, dict[str, Any])
+        asked = decoded(request.body, dict[str, Any])
         market, token_id = asked.get("market") or "", asked.get("asset_id") or ""
         if not (isinstance(market, str) and isinstance(token_id, str) and (market or token_id)):
             raise Refused(400, INVALID)
@@ -132,10 +130,3 @@ class Cancels:
 
 def _answer(cancelled: list[str], kept: dict[str, str], headers: Mapping[str, str]) -> Answer:
     return Answer(200, wire.encode({"canceled": cancelled, "not_canceled": kept}), headers)
-
-
-def _decoded(body: bytes, shape: Any) -> Any:
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.DecodeError:
-        raise Refused(400, INVALID) from None

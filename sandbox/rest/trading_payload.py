@@ -5,7 +5,7 @@ them before it looks at anything else. Which of the later generations an order w
 """
 
 import re
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
@@ -18,6 +18,8 @@ ORDERS_MAX: Final = 15
 """Orders in one batch."""
 INVALID: Final = "Invalid order payload"
 VERSION_MISMATCH: Final = "order_version_mismatch"
+
+_Shape = TypeVar("_Shape")
 
 _ADDRESS: Final = "^0x[0-9a-fA-F]{40}$"
 _BYTES_32: Final = "^0x[0-9a-fA-F]{64}$"
@@ -96,24 +98,25 @@ class OrderBody(msgspec.Struct, frozen=True, rename="camel"):
 
 def read_order(body: bytes) -> OrderBody:
     """Read the body of `POST /order`. Raises Refused."""
-    try:
-        return msgspec.json.decode(body, type=OrderBody)
-    except msgspec.DecodeError:
-        raise Refused(400, INVALID) from None
+    return decoded(body, OrderBody)
 
 
 def read_orders(body: bytes) -> list[OrderBody]:
     """Read the body of `POST /orders`. Raises Refused."""
-    try:
-        raw = msgspec.json.decode(body, type=list[msgspec.Raw])
-        if len(raw) > ORDERS_MAX:
-            raise Refused(400, f"Too many orders in payload: {len(raw)}, max allowed: {ORDERS_MAX}")
-        bodies = [msgspec.json.decode(one, type=OrderBody) for one in raw]
-    except msgspec.DecodeError:
-        raise Refused(400, INVALID) from None
-    if not bodies:
+    raw = decoded(body, list[msgspec.Raw])
+    if len(raw) > ORDERS_MAX:
+        raise Refused(400, f"Too many orders in payload: {len(raw)}, max allowed: {ORDERS_MAX}")
+    if not raw:
         raise Refused(400, INVALID)
-    return bodies
+    return [decoded(one, OrderBody) for one in raw]
+
+
+def decoded(body: bytes | msgspec.Raw, shape: type[_Shape], text: str = INVALID) -> _Shape:
+    """Read JSON of a shape, however malformed or deeply nested it is. Raises Refused with the text."""
+    try:
+        return msgspec.json.decode(body, type=shape)
+    except (msgspec.DecodeError, RecursionError):
+        raise Refused(400, text) from None
 
 
 def is_order_id(text: str) -> bool:

@@ -4,13 +4,11 @@ from collections.abc import Callable
 from datetime import date
 from typing import Any
 
-import msgspec
-
 from sandbox import wire
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
-from sandbox.rest.trading_payload import INVALID
+from sandbox.rest.trading_payload import decoded
 from sandbox.rest.trading_reads import END_CURSOR, PAGE, cursor_offset, page_text
 from sandbox.rewards import Rewards
 from sandbox.trading.engine import Engine
@@ -38,10 +36,7 @@ class OwnRewards:
 
     def _several_scoring(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self._auth.caller(request, now_ns).account
-        try:
-            ids = msgspec.json.decode(request.body, type=list[str])
-        except msgspec.DecodeError:
-            raise Refused(400, INVALID) from None
+        ids = decoded(request.body, list[str])
         return _json({order_id: self._scores(account, order_id, now_ns) for order_id in ids})
 
     def _earnings(self, request: HttpRequest, now_ns: int) -> Answer:

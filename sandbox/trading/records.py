@@ -61,7 +61,6 @@ class Account:
     wallets: dict[int, Wallet]
     keys: dict[int, Credentials] = field(default_factory=dict[int, Credentials])
     readonly_keys: list[str] = field(default_factory=list[str])
-    tier: str = "Standard"
     closed_only: bool = False
     banned: bool = False
 

@@ -55,12 +55,19 @@ class House:
         self.venue = Venue(self.catalogue, self.schedule, channel, self.engine)
         self.modes = Modes(self.log, self.schedule)
         self.buckets = SignerBuckets()
-        rewards = Rewards(self.catalogue, self.engine, self.log, self.schedule, random)
+        self.rewards = Rewards(self.catalogue, self.engine, self.log, self.schedule, random)
         self.users = UserChannel(self.accounts, self.engine, self.schedule, Random(seed), self.outbox)
         self.trading = Trading(
-            self.accounts, self.venue, rewards, self.buckets, self.modes, self.log, Random(seed), self.outbox.append
+            self.accounts,
+            self.venue,
+            self.rewards,
+            self.buckets,
+            self.modes,
+            self.log,
+            Random(seed),
+            self.outbox.append,
         )
-        self.chain = Chain(self.accounts, self.catalogue, self.engine, self.log)
+        self.chain = Chain(self.accounts, self.catalogue, self.engine, self.buckets, self.log)
         self._calls = 0
         self._connections = 0
 
@@ -94,7 +101,7 @@ class House:
     def trader(self, name: str = "0", signature_type: int = 0, cash: int = CASH, *, approved: bool = True) -> "Trader":
         """Make a funded account."""
         account = self.accounts.make(name, signature_type, cash * MICRO, self.now_ns, approved=approved)
-        (described,) = [one for one in self.accounts.describe() if one["address"] == account.address]
+        described = next(one for one in self.accounts.describe() if one["address"] == account.address)
         key = PrivateKey(bytes.fromhex(described["private_key"][2:]))
         return Trader(self, key, account, account.keys[0], signature_type)
 
