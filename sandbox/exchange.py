@@ -6,68 +6,145 @@ proof in virtual time, and the same seed gives the same bytes.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
+from typing import Any, Final, Literal, Protocol
 
-import msgspec
-
-from sandbox import wire
+from sandbox.accounts import Accounts
 from sandbox.channel import MarketChannel
-from sandbox.faults import FAULTS, FaultError, Faults
+from sandbox.faults import Faults
+from sandbox.limits import TIERS, IpWindows, SignerBuckets
 from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
-from sandbox.messages import Answer, Effect, HttpRequest, Request, Send, SocketClosed, SocketOpened, SocketText
+from sandbox.messages import (
+    Answer,
+    Channel,
+    Effect,
+    HttpRequest,
+    Request,
+    Service,
+    SocketClosed,
+    SocketOpened,
+    SocketText,
+)
+from sandbox.modes import Modes
 from sandbox.reference import ReferenceChannel
+from sandbox.rest.chain import Chain
 from sandbox.rest.clob import public_routes
 from sandbox.rest.gamma import Gamma
-from sandbox.rest.routes import Routes
+from sandbox.rest.refusals import Refused
+from sandbox.rest.relayer import Relayer
+from sandbox.rest.routes import Routes, json_answer
 from sandbox.rest.site import Site
 from sandbox.rest.tape import Tape
+from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
-from sandbox.signing.typed_data import POLYGON, exchange_domain
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
-from sandbox.units import MILLISECOND
+from sandbox.units import MILLISECOND, SHARE
+from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
 from sandbox.world.profiles import PROFILES, World
 from sandbox.world.recording import Recording
 from sandbox.world.replay import Replay
 from sandbox.world.replay_markets import Facts, make_markets
 
+_FAULT_CALLS: Final = (("GET", "/faults"), ("POST", "/faults"), ("DELETE", "/faults"), ("DELETE", "/faults/*"))
+
+
+class Sockets(Protocol):
+    """All sockets of one channel."""
+
+    def opened(self, connection: int) -> None:
+        """Take a new socket."""
+        ...
+
+    def said(self, connection: int, text: str, now_ns: int) -> None:
+        """Take a client's text."""
+        ...
+
+    def closed(self, connection: int) -> None:
+        """Forget a socket."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """How an exchange is set up; `seed` decides all of its chance.
+
+    `protocol` is the generation of orders that it takes: 1, or 2 with 3 for the markets that are settled by it.
+    `accounts` are made with `account_cash` micro-dollars each. `clock_tolerance_s` is how far a caller's timestamp may
+    be off, None for any: what a clock that does not run with everybody else's needs. `tier` is the accounts' rate tier.
+    """
+
+    seed: int = 1
+    protocol: Literal[1, 2] = 2
+    accounts: int = 2
+    account_cash: int = 10_000 * SHARE
+    clock_tolerance_s: int | None = 30
+    tier: str = "Standard"
+
 
 class Exchange:
     """A local Polymarket: `populate` or `replay` gives it a world, then it lives by `handle` and `tick`."""
 
-    def __init__(self) -> None:
+    def __init__(self, setup: Setup = Setup()) -> None:
         self.catalogue = Catalogue()
+        self.log = Log()
+        self.accounts = Accounts(Ledger(self.log), f"seed {setup.seed}", protocol=setup.protocol)
+        self._setup = setup
         self._schedule = Schedule()
         self._outbox: list[Effect] = []
+        self._channels: dict[int, Channel] = {}
+        self._about: dict[str, Any] = {"seed": setup.seed, "protocol": setup.protocol}
+        self._replay: Replay | None = None
         self._market_channel = MarketChannel(self.catalogue, self._schedule, self._outbox)
         self._references = ReferenceChannel(self._schedule, self._outbox)
-        self._log = Log()
-        self._ledger = Ledger(self._log)
-        self._engine = Engine(self._ledger, self._log, self._schedule, Random(0), _spender_of)
-        self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self._engine)
-        self._faults = Faults(self._venue)
+        self.engine = Engine(
+            self.accounts.ledger, self.log, self._schedule, self._random("engine"), self.accounts.spender
+        )
+        self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self.engine)
+        self._user_channel = UserChannel(
+            self.accounts, self.engine, self._schedule, self._random("user channel"), self._outbox
+        )
+        self._modes = Modes(self.log, self._schedule)
+        self._buckets = SignerBuckets()
+        self._windows = IpWindows()
         self._tape = Tape(self.catalogue, self._schedule)
         self._venue.on_print.append(self._tape.printed)
-        self._rewards = Rewards(self.catalogue, self._engine, self._log, self._schedule, Random(0))
-        self._clob = Routes(public_routes(self.catalogue, self._tape, self._rewards, protocol=2))
-        self._gamma = Routes(Gamma(self.catalogue, self._tape).routes)
-        self.site = Site()
-        self._site = Routes(self.site.routes)
-        self._replay: Replay | None = None
-        self._channels: dict[int, str] = {}
-        self._about: dict[str, Any] = {}
+        self._rewards = Rewards(self.catalogue, self.engine, self.log, self._schedule, self._random("rewards"))
+        self._sockets: dict[Channel, Sockets] = {
+            "market": self._market_channel, "user": self._user_channel, "reference": self._references
+        }  # fmt: skip
+        self._services = self._make_services()
 
-    def populate(self, profile: str, seed: int, now_ns: int, *, count: int | None = None) -> None:
+    def _make_services(self) -> dict[Service, Routes]:
+        trading = Trading(
+            self.accounts, self._venue, self._rewards, self._buckets, self._modes, self.log,
+            self._random("heartbeats"), self._reply,
+        )  # fmt: skip
+        trading.auth.tolerance_s = self._setup.clock_tolerance_s
+        public = public_routes(self.catalogue, self._tape, self._rewards, self._setup.protocol)
+        self._faults = Faults(self._venue)
+        control = {
+            ("GET", "/status"): lambda request, now_ns: json_answer(self._status(request.backlog, now_ns)),
+            **dict.fromkeys(_FAULT_CALLS, self._faults.answer),
+            **Chain(self.accounts, self.catalogue, self.engine, self._buckets, self.log).routes,
+        }
+        return {
+            "clob": Routes(public, trading.routes),
+            "gamma": Routes(Gamma(self.catalogue, self._tape).routes),
+            "relayer": Routes(Relayer(self.accounts.by_wallet).routes),
+            "site": Routes(Site().routes),
+            "control": Routes(control),
+        }
+
+    def populate(self, profile: str, now_ns: int, *, count: int | None = None) -> None:
         """Fill it with a generated world."""
         chosen = PROFILES[profile]
-        self.introduce(profile=profile, seed=seed)
-        self._engine.random.seed(seed)
-        self._rewards.random.seed(seed)
+        self.introduce(profile=profile)
+        seed = self._setup.seed
         world = World(self._venue, self._references, Random(seed), seed, now_ns)
         chosen.build(world, chosen.count if count is None else count)
         self._begin(now_ns)
@@ -100,25 +177,33 @@ class Exchange:
         return self._drain()
 
     def handle(self, request: Request, now_ns: int) -> list[Effect]:
-        """Do what is due, then take a request; an `HttpRequest` always gets exactly one `Answer`."""
+        """Do what is due, then take a request; an `HttpRequest` gets exactly one `Answer`, from here or from a tick."""
         self._schedule.run(now_ns)
         if isinstance(request, HttpRequest):
-            answer = self._answer(request, now_ns)
-            if answer is not None:
-                self._outbox.append(replace(answer, call=request.call))
+            self._called(request, now_ns)
         elif isinstance(request, SocketOpened):
-            self._opened(request)
+            self._opened(request, now_ns)
         elif isinstance(request, SocketText):
             self._said(request, now_ns)
         else:
-            self._closed(request)
+            self._closed(request, now_ns)
         return self._drain()
+
+    def describe_accounts(self) -> list[dict[str, Any]]:
+        """What a bot needs to trade for each account, its private key included."""
+        return self.accounts.describe()
 
     def describe_markets(self) -> list[dict[str, Any]]:
         """What a bot needs to know of each market to find it."""
         return [_described(market) for market in self.catalogue.markets if not market.closed]
 
+    def _random(self, purpose: str) -> Random:
+        return Random(f"{self._setup.seed}/{purpose}")
+
     def _begin(self, now_ns: int) -> None:
+        self.accounts.make_default(self._setup.accounts, self._setup.account_cash, now_ns)
+        for account in self.accounts:
+            self._buckets.assign(account.address, TIERS[self._setup.tier], now_ns)
         self._tape.start(now_ns)
         self._rewards.start(now_ns)
         self._outbox.clear()
@@ -128,29 +213,32 @@ class Exchange:
         self._outbox.clear()
         return effects
 
-    def _answer(self, request: HttpRequest, now_ns: int) -> Answer | None:
-        if request.service == "clob":
-            return self._clob.answer(request, now_ns)
-        if request.service == "gamma":
-            return self._gamma.answer(request, now_ns)
-        if request.service == "site":
-            return self._site.answer(request, now_ns)
-        if request.service == "control":
-            return self._control(request, now_ns)
-        return Answer(404, wire.encode({"error": "not found"}))
+    def _reply(self, answer: Answer) -> None:
+        self._outbox.append(answer)
 
-    def _control(self, request: HttpRequest, now_ns: int) -> Answer:
-        call = (request.method, request.path)
-        if call == ("GET", "/status"):
-            return Answer(200, wire.encode(self._status(request.backlog, now_ns)))
-        if call == ("GET", "/faults"):
-            return Answer(200, wire.encode({name: {"says": f.says, "takes": f.takes} for name, f in FAULTS.items()}))
-        if call == ("POST", "/faults"):
-            try:
-                return Answer(200, wire.encode(self._faults.throw(msgspec.json.decode(request.body), now_ns)))
-            except (FaultError, msgspec.DecodeError) as error:
-                return Answer(400, wire.encode({"error": str(error)}))
-        return Answer(404, wire.encode({"error": "expected GET /status, GET /faults or POST /faults"}))
+    def _called(self, request: HttpRequest, now_ns: int) -> None:
+        """Let a call through to its service, after the time that it has to queue for."""
+        if request.service == "control":
+            self._serve(request, now_ns)
+            return
+        account = request.headers.get("poly_address", "")
+        self.log.write(
+            now_ns, "request", service=request.service, method=request.method, path=request.path, account=account
+        )
+        try:
+            wait_ns = self._windows.delay_ns(request.method, request.path, request.service, now_ns)
+        except Refused as refused:
+            self._reply(replace(refused.answer, call=request.call))
+            return
+        if wait_ns:
+            self._schedule.at(now_ns + wait_ns, lambda due_ns: self._serve(request, due_ns))
+        else:
+            self._serve(request, now_ns)
+
+    def _serve(self, request: HttpRequest, now_ns: int) -> None:
+        answer = self._services[request.service].answer(request, now_ns)
+        if answer is not None:
+            self._reply(replace(answer, call=request.call))
 
     def _status(self, backlog: int, now_ns: int) -> Mapping[str, Any]:
         status = {**self._about, "now_ms": now_ns // MILLISECOND, "backlog": backlog}
@@ -162,33 +250,21 @@ class Exchange:
         status["markets"] = [_described(market) for market in self.catalogue.markets]
         return status
 
-    def _opened(self, request: SocketOpened) -> None:
+    def _opened(self, request: SocketOpened, now_ns: int) -> None:
         self._channels[request.connection] = request.channel
-        if request.channel == "market":
-            self._market_channel.opened(request.connection)
-        elif request.channel == "reference":
-            self._references.opened(request.connection)
+        self.log.write(now_ns, "socket", connection=request.connection, channel=request.channel, what="opened")
+        self._sockets[request.channel].opened(request.connection)
 
     def _said(self, request: SocketText, now_ns: int) -> None:
         channel = self._channels.get(request.connection)
-        if channel == "market":
-            self._market_channel.said(request.connection, request.text, now_ns)
-        elif channel == "reference":
-            self._references.said(request.connection, request.text, now_ns)
-        elif channel == "user" and request.text == "PING":
-            # Nobody has an account here, and to wrong credentials the venue stays silent.
-            self._outbox.append(Send((request.connection,), "PONG"))
+        if channel is not None:
+            self._sockets[channel].said(request.connection, request.text, now_ns)
 
-    def _closed(self, request: SocketClosed) -> None:
-        if self._channels.pop(request.connection, None) == "market":
-            self._market_channel.closed(request.connection)
-        else:
-            self._references.closed(request.connection)
-
-
-def _spender_of(market: Market) -> str:
-    generation = 3 if market.version == "v2" else 2
-    return exchange_domain(generation, POLYGON, neg_risk=market.event.neg_risk).verifying_contract
+    def _closed(self, request: SocketClosed, now_ns: int) -> None:
+        channel = self._channels.pop(request.connection, None)
+        if channel is not None:
+            self.log.write(now_ns, "socket", connection=request.connection, channel=channel, what="closed")
+            self._sockets[channel].closed(request.connection)
 
 
 def _described(market: Market) -> dict[str, Any]:

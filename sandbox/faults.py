@@ -7,8 +7,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from sandbox.channel import MarketChannel
 from sandbox.markets import Market
+from sandbox.messages import Answer, HttpRequest
+from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import json_answer
 from sandbox.units import SECOND
 from sandbox.venue import Venue
 
@@ -40,6 +45,15 @@ class Faults:
     def channel(self) -> MarketChannel:
         """The market sockets."""
         return self._venue.channel
+
+    def answer(self, request: HttpRequest, now_ns: int) -> Answer:
+        """Answer a control call: `GET` or `POST` of `/faults`."""
+        if request.method == "GET":
+            return json_answer({name: {"says": fault.says, "takes": fault.takes} for name, fault in FAULTS.items()})
+        try:
+            return json_answer(self.throw(msgspec.json.decode(request.body), now_ns))
+        except (FaultError, msgspec.DecodeError) as error:
+            return Refused(400, str(error)).answer
 
     def throw(self, body: Any, now_ns: int) -> dict[str, Any]:
         """Throw the switch that a control request names. Raises FaultError."""

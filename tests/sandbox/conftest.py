@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.exchange import Exchange
+from sandbox.exchange import Exchange, Setup
 from sandbox.messages import Answer, Channel, Close, HttpRequest, Send, Service, SocketOpened, SocketText
 from sandbox.world.population import LostFrames
 from sandbox.world.recording import load
@@ -179,8 +179,8 @@ def populated() -> Callable[..., Watched]:
     """Make an exchange with a generated world."""
 
     def make(profile: str = "demo", seed: int = 1, count: int | None = None, *, read: bool = True) -> Watched:
-        exchange = Exchange()
-        exchange.populate(profile, seed, BEGIN_NS, count=count)
+        exchange = Exchange(Setup(seed=seed))
+        exchange.populate(profile, BEGIN_NS, count=count)
         return Watched(exchange, read=read)
 
     return make

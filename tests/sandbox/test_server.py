@@ -82,7 +82,7 @@ def test_the_first_line_names_every_address_and_market(demo):
         "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "site_url", "control_url", "reference_ws_url",
         "accounts", "markets",
     ]  # fmt: skip
-    assert demo.said["accounts"] == []
+    assert [account["signature_type"] for account in demo.said["accounts"]] == [0, 3]
     assert len(demo.said["markets"]) == 10
     assert all({"condition_id", "token_ids", "slug"} <= set(market) for market in demo.said["markets"])
     assert all("127.0.0.1" in demo.said[key] for key in demo.said if key.endswith("_url"))
@@ -100,7 +100,8 @@ def test_every_service_answers_over_http(demo):
     assert len(demo.get("gamma", "/events").json()) == 5
     status = demo.get("control", "/status").json()
     assert status["endpoints"]["clob_url"] == demo.said["clob_url"]
-    assert demo.get("relayer", "/deployed").status_code == 404
+    wallet = demo.said["accounts"][1]["funder"]
+    assert demo.get("relayer", f"/deployed?address={wallet}&type=WALLET").json() == {"deployed": True}
     assert demo.get("clob", "/book").headers["content-type"] == "application/json"
 
 
