@@ -4,14 +4,13 @@ Unverified: how far the venue lets a caller's clock run ahead or behind is not d
 Unverified, too, is what the venue does with read-only keys beyond listing them.
 """
 
-from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox import wire
 from sandbox.accounts import Accounts
 from sandbox.log import Log
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_payload import decoded
 from sandbox.signing.headers import Credentials, Proof, check_l1, check_l2
 from sandbox.signing.keys import Refusal
@@ -46,7 +45,7 @@ class Auth:
         self._accounts = accounts
         self._log = record
         self._chain_id = accounts.chain_id
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("POST", "/auth/api-key"): self._create,
             ("GET", "/auth/derive-api-key"): self._derive,
             ("GET", "/auth/api-keys"): self._list,
@@ -101,7 +100,7 @@ class Auth:
 
     def _list(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self.caller(request, now_ns).account
-        return _json({"apiKeys": [one.api_key for one in account.keys.values()]})
+        return json_answer({"apiKeys": [one.api_key for one in account.keys.values()]})
 
     def _drop(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self.caller(request, now_ns)
@@ -109,10 +108,10 @@ class Auth:
         return Answer(200, _OK)
 
     def _create_readonly(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json({"apiKey": self._accounts.make_readonly_key(self.caller(request, now_ns).account)})
+        return json_answer({"apiKey": self._accounts.make_readonly_key(self.caller(request, now_ns).account)})
 
     def _list_readonly(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json(self.caller(request, now_ns).account.readonly_keys)
+        return json_answer(self.caller(request, now_ns).account.readonly_keys)
 
     def _drop_readonly(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self.caller(request, now_ns).account
@@ -123,12 +122,8 @@ class Auth:
         return Answer(200, _OK)
 
     def _closed_only(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json({"closed_only": self.caller(request, now_ns).account.closed_only})
+        return json_answer({"closed_only": self.caller(request, now_ns).account.closed_only})
 
 
 def _credentials(known: Credentials) -> Answer:
-    return _json({"apiKey": known.api_key, "secret": known.secret, "passphrase": known.passphrase})
-
-
-def _json(value: Any) -> Answer:
-    return Answer(200, wire.encode(value))
+    return json_answer({"apiKey": known.api_key, "secret": known.secret, "passphrase": known.passphrase})

@@ -8,13 +8,13 @@ that are shown count micro-dollars and micro-shares.
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox import wire
 from sandbox.accounts import UNLIMITED, Accounts
 from sandbox.limits import SignerBuckets
 from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_payload import decoded
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import LedgerError
@@ -48,7 +48,7 @@ class Chain:
             "approve": self._approve,
             "revoke": self._revoke,
         }
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("POST", "/chain"): self._act,
             ("GET", "/accounts"): self._show,
             ("GET", "/log"): self._lines,
@@ -64,7 +64,7 @@ class Chain:
             action(wallet, said, now_ns)
         except LedgerError as error:
             raise Refused(400, str(error)) from None
-        return Answer(200, wire.encode(_figures(wallet)))
+        return json_answer(_figures(wallet))
 
     def _redeem(self, wallet: Wallet, said: dict[str, Any], now_ns: int) -> None:
         market = self._market(said)
@@ -98,7 +98,7 @@ class Chain:
             "outside": _figures(ledger.outside),
             "totals": {"cash": ledger.cash, "brought_in": ledger.brought_in, "fees": ledger.fees},
         }
-        return Answer(200, wire.encode(shown))
+        return json_answer(shown)
 
     def _account(self, account: Account) -> dict[str, Any]:
         return {

@@ -1,14 +1,8 @@
-"""Everything behind a signature, in one place: the parts, which call goes to which, and the calls of the heartbeat.
+"""Everything behind a signature, in one place: the parts with their routes, and the calls of the heartbeat."""
 
-Each part keeps its own routes. A call that needs no waiting is answered at once; an order's answer comes later.
-"""
-
-from collections.abc import Callable
-from dataclasses import replace
 from random import Random
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from sandbox import wire
 from sandbox.accounts import Accounts
 from sandbox.heartbeats import Heartbeats, StaleHeartbeat
 from sandbox.limits import SignerBuckets
@@ -17,6 +11,7 @@ from sandbox.messages import Answer, HttpRequest
 from sandbox.modes import Modes
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_balances import Balances
 from sandbox.rest.trading_cancels import Cancels
 from sandbox.rest.trading_notifications import Notifications
@@ -28,9 +23,6 @@ from sandbox.rewards import Rewards
 from sandbox.trading.validation import Validation
 from sandbox.venue import Venue
 
-Handler: TypeAlias = Callable[[HttpRequest, int], Answer | None]
-
-_ONE_ORDER: Final = "/data/order/"
 _INVALID: Final = "Invalid payload"
 _STALE: Final = "Invalid Heartbeat ID"
 
@@ -57,8 +49,7 @@ class Trading:
         orders = Orders(self.auth, validation, self.balances, venue, buckets, modes, record, reply)
         cancels = Cancels(self.auth, venue, buckets, modes)
         self.heartbeats = Heartbeats(venue.schedule, random, record, cancels.cancel_key)
-        self.routes: dict[tuple[str, str], Handler] = {
-            ("GET", f"{_ONE_ORDER}*"): self.reads.order,
+        self.routes: Table = {
             ("POST", "/v1/heartbeats"): self._beat,
             ("POST", "/heartbeats"): self._beat_without_id,
             **self.auth.routes,
@@ -70,23 +61,6 @@ class Trading:
             **Notifications(self.auth, engine).routes,
         }
 
-    def handler(self, method: str, path: str) -> Handler | None:
-        """Who answers a call, None when it is none of these."""
-        if method == "GET" and path.startswith(_ONE_ORDER):
-            return self.reads.order
-        return self.routes.get((method, path))
-
-    def answer(self, request: HttpRequest, now_ns: int) -> Answer | None:
-        """Answer a call; None when the answer comes later."""
-        handler = self.handler(request.method, request.path)
-        try:
-            if handler is None:
-                raise Refused(404, "not found")
-            answer = handler(request, now_ns)
-        except Refused as refused:
-            answer = refused.answer
-        return None if answer is None else replace(answer, call=request.call)
-
     def _beat(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self.auth.caller(request, now_ns)
         try:
@@ -95,12 +69,12 @@ class Trading:
             # The guide says `error_msg`, the reference `error`: clients look for either.
             body = {"error_msg": _STALE, "error": _STALE, "heartbeat_id": stale.expected}
             raise Refused(400, _STALE, body=body) from None
-        return Answer(200, wire.encode({"heartbeat_id": following}))
+        return json_answer({"heartbeat_id": following})
 
     def _beat_without_id(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self.auth.caller(request, now_ns)
         self.heartbeats.beat_without_id(caller.account, caller.api_key, now_ns)
-        return Answer(200, '{"status":"ok"}')
+        return json_answer({"status": "ok"})
 
 
 def _heartbeat_id(body: bytes) -> str:

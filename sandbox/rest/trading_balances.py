@@ -5,16 +5,16 @@ a deposit, an approval or a split it goes on refusing what the wallet could well
 `/balance-allowance/update` is called.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox import wire
 from sandbox.accounts import UNLIMITED, Accounts
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.trading.engine import Engine
 from sandbox.trading.records import Order, Trade, Wallet
 from sandbox.trading.reservations import allowance_text, balance_text
@@ -41,7 +41,7 @@ class Balances:
         self._known: dict[str, _Known] = {}
         accounts.on_wallet.append(self._look)
         engine.on_trade.append(self._settled)
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("GET", "/balance-allowance"): self._show,
             ("GET", "/balance-allowance/update"): self._update,
         }
@@ -99,7 +99,7 @@ class Balances:
             balance = known.tokens.get(token_id, 0) if market else 0
             granted = known.approvals
             allowances = {one: str(UNLIMITED if one in granted else 0) for one in self._accounts.spenders}
-        return Answer(200, wire.encode({"balance": str(balance), "allowances": allowances}))
+        return json_answer({"balance": str(balance), "allowances": allowances})
 
     def _update(self, request: HttpRequest, now_ns: int) -> Answer:
         wallet, _, token_id = self._asked(request, now_ns)

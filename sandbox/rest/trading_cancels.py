@@ -14,6 +14,7 @@ from sandbox.messages import Answer, HttpRequest
 from sandbox.modes import Modes
 from sandbox.rest.auth import Auth, Caller
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table
 from sandbox.rest.trading_payload import INVALID, decoded, is_order_id
 from sandbox.trading.records import Account, Order
 from sandbox.venue import Venue
@@ -40,7 +41,7 @@ class Cancels:
         self._venue = venue
         self._buckets = buckets
         self._modes = modes
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("DELETE", "/order"): self._one,
             ("DELETE", "/orders"): self._several,
             ("DELETE", "/cancel-all"): self._all,

@@ -4,13 +4,12 @@ Unverified: which of its own deeds the venue tells an account of; here those tha
 fills of resting orders, failed settlements, and cancels that carry a reason of the venue.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox import wire
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.auth import Auth
+from sandbox.rest.routes import Table, json_answer
 from sandbox.trading.engine import Engine, OrderEvent
 from sandbox.trading.records import Order, Trade
 from sandbox.units import PRICE_TEXT, SECOND, size_text
@@ -38,7 +37,7 @@ class Notifications:
         self._written = 0
         engine.on_order.append(self._order_changed)
         engine.on_trade.append(self._trade_changed)
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("GET", "/notifications"): self._list,
             ("DELETE", "/notifications"): self._drop,
         }
@@ -87,7 +86,7 @@ class Notifications:
     def _list(self, request: HttpRequest, now_ns: int) -> Answer:
         notices = self._notices.get(self._auth.caller(request, now_ns).account.address, ())
         kind = request.asked("signature_type")
-        return Answer(200, wire.encode([one.shown for one in notices if kind in ("", str(one.signature_type))]))
+        return json_answer([one.shown for one in notices if kind in ("", str(one.signature_type))])
 
     def _drop(self, request: HttpRequest, now_ns: int) -> Answer:
         address = self._auth.caller(request, now_ns).account.address

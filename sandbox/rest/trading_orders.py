@@ -18,6 +18,7 @@ from sandbox.messages import Answer, HttpRequest
 from sandbox.modes import Modes
 from sandbox.rest.auth import Auth, Caller
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_balances import Balances
 from sandbox.rest.trading_payload import OrderBody, read_order, read_orders
 from sandbox.trading.engine import Placed
@@ -51,7 +52,7 @@ class Orders:
         self._modes = modes
         self._log = record
         self._reply = reply
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer | None]] = {
+        self.routes: Table = {
             ("POST", "/order"): self._post_one,
             ("POST", "/orders"): self._post_many,
         }
@@ -71,7 +72,7 @@ class Orders:
                 self._note_refusal(order.id, caller, placed.error, at_ns)
                 answer = Refused(placed.http_status, placed.error).answer
             else:
-                answer = Answer(200, wire.encode(_accepted(order, placed)))
+                answer = json_answer(_accepted(order, placed))
             self._reply(replace(_with_headers(answer, charge.headers), call=request.call))
 
         self._venue.place(order, done, now_ns)

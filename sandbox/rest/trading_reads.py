@@ -16,6 +16,7 @@ from sandbox.messages import Answer, HttpRequest
 from sandbox.modes import Modes
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer, last_part
 from sandbox.trading.engine import Engine
 from sandbox.trading.records import Account, Order, Trade
 from sandbox.trading.wire import builder_trade, maker_addresses, open_order, rest_trade, side_of
@@ -37,19 +38,19 @@ class OwnReads:
         self._trades: dict[str, list[Trade]] = {}
         """Each account's trades, oldest first."""
         engine.on_trade.append(self._remember)
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("GET", "/data/orders"): self._orders,
+            ("GET", "/data/order/*"): self._order,
             ("GET", "/data/trades"): self._trade_list,
             ("GET", "/builder/trades"): self._builder_trades,
         }
 
-    def order(self, request: HttpRequest, now_ns: int) -> Answer:
-        """Answer `GET /data/order/{id}`, whatever became of the order."""
+    def _order(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self._account(request, now_ns)
-        order = self._engine.orders.get(request.path.rpartition("/")[2].lower())
+        order = self._engine.orders.get(last_part(request).lower())
         if order is None or order.account is not account:
             raise Refused(404, "Order not found")
-        return Answer(200, wire.encode(open_order(order)))
+        return json_answer(open_order(order))
 
     def _orders(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self._account(request, now_ns)

@@ -1,13 +1,11 @@
 """What an account reads of its rewards: which orders score, what it earned, and its share of each market."""
 
-from collections.abc import Callable
 from datetime import date
-from typing import Any
 
-from sandbox import wire
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_payload import decoded
 from sandbox.rest.trading_reads import END_CURSOR, PAGE, cursor_offset, page_text
 from sandbox.rewards import Rewards
@@ -22,7 +20,7 @@ class OwnRewards:
         self._auth = auth
         self._engine = engine
         self._rewards = rewards
-        self.routes: dict[tuple[str, str], Callable[[HttpRequest, int], Answer]] = {
+        self.routes: Table = {
             ("GET", "/order-scoring"): self._scoring,
             ("POST", "/orders-scoring"): self._several_scoring,
             ("GET", "/rewards/user"): self._earnings,
@@ -32,12 +30,12 @@ class OwnRewards:
 
     def _scoring(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self._auth.caller(request, now_ns).account
-        return _json({"scoring": self._scores(account, request.asked("order_id"), now_ns)})
+        return json_answer({"scoring": self._scores(account, request.asked("order_id"), now_ns)})
 
     def _several_scoring(self, request: HttpRequest, now_ns: int) -> Answer:
         account = self._auth.caller(request, now_ns).account
         ids = decoded(request.body, list[str])
-        return _json({order_id: self._scores(account, order_id, now_ns) for order_id in ids})
+        return json_answer({order_id: self._scores(account, order_id, now_ns) for order_id in ids})
 
     def _earnings(self, request: HttpRequest, now_ns: int) -> Answer:
         rows = self._rewards.earnings(self._wallet(request, now_ns), _day(request))
@@ -45,10 +43,10 @@ class OwnRewards:
         return Answer(200, page_text(rows[begin:], END_CURSOR, PAGE))
 
     def _total(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json(self._rewards.total(self._wallet(request, now_ns), _day(request)))
+        return json_answer(self._rewards.total(self._wallet(request, now_ns), _day(request)))
 
     def _percentages(self, request: HttpRequest, now_ns: int) -> Answer:
-        return _json(self._rewards.percentages(self._wallet(request, now_ns), now_ns))
+        return json_answer(self._rewards.percentages(self._wallet(request, now_ns), now_ns))
 
     def _scores(self, account: Account, order_id: str, now_ns: int) -> bool:
         order = self._engine.open.get(order_id)
@@ -70,7 +68,3 @@ def _day(request: HttpRequest) -> date:
         return date.fromisoformat(request.asked("date"))
     except ValueError:
         raise Refused(400, "Invalid date") from None
-
-
-def _json(value: Any) -> Answer:
-    return Answer(200, wire.encode(value))

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from random import Random
 from typing import Any, Literal
@@ -15,7 +16,7 @@ from sandbox.markets import CATEGORIES, Catalogue, Event, Market, digest_id, tok
 from sandbox.messages import Answer, Effect, HttpRequest, Send
 from sandbox.modes import Modes
 from sandbox.rest.chain import Chain
-from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import Routes
 from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
@@ -67,7 +68,8 @@ class House:
             Random(seed),
             self.outbox.append,
         )
-        self.chain = Chain(self.accounts, self.catalogue, self.engine, self.buckets, self.log)
+        self.routes = Routes(self.trading.routes)
+        self.chain = Routes(Chain(self.accounts, self.catalogue, self.engine, self.buckets, self.log).routes)
         self._calls = 0
         self._connections = 0
 
@@ -119,9 +121,9 @@ class House:
         self._calls += 1
         listed = {name: [str(value)] for name, value in query.items()}
         request = HttpRequest("clob", method, path, listed, body, headers=headers or {}, call=self._calls)
-        answer = self.trading.answer(request, self.now_ns)
+        answer = self.routes.answer(request, self.now_ns)
         if answer is not None:
-            self.outbox.append(answer)
+            self.outbox.append(replace(answer, call=self._calls))
         self._drain()
         return self._calls
 
@@ -129,10 +131,8 @@ class House:
         """Call the control service."""
         raw = b"" if body is None else json.dumps(body).encode()
         listed = {name: [str(value)] for name, value in query.items()}
-        try:
-            answer = self.chain.routes[method, path](HttpRequest("control", method, path, listed, raw), self.now_ns)
-        except Refused as refused:
-            answer = refused.answer
+        answer = self.chain.answer(HttpRequest("control", method, path, listed, raw), self.now_ns)
+        assert answer is not None
         self._drain()
         return answer.status, json.loads(answer.body)
 

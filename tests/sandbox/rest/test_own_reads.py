@@ -266,5 +266,5 @@ def test_a_fill_of_a_resting_order_and_a_cancel_by_the_venue_are_notified_until_
 def test_what_is_no_private_call_is_not_found():
     house, _, trader = quoted()
     assert trader.call("GET", "/nothing") == (404, {"error": "not found"})
-    assert house.trading.handler("POST", "/data/orders") is None
+    assert trader.call("POST", "/data/orders")[0] == 405
     assert json.loads(house.request("GET", "/data/orders").body) == {"error": "Unauthorized/Invalid api key"}
