@@ -79,8 +79,8 @@ def frames_of(text):
 
 def test_the_first_line_names_every_address_and_market(demo):
     assert list(demo.said) == [
-        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "site_url", "control_url", "reference_ws_url",
-        "accounts", "markets",
+        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "site_url", "control_url",
+        "reference_ws_url", "accounts", "markets",
     ]  # fmt: skip
     assert [account["signature_type"] for account in demo.said["accounts"]] == [0, 3]
     assert len(demo.said["markets"]) == 10
@@ -101,7 +101,7 @@ def test_every_service_answers_over_http(demo):
     status = demo.get("control", "/status").json()
     assert status["endpoints"]["clob_url"] == demo.said["clob_url"]
     wallet = demo.said["accounts"][1]["funder"]
-    assert demo.get("relayer", f"/deployed?address={wallet}&type=WALLET").json() == {"deployed": True}
+    assert demo.get("relayer", "/deployed", address=wallet, type="WALLET").json() == {"deployed": True}
     assert demo.get("clob", "/book").headers["content-type"] == "application/json"
 
 
