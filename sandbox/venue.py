@@ -147,6 +147,12 @@ class Venue:
                 token=token,
             )
 
+    def close(self, market: Market, now_ns: int) -> None:
+        """Stop taking orders in a market, and end those of accounts; who holds what is not decided by it."""
+        market.accepting = False
+        for order in self.engine.open_in(market):
+            self.cancel(order, "INVALID", now_ns)
+
     def resolve(self, market: Market, payouts: tuple[int, int] | int, now_ns: int) -> None:
         """End a market: its orders go, its books with them, and each token pays its part of a dollar.
 

@@ -110,8 +110,17 @@ def test_a_game_that_is_put_off_keeps_its_orders(make_pit):
     assert order.status == "LIVE"
 
 
-def test_nobody_trades_in_a_market_that_does_not_accept_orders(pit):
-    pit.market.accepting = False
+def test_a_market_that_closes_ends_accounts_orders_and_takes_no_more(make_pit):
+    pit = make_pit(taker_delay_ns=MS_50)
+    pit.outside("BUY", 4_000, 10 * SHARE)
+    resting = pit.rest(pit.trader(), "BUY", 3_900, 10 * SHARE)
+    answers = []
+    pit.place(pit.trader(yes=5 * SHARE), "SELL", 4_000, 5 * SHARE, done=lambda placed, _: answers.append(placed))
+    pit.venue.close(pit.market, pit.now_ns)
+    pit.advance(1)
+    assert resting.status == "INVALID"
+    assert [placed.error for placed in answers] == ["the market is not yet ready to process new orders"]
+    assert pit.book.bids.sizes == {4_000: 10 * SHARE}
     placed = pit.place(pit.trader(), "BUY", 4_000, 10 * SHARE)
     assert placed.error == "the market is not yet ready to process new orders"
 
