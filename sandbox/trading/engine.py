@@ -82,7 +82,7 @@ class Engine:
         self.on_trade: list[Callable[[Trade, int], None]] = []
         """Who is told of a trade when it is matched and at every later status."""
         self.overfill_next = 0
-        """Micro-shares by which the next part of an account's resting order is larger than it should be."""
+        """Micro-shares by which the next account's order that an outside taker uses up gets more than it ordered."""
         self.refuse_balance_for: dict[str, int] = {}
         """Until when (ns) the balance of a token is believed to be 0, by token id."""
         self.random = random
@@ -95,8 +95,10 @@ class Engine:
         if not order.market.accepting or not isinstance(order.market.book, MirroredBook):
             return _refused(NOT_READY)
         planned = self._plan(order.market, Taker.of(order), order)
-        crosses = bool(planned.parts or planned.own)
-        if order.post_only and crosses:
+        text = self._lacking(order, planned, now_ns)
+        if text:
+            return _refused(text)
+        if order.post_only and (planned.parts or planned.own):
             return _refused(POST_ONLY)
         if order.time_in_force == "FOK" and not planned.complete:
             return _refused(FOK_KILLED)
@@ -105,11 +107,7 @@ class Engine:
         if order.side == "BUY" and planned.parts and order.making < _SMALLEST_TAKE:
             worth = decimal_text(order.making, 6)
             return _refused(f"invalid amount for a marketable BUY order (${worth}), min size: $1")
-        fee = self._fee(order.market, planned.parts) if order.side == "BUY" else 0
-        if self.refuse_balance_for.get(order.token_id, 0) > now_ns:
-            return _refused(balance_text(0, order.making + fee))
-        text = lacking(order, order.making + fee, self._spender_of(order.market))
-        return _refused(text) if text else planned
+        return planned
 
     def accept(self, order: Order, status: OrderStatus, now_ns: int) -> None:
         """Know an order from now on and hold back what it may give."""
@@ -196,6 +194,12 @@ class Engine:
 
         return plan(_book(market), taker, is_own)
 
+    def _lacking(self, order: Order, planned: Plan, now_ns: int) -> str:
+        need = order.making + (self._fee(order.market, planned.parts) if order.side == "BUY" else 0)
+        if self.refuse_balance_for.get(order.token_id, 0) > now_ns:
+            return balance_text(0, need)
+        return lacking(order, need, self._spender_of(order.market))
+
     def _fee(self, market: Market, parts: tuple[Part, ...]) -> int:
         return sum(taker_fee(market.category, part.price, part.size) for part in parts)
 
@@ -241,7 +245,7 @@ class Engine:
             side, price = (resting.side, resting.price) if not token else (OPPOSITE[resting.side], ONE - resting.price)
             order_id = digest_id(OUTSIDE, market.condition_id, str(resting.number))
             return MakerFill(None, order_id, token, side, price, size, _maker_cash(side, price, size))
-        if overfills:
+        if overfills and not resting.remaining:
             size += self.overfill_next
             self.overfill_next = 0
         cash = _maker_cash(maker.side, maker.price, size)

@@ -53,12 +53,12 @@ def test_what_does_not_cross_is_never_held(make_pit):
 def test_a_held_order_is_judged_again_at_the_end_of_its_delay(make_pit):
     pit = make_pit(taker_delay_ns=MS_50)
     pit.outside("SELL", 5_000, 10 * SHARE)
-    trader, answers = pit.trader(), []
-    for kind, size in (("FOK", 5 * SHARE), ("GTC", 4 * SHARE)):
+    rich, poor, answers = pit.trader(), pit.trader(), []
+    for trader, kind, size in ((rich, "FOK", 5 * SHARE), (poor, "GTC", 4 * SHARE)):
         pit.place(trader, "BUY", 5_000, size, kind=kind, done=lambda placed, _: answers.append(placed))
-    assert trader.wallets[0].reserved_cash == 7 * SHARE
+    assert (rich.wallets[0].reserved_cash, poor.wallets[0].reserved_cash) == (5 * SHARE, 2 * SHARE)
     pit.take("BUY", 8 * SHARE)
-    pit.ledger.deposit(trader.wallets[0], -999 * SHARE, pit.now_ns)
+    pit.ledger.deposit(poor.wallets[0], -999 * SHARE, pit.now_ns)
     pit.advance(1)
     assert [placed.error.split(".")[0] for placed in answers] == [
         "order couldn't be fully filled",

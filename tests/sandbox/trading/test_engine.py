@@ -295,7 +295,9 @@ def test_a_buy_in_many_odd_parts_never_pays_more_than_it_signed(pit, price):
 def test_an_overfilled_maker_gets_more_than_it_ordered(pit):
     order = pit.rest(pit.trader(), "BUY", 4_000, 10 * SHARE)
     pit.engine.overfill_next = 250
-    pit.take("SELL", 10 * SHARE)
+    pit.take("SELL", 4 * SHARE)
+    assert order.matched == 4 * SHARE
+    pit.take("SELL", 6 * SHARE)
     assert (order.matched, order.status) == (10 * SHARE + 250, "MATCHED")
     pit.settle()
     assert order.wallet.tokens == {pit.market.token_ids[0]: 10 * SHARE + 250}

@@ -34,19 +34,19 @@ class Reference:
         """Say why an order is refused, or "" and trade and rest it."""
         line = sorted((o for o in self.resting if fits(order, o)), key=lambda o: urgency(order, o))
         foreign = [o for o in line if o["owner"] != order["owner"]]
+        taken, finished = portions(order, foreign)
+        fee = sum(fee_of(seen_by(order, o), size) for o, size in taken)
+        need = order["making"] + (fee if order["side"] == "BUY" else 0)
+        if self.free(order["owner"], gives(order)) < need:
+            return "balance"
         if order["post_only"] and line:
             return "post-only"
-        taken, finished = portions(order, foreign)
         if order["kind"] == "FOK" and not finished:
             return "FOK"
         if order["kind"] == "FAK" and not taken:
             return "FAK"
         if order["side"] == "BUY" and taken and order["making"] < 1_000_000:
             return "$1"
-        fee = sum(fee_of(seen_by(order, o), size) for o, size in taken)
-        need = order["making"] + (fee if order["side"] == "BUY" else 0)
-        if self.free(order["owner"], gives(order)) < need:
-            return "balance"
         reached = line[: line.index(taken[-1][0])] if finished and taken else line
         for o in reached:
             if o["owner"] == order["owner"]:
