@@ -95,8 +95,7 @@ class Engine:
         if not order.market.accepting or not isinstance(order.market.book, MirroredBook):
             return _refused(NOT_READY)
         planned = self._plan(order.market, Taker.of(order), order)
-        text = self._lacking(order, planned, now_ns)
-        if text:
+        if text := self._lacking(order, order.making, now_ns):
             return _refused(text)
         if order.post_only and (planned.parts or planned.own):
             return _refused(POST_ONLY)
@@ -107,6 +106,9 @@ class Engine:
         if order.side == "BUY" and planned.parts and order.making < _SMALLEST_TAKE:
             worth = decimal_text(order.making, 6)
             return _refused(f"invalid amount for a marketable BUY order (${worth}), min size: $1")
+        fee = self._fee(order.market, planned.parts) if order.side == "BUY" else 0
+        if text := self._lacking(order, order.making + fee, now_ns):
+            return _refused(text)
         return planned
 
     def accept(self, order: Order, status: OrderStatus, now_ns: int) -> None:
@@ -194,8 +196,7 @@ class Engine:
 
         return plan(_book(market), taker, is_own)
 
-    def _lacking(self, order: Order, planned: Plan, now_ns: int) -> str:
-        need = order.making + (self._fee(order.market, planned.parts) if order.side == "BUY" else 0)
+    def _lacking(self, order: Order, need: int, now_ns: int) -> str:
         if self.refuse_balance_for.get(order.token_id, 0) > now_ns:
             return balance_text(0, need)
         return lacking(order, need, self._spender_of(order.market))

@@ -36,8 +36,8 @@ class Reference:
         foreign = [o for o in line if o["owner"] != order["owner"]]
         taken, finished = portions(order, foreign)
         fee = sum(fee_of(seen_by(order, o), size) for o, size in taken)
-        need = order["making"] + (fee if order["side"] == "BUY" else 0)
-        if self.free(order["owner"], gives(order)) < need:
+        free = self.free(order["owner"], gives(order))
+        if free < order["making"]:
             return "balance"
         if order["post_only"] and line:
             return "post-only"
@@ -47,6 +47,8 @@ class Reference:
             return "FAK"
         if order["side"] == "BUY" and taken and order["making"] < 1_000_000:
             return "$1"
+        if order["side"] == "BUY" and free < order["making"] + fee:
+            return "balance"
         reached = line[: line.index(taken[-1][0])] if finished and taken else line
         for o in reached:
             if o["owner"] == order["owner"]:
