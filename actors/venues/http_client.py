@@ -47,6 +47,7 @@ class HttpClient:
         # Both write addresses with their queries, and headers with their secrets, to whoever turns logging on.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
+        self.gated = gate is not None
         self._body_max = body_max
         self._transport = GatedTransport(gate, connect_s=connect_s, idle_s=idle_s)
         self._client = httpx.Client(
