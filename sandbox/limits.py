@@ -70,6 +70,8 @@ _RULES: Final = (
     _Rule(350, _SHORT, ("gamma",), ("/public-search",)),
     _Rule(25, 60 * SECOND, ("relayer",), ("/submit",)),
 )
+_PATHS: Final = frozenset(path for rule in _RULES for path in rule.paths)
+_METHODS: Final = ("GET", "POST", "DELETE")
 
 
 class IpWindows:
@@ -80,21 +82,30 @@ class IpWindows:
 
     def __init__(self, refuse_beyond: float | None = None) -> None:
         self.refuse_beyond = refuse_beyond
-        self._passed = tuple((rule, deque[int](maxlen=rule.limit)) for rule in _RULES)
+        self._windows = tuple((rule, deque[int](maxlen=rule.limit)) for rule in _RULES)
+        self._known: dict[tuple[Service, str, str], tuple[tuple[_Rule, deque[int]], ...]] = {}
 
     def delay_ns(self, method: str, path: str, service: Service, now_ns: int) -> int:
         """Count a call and say how long it has to wait. Raises Refused, and then it does not count."""
         counted: list[tuple[deque[int], int]] = []
-        for rule, passed in self._passed:
-            if rule.covers(service, method, path):
-                # The call that made room is `limit` calls back; what queues before this one is later than that.
-                due_ns = max(now_ns, passed[0] + rule.window_ns) if len(passed) == rule.limit else now_ns
-                if self.refuse_beyond is not None and due_ns - now_ns > (self.refuse_beyond - 1) * rule.window_ns:
-                    raise Refused(429, _TOO_MANY)
-                counted.append((passed, due_ns))
+        for rule, passed in self._covering(service, method, path):
+            # The call that made room is `limit` calls back; what queues before this one is later than that.
+            due_ns = max(now_ns, passed[0] + rule.window_ns) if len(passed) == rule.limit else now_ns
+            if self.refuse_beyond is not None and due_ns - now_ns > (self.refuse_beyond - 1) * rule.window_ns:
+                raise Refused(429, _TOO_MANY)
+            counted.append((passed, due_ns))
         for passed, due_ns in counted:
             passed.append(due_ns)
         return max((due_ns for _, due_ns in counted), default=now_ns) - now_ns
+
+    def _covering(self, service: Service, method: str, path: str) -> tuple[tuple[_Rule, deque[int]], ...]:
+        """The windows of a call; paths that no rule tells apart are one place, so that few have to be known."""
+        place = path if path in _PATHS else path[: path.find("/", 1) + 1]
+        key = service, method if method in _METHODS else "", place if place in _PATHS else "/"
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = tuple(window for window in self._windows if window[0].covers(*key))
+        return known
 
 
 @dataclass(frozen=True, slots=True)
