@@ -4,9 +4,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 
 import msgspec
 
+from research.prove.load import SCHEMA, measure
 from research.prove.ranges import RANGES
 from research.prove.table import document, lines
 from research.prove.venue import prove
@@ -15,6 +17,8 @@ from research.prove.venue import prove
 def main(arguments: Sequence[str] | None = None) -> int:
     """Prove what the arguments choose and print what came of it."""
     asked = _parser().parse_args(arguments)
+    if asked.proof == "load":
+        return _load(asked)
     with _bar(asked.profile) as told:
         report = prove(asked.profile, asked.hours, asked.seed, asked.markets_count, told)
     if asked.json:
@@ -22,6 +26,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print("\n".join(lines(report)))
     return 0 if report.holds else 1
+
+
+def _load(asked: argparse.Namespace) -> int:
+    load = measure(asked.seconds, asked.messages, asked.orders, asked.seed)
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode({"schema": SCHEMA, "holds": load.holds, **asdict(load)}) + b"\n")
+    else:
+        print("\n".join(f"{name:<16} {value}" for name, value in asdict(load).items()))
+    return 0 if load.holds else 1
 
 
 @contextmanager
@@ -53,6 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     venue.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
     venue.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
     venue.add_argument("--json", action="store_true", help="one document instead of the table")
+    load = proofs.add_parser("load", help="what a sandbox takes of a core while it sends and is sent to")
+    load.add_argument("--seconds", type=_positive, default=20.0, metavar="S", help="default 20")
+    load.add_argument("--messages", type=_count, default=4_000, metavar="N", help="messages per second (default 4000)")
+    load.add_argument("--orders", type=_count, default=200, metavar="N", help="orders per second (default 200)")
+    load.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    load.add_argument("--json", action="store_true", help="one document instead of the lines")
     return parser
 
 
