@@ -7,6 +7,9 @@ from typing import Final, Literal
 from sandbox.books import MirroredBook, RecordedBooks
 from sandbox.units import ONE, PRICE_TEXT, SHARE, decimal_text, size_text
 
+Protocol = Literal["v1", "v2"]
+"""The protocol by whose contracts a market is settled."""
+
 
 @dataclass(frozen=True, slots=True)
 class RewardTerms:
@@ -96,7 +99,7 @@ class Market:
     tick: int = 100
     min_order_size: int = 5 * SHARE
     reference: str = ""
-    version: Literal["v1", "v2"] = "v1"
+    version: Protocol = "v1"
     touch_lead_ns: int = 0
     number: int = 0
     accepting: bool = True

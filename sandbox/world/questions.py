@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from sandbox.books import MirroredBook
-from sandbox.markets import CATEGORIES, Event, Market, digest_id, token_id
+from sandbox.markets import CATEGORIES, Event, Market, Protocol, digest_id, position_ids, token_id
 
 _CITIES = (
     ("ath", "Athens"),
@@ -40,14 +40,22 @@ class Question:
     reference: str = ""
 
 
-def make_market(question: Question, event: Event, seed: int, now_ns: int, end_ns: int) -> Market:
-    """A market without orders, not yet listed."""
+def make_market(
+    question: Question, event: Event, seed: int, now_ns: int, end_ns: int, *, version: Protocol = "v1"
+) -> Market:
+    """A market without orders, not yet listed; `version` is the protocol by which it is settled."""
     name = (str(seed), question.slug)
+    condition_id = digest_id("condition", *name)
+    token_ids = (token_id(*name, question.outcomes[0]), token_id(*name, question.outcomes[1]))
+    if version == "v2":
+        # The markets of a neg-risk event are conditions of one question; they are listed one after the other.
+        asked = (str(seed), event.slug) if event.neg_risk else name
+        condition_id, token_ids = position_ids(*asked, neg_risk=event.neg_risk, index=len(event.markets))
     return Market(
         slug=question.slug,
         question=question.text,
-        condition_id=digest_id("condition", *name),
-        token_ids=(token_id(*name, question.outcomes[0]), token_id(*name, question.outcomes[1])),
+        condition_id=condition_id,
+        token_ids=token_ids,
         outcomes=question.outcomes,
         category=CATEGORIES[question.category],
         event=event,
@@ -55,6 +63,7 @@ def make_market(question: Question, event: Event, seed: int, now_ns: int, end_ns
         created_ns=now_ns,
         end_ns=end_ns,
         reference=question.reference,
+        version=version,
     )
 
 
