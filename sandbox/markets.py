@@ -44,7 +44,7 @@ class Category:
 CATEGORIES: Final = {
     category.name: category
     for category in (
-        Category("crypto", "crypto_fees_v2", "0.07", "0.2"),
+        Category("crypto", "crypto_fees_v2", "0.07", "0.2", RewardTerms(20 * SHARE)),
         Category("sports", "sports_fees_v2", "0.05", "0.15", RewardTerms(100 * SHARE)),
         Category("politics", "politics_fees_v2", "0.04", "0.25", RewardTerms(50 * SHARE)),
         Category("economics", "economics_fees_v2", "0.05", "0.25", RewardTerms(50 * SHARE)),

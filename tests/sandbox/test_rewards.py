@@ -79,7 +79,7 @@ def test_an_order_counts_only_when_it_is_old_large_and_near_enough(house):
 
 
 def test_a_market_without_rewards_scores_nothing(house):
-    market, trader = house.two_sided(category="crypto"), house.trader()
+    market, trader = house.two_sided(category="geopolitics"), house.trader()
     (order,) = quote(trader, market, (0, "BUY", "0.49", "100"))
     house.advance(120)
     assert not house.rewards.scores(order, house.now_ns)

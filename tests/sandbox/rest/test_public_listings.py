@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from sandbox.markets import CATEGORIES
 from sandbox.messages import HttpRequest
 from sandbox.rest import listings
 from sandbox.rest.site import Site
@@ -93,6 +94,7 @@ def test_the_parent_market_of_a_token_is_found(populated):
 def test_listings_are_paged_by_cursor(populated, monkeypatch):
     monkeypatch.setattr(listings, "_MARKETS_PER_PAGE", 20)
     world = populated(count=45)
+    world.exchange.catalogue.markets[0].category = CATEGORIES["geopolitics"]
     for path in ("/markets", "/simplified-markets", "/sampling-markets", "/sampling-simplified-markets"):
         found, cursors, cursor = [], [], "MA=="
         while cursor != "LTE=":
@@ -102,8 +104,8 @@ def test_listings_are_paged_by_cursor(populated, monkeypatch):
             cursor = page["next_cursor"]
             cursors.append(cursor)
         assert cursors[0] == "MjA="
-        rewarded = [market["condition_id"] for market in world.markets if "above" not in market["slug"]]
-        assert found == (rewarded if "sampling" in path else [market["condition_id"] for market in world.markets])
+        expected = [market["condition_id"] for market in world.markets]
+        assert found == (expected[1:] if "sampling" in path else expected)
     assert (
         world.call("clob", "GET", "/markets")[1]["data"]
         == world.call("clob", "GET", "/markets", next_cursor="MA==")[1]["data"]
@@ -141,8 +143,10 @@ def test_what_was_traded_in_a_market_is_listed(populated):
 
 def test_rewards_of_all_markets_and_of_one_are_listed(populated):
     world = populated()
+    plain = world.exchange.catalogue.markets[0]
+    plain.category = CATEGORIES["geopolitics"]
     _, current = world.call("clob", "GET", "/rewards/markets/current")
-    assert (current["limit"], current["count"], current["next_cursor"]) == (500, 7, "LTE=")
+    assert (current["limit"], current["count"], current["next_cursor"]) == (500, 9, "LTE=")
     for row in current["data"]:
         assert (row["rewards_min_size"], row["rewards_max_spread"]) == (50, 4.5)
         (config,) = row["rewards_config"]
@@ -153,8 +157,7 @@ def test_rewards_of_all_markets_and_of_one_are_listed(populated):
         assert whole["market_competitiveness"] > 0
         assert sum(token["price"] for token in whole["tokens"]) == pytest.approx(1)
     assert world.call("clob", "GET", "/rewards/markets/current", sponsored="true")[1]["data"] == []
-    plain = next(market for market in world.markets if "above" in market["slug"])
-    assert world.call("clob", "GET", f"/rewards/markets/{plain['condition_id']}")[1]["data"] == []
+    assert world.call("clob", "GET", f"/rewards/markets/{plain.condition_id}")[1]["data"] == []
 
 
 def test_rebates_are_asked_for_by_day_and_maker(populated):
