@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from sandbox import wire
-from sandbox.impairments import FrameKind, Impairments
+from sandbox.faults.impairments import Impairments
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Close, Effect, Send
 from sandbox.schedule import Schedule
+
+FrameKind = Literal["book", "price_change", "last_trade_price", "tick_size_change", "best_bid_ask", "market_resolved"]
 
 
 @dataclass(slots=True)
@@ -23,11 +25,12 @@ class _Client:
 class MarketChannel:
     """The state of all market sockets. Frames for them are put into `outbox`, in order."""
 
-    def __init__(self, catalogue: Catalogue, schedule: Schedule, outbox: list[Effect]) -> None:
-        self.impairments = Impairments()
+    def __init__(
+        self, catalogue: Catalogue, schedule: Schedule, outbox: list[Effect], impairments: Impairments | None = None
+    ) -> None:
+        self.impairments = impairments or Impairments(schedule)
         self.on_subscribed: list[Callable[[int], None]] = []
         self._catalogue = catalogue
-        self._schedule = schedule
         self._outbox = outbox
         self._clients: dict[int, _Client] = {}
         self._by_token: dict[str, dict[int, None]] = {}
@@ -90,15 +93,8 @@ class MarketChannel:
         audience = self.audience(market) if token is None else tuple(self._by_token.get(market.token_ids[token], ()))
         if kind in ("best_bid_ask", "market_resolved"):
             audience = self._with_custom(audience)
-        arrivals = self.impairments.deliveries(market.condition_id, kind, now_ns)
-        if not audience or not arrivals:
-            return
-        frame = text()
-        for arrival in arrivals:
-            if arrival <= now_ns:
-                self._send(audience, frame)
-            else:
-                self._schedule.at(arrival, lambda _: self._send(audience, frame))
+        if audience:
+            self._send(audience, text())
 
     def send_raw(self, market: Market, text: str) -> int:
         """Send any text to a market's audience; says how many clients that is."""

@@ -12,7 +12,8 @@ from typing import Any, Final, Literal, Protocol
 
 from sandbox.accounts import Accounts
 from sandbox.channel import MarketChannel
-from sandbox.faults import Faults
+from sandbox.faults.impairments import Impairments, Outbox
+from sandbox.faults.switchboard import Faults, Parts
 from sandbox.limits import TIERS, IpWindows, SignerBuckets
 from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
@@ -95,11 +96,12 @@ class Exchange:
         self.accounts = Accounts(Ledger(self.log), f"seed {setup.seed}", protocol=setup.protocol)
         self._setup = setup
         self._schedule = Schedule()
-        self._outbox: list[Effect] = []
+        impairments = Impairments(self._schedule)
+        self._outbox = Outbox(impairments)
         self._channels: dict[int, Channel] = {}
         self._about: dict[str, Any] = {"seed": setup.seed, "protocol": setup.protocol}
         self._replay: Replay | None = None
-        self._market_channel = MarketChannel(self.catalogue, self._schedule, self._outbox)
+        self._market_channel = MarketChannel(self.catalogue, self._schedule, self._outbox, impairments)
         self._references = ReferenceChannel(self._schedule, self._outbox)
         self.engine = Engine(
             self.accounts.ledger, self.log, self._schedule, self._random("engine"), self.accounts.spender
@@ -126,7 +128,12 @@ class Exchange:
         )  # fmt: skip
         trading.auth.tolerance_s = self._setup.clock_tolerance_s
         public = public_routes(self.catalogue, self._tape, self._rewards, self._setup.protocol)
-        self._faults = Faults(self._venue)
+        self._faults = Faults(
+            Parts(
+                self._venue, self._user_channel, self.accounts, self._modes, self._buckets, trading.heartbeats,
+                self._schedule, self.log, self._outbox, self._random("faults"),
+            )
+        )  # fmt: skip
         control = {
             ("GET", "/status"): lambda request, now_ns: json_answer(self._status(request.backlog, now_ns)),
             **dict.fromkeys(_FAULT_CALLS, self._faults.answer),
@@ -214,10 +221,10 @@ class Exchange:
         return effects
 
     def _reply(self, answer: Answer) -> None:
-        self._outbox.append(answer)
+        self._faults.calls.leave(answer)
 
     def _called(self, request: HttpRequest, now_ns: int) -> None:
-        """Let a call through to its service, after the time that it has to queue for."""
+        """Let a call through to its service, unless it is lost or answered on the way."""
         if request.service == "control":
             self._serve(request, now_ns)
             return
@@ -225,6 +232,10 @@ class Exchange:
         self.log.write(
             now_ns, "request", service=request.service, method=request.method, path=request.path, account=account
         )
+        self._faults.calls.enter(request, now_ns, self._queue)
+
+    def _queue(self, request: HttpRequest, now_ns: int) -> None:
+        """Let a call have its service after the time that it has to wait for."""
         try:
             wait_ns = self._windows.delay_ns(request.method, request.path, request.service, now_ns)
         except Refused as refused:
@@ -253,6 +264,7 @@ class Exchange:
     def _opened(self, request: SocketOpened, now_ns: int) -> None:
         self._channels[request.connection] = request.channel
         self.log.write(now_ns, "socket", connection=request.connection, channel=request.channel, what="opened")
+        self._market_channel.impairments.opened(request, now_ns)
         self._sockets[request.channel].opened(request.connection)
 
     def _said(self, request: SocketText, now_ns: int) -> None:
@@ -264,6 +276,7 @@ class Exchange:
         channel = self._channels.pop(request.connection, None)
         if channel is not None:
             self.log.write(now_ns, "socket", connection=request.connection, channel=channel, what="closed")
+            self._market_channel.impairments.closed(request.connection)
             self._sockets[channel].closed(request.connection)
 
 

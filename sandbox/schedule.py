@@ -10,6 +10,8 @@ class Schedule:
     """Actions in the order of their time, and of their arrival within one instant."""
 
     def __init__(self) -> None:
+        self.now_ns = 0
+        """The time of what is being done."""
         self._heap: list[tuple[int, int, Action]] = []
         self._arrivals = 0
 
@@ -27,4 +29,6 @@ class Schedule:
         """Do all that is due, each at its own time, so that a late caller changes nothing."""
         while self._heap and self._heap[0][0] <= now_ns:
             due_ns, _, action = heapq.heappop(self._heap)
+            self.now_ns = due_ns
             action(due_ns)
+        self.now_ns = now_ns
