@@ -152,10 +152,9 @@ class MarketChannel:
 
 def _decoded(text: str) -> dict[str, Any] | None:
     try:
-        frame = msgspec.json.decode(text)
+        return wire.decode(text, dict[str, Any])
     except msgspec.DecodeError:
         return None
-    return frame if isinstance(frame, dict) else None
 
 
 def _token_ids(frame: dict[str, Any]) -> list[str]:

@@ -4,8 +4,9 @@ The sandbox's own channel (`/ws/reference`), in place of the exchange feeds that
 `{"type":"reference","names":["BTCUSD"]}` and gets each name's last price at once and every change after it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -94,8 +95,8 @@ class ReferenceChannel:
 
 def _names(text: str) -> list[str]:
     try:
-        frame = msgspec.json.decode(text)
+        frame = wire.decode(text, dict[str, Any])
     except msgspec.DecodeError:
         return []
-    names = frame.get("names") if isinstance(frame, Mapping) and frame.get("type") == "reference" else None
+    names = frame.get("names") if frame.get("type") == "reference" else None
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []

@@ -151,10 +151,9 @@ class UserChannel:
 
 def _decoded(text: str) -> dict[str, Any]:
     try:
-        frame = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError):
+        return wire.decode(text, dict[str, Any])
+    except msgspec.DecodeError:
         return {}
-    return frame if isinstance(frame, dict) else {}
 
 
 def _markets(frame: dict[str, Any]) -> list[str]:

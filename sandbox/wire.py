@@ -6,13 +6,15 @@ frames are sent thousands of times a second; both are clearer as the text that t
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
 from sandbox.books import OPPOSITE, LevelChange, Side
 from sandbox.markets import Market
 from sandbox.units import MILLISECOND, ONE, PRICE_TEXT, decimal_text, ms_text, size_text, trade_price_text
+
+_Shape = TypeVar("_Shape")
 
 Change = tuple[int, Side, int, int]
 """A level of a token: token, side, price, new total (0: removed)."""
@@ -21,6 +23,14 @@ Change = tuple[int, Side, int, int]
 def encode(value: Any) -> str:
     """Write anything else as compact JSON."""
     return msgspec.json.encode(value).decode()
+
+
+def decode(text: str | bytes | msgspec.Raw, shape: type[_Shape]) -> _Shape:
+    """Read JSON of a shape, however deep strangers may nest it. Raises msgspec.DecodeError."""
+    try:
+        return msgspec.json.decode(text, type=shape)
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deeply") from None
 
 
 def book_hash(market: Market, token: int) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
+from sandbox import wire
 from sandbox.units import SECOND
 
 Query = Mapping[str, Sequence[str]]
@@ -133,6 +134,6 @@ def _encoded(place: list[Any]) -> str:
 
 def _decoded(text: str) -> list[Any]:
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text), type=list[Any])
+        return wire.decode(urlsafe_b64decode(text), list[Any])
     except (binascii.Error, ValueError, msgspec.DecodeError):
         raise ValueError("cursor is invalid") from None

@@ -154,7 +154,7 @@ class Prices:
     def _batch(self, request: HttpRequest, *, closed: bool = False) -> list[tuple[_Token, dict[str, Any]]]:
         """The tokens that a body asks for and that there are, each with what else is said of it."""
         try:
-            items = msgspec.json.decode(request.body, type=list[dict[str, Any]])
+            items = wire.decode(request.body, list[dict[str, Any]])
             asked = [(str(item["token_id"]), item) for item in items]
         except (msgspec.DecodeError, KeyError):
             raise Refused(400, "Invalid payload") from None

@@ -9,6 +9,7 @@ from typing import Annotated, Final, Literal, TypeVar
 
 import msgspec
 
+from sandbox import wire
 from sandbox.rest.refusals import Refused
 from sandbox.signing.typed_data import ZERO_32, ZERO_ADDRESS
 from sandbox.signing.typed_data import Order as Signed
@@ -21,9 +22,9 @@ VERSION_MISMATCH: Final = "order_version_mismatch"
 
 _Shape = TypeVar("_Shape")
 
-_ADDRESS: Final = "^0x[0-9a-fA-F]{40}$"
-_BYTES_32: Final = "^0x[0-9a-fA-F]{64}$"
-_NUMBER: Final = "^[0-9]{1,78}$"
+_ADDRESS: Final = r"^0x[0-9a-fA-F]{40}\Z"
+_BYTES_32: Final = r"^0x[0-9a-fA-F]{64}\Z"
+_NUMBER: Final = r"^[0-9]{1,78}\Z"
 _SALT_MAX: Final = 2**53 - 1
 _UINT256: Final = 2**256
 
@@ -112,10 +113,10 @@ def read_orders(body: bytes) -> list[OrderBody]:
 
 
 def decoded(body: bytes | msgspec.Raw, shape: type[_Shape], text: str = INVALID) -> _Shape:
-    """Read JSON of a shape, however malformed or deeply nested it is. Raises Refused with the text."""
+    """Read JSON of a shape. Raises Refused with the text."""
     try:
-        return msgspec.json.decode(body, type=shape)
-    except (msgspec.DecodeError, RecursionError):
+        return wire.decode(body, shape)
+    except msgspec.DecodeError:
         raise Refused(400, text) from None
 
 
