@@ -147,12 +147,12 @@ class Exchange:
             "control": Routes(control),
         }
 
-    def populate(self, profile: str, now_ns: int, *, count: int | None = None) -> None:
-        """Fill it with a generated world."""
+    def populate(self, profile: str, now_ns: int, *, count: int | None = None, reacts: bool = True) -> None:
+        """Fill it with a generated world, whose participants see what accounts do unless `reacts` is false."""
         chosen = PROFILES[profile]
         self.introduce(profile=profile)
         seed = self._setup.seed
-        world = World(self._venue, self._references, Random(seed), seed, now_ns)
+        world = World(self._venue, self._references, Random(seed), seed, now_ns, reacts)
         chosen.build(world, chosen.count if count is None else count)
         self._begin(now_ns)
 

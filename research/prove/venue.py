@@ -16,7 +16,7 @@ from research.prove.frames import Market
 from research.prove.ranges import RANGES
 from research.prove.statistics import Statistics
 from research.prove.witness import Findings, Witness
-from sandbox.exchange import Exchange
+from sandbox.exchange import Exchange, Setup
 from sandbox.messages import Answer, Effect, HttpRequest, Send, SocketOpened, SocketText
 
 SCHEMA: Final = "keel.prove.venue/1"
@@ -67,8 +67,8 @@ class Proof:
     """One exchange, one client that sees everything, and the time between them."""
 
     def __init__(self, profile: str, seed: int, count: int | None) -> None:
-        self.exchange = Exchange()
-        self.exchange.populate(profile, seed, _BEGIN_NS, count=count)
+        self.exchange = Exchange(Setup(seed=seed))
+        self.exchange.populate(profile, _BEGIN_NS, count=count)
         self.now_ns = _BEGIN_NS
         self.statistics = Statistics()
         self.witness = Witness(self.statistics, lossy=profile in _LOSSY)

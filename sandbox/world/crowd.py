@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from random import Random
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sandbox.books import OPPOSITE, Side
 from sandbox.markets import Market
@@ -10,6 +10,9 @@ from sandbox.units import MILLISECOND, ONE
 from sandbox.venue import Venue
 from sandbox.world.draws import Draw, child, print_delay
 from sandbox.world.shadow import Shadow
+
+if TYPE_CHECKING:
+    from sandbox.world.makers import Onlooker
 
 _SIDES: Final[tuple[Side, Side]] = ("BUY", "SELL")
 _CENT: Final = 100
@@ -46,8 +49,8 @@ class Style:
 class Crowd:
     """Wants one market's book two-sided around a bid and a spread of its own, and never crosses itself.
 
-    All that it wants is in its `shadow`, which no account can touch. When `reacts` is false it never looks anywhere
-    else, so what it does is a function of its seed alone, whatever accounts do in its market.
+    All that it wants is in its `shadow`, which no account can touch, and it never looks anywhere else: so what it does
+    is a function of its seed alone, whatever accounts do in its market, unless an `onlooker` tells it of them.
     """
 
     def __init__(self, venue: Venue, market: Market, style: Style, bid: int, random: Random, now_ns: int) -> None:
@@ -58,6 +61,9 @@ class Crowd:
         """The price at which the makers want to buy YES."""
         self.paused_until_ns = 0
         """Until then the market's own trades and walks hold still."""
+        self.onlooker: Onlooker | None = None
+        """Sees what accounts do here; None where the outside is fixed."""
+        self._lean = 0
         self.style = style
         """How they behave from now on."""
         self._random = child(random)
@@ -90,6 +96,12 @@ class Crowd:
         self._settle()
         self.shadow.carry(now_ns)
 
+    def lean(self, ticks: int, now_ns: int) -> None:
+        """Stand so many ticks from where they would, until told otherwise."""
+        if ticks != self._lean:
+            change, self._lean = ticks - self._lean, ticks
+            self.move(change, now_ns)
+
     def breathe(self, now_ns: int) -> None:
         """Take another spread, around the same middle."""
         wanted = self.style.spread(self._random)
@@ -100,7 +112,7 @@ class Crowd:
     def follow(self, fair: int, now_ns: int) -> None:
         """Stand around a fair price; near 0 or 1 one side finds no price left and goes."""
         tick = self.step
-        wanted = (fair - self._spread * tick // 2) // tick * tick
+        wanted = (fair - self._spread * tick // 2) // tick * tick + self._lean * tick
         wanted = min(max(wanted, (1 - self._spread) * tick), ONE - tick)
         if wanted != self.bid:
             self.bid = wanted

@@ -7,10 +7,10 @@ ones with a spread of one tick. One law of gaps, drawn in two moods, gives both 
 from random import Random
 
 from sandbox.units import ONE, SECOND
-from sandbox.venue import Venue
 from sandbox.world import questions
 from sandbox.world.crowd import Crowd, Style
 from sandbox.world.draws import child, from_quantiles, seconds_lognormal, shares_from_quantiles, weighted
+from sandbox.world.makers import Makers
 from sandbox.world.population import Process, Trades
 
 _GAPS_MS = (
@@ -122,10 +122,10 @@ class Games:
     Who wins is drawn when it is decided, by the price of then, so that prices are what they promise to be.
     """
 
-    def __init__(self, venue: Venue, number: int, apart: int, seed: int, random: Random, now_ns: int) -> None:
+    def __init__(self, makers: Makers, number: int, apart: int, seed: int, random: Random, now_ns: int) -> None:
         self.crowd: Crowd
         """The game that is on."""
-        self._venue = venue
+        self._makers = makers
         self._number = number
         self._apart = apart
         self._seed = seed
@@ -137,18 +137,17 @@ class Games:
         question = questions.game(self._number)
         self._number += self._apart
         market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
-        self._venue.list_market(market, now_ns)
         bid = self._random.randrange(2_500, 7_500, 100)
-        crowd = self.crowd = Crowd(self._venue, market, _BUSY, bid, self._random, now_ns)
+        crowd = self.crowd = self._makers.open(market, _BUSY, bid, self._random, now_ns)
         play = Play(crowd, self._random, now_ns)
         Trades(crowd, seconds_lognormal(18, 1.85), _TRADE_SIZES, self._random, now_ns, alternating=False)
-        self._venue.schedule.at(end_ns - _DECIDED_NS, lambda _: self._decide(crowd, play, end_ns))
+        self._makers.venue.schedule.at(end_ns - _DECIDED_NS, lambda _: self._decide(crowd, play, end_ns))
 
     def _decide(self, crowd: Crowd, play: Play, end_ns: int) -> None:
         winner = 0 if self._random.random() * ONE < (crowd.bid + crowd.ask) / 2 else 1
         play.decide(winner)
-        self._venue.schedule.at(end_ns, lambda due_ns: self._end(crowd, winner, due_ns))
+        self._makers.venue.schedule.at(end_ns, lambda due_ns: self._end(crowd, winner, due_ns))
 
     def _end(self, crowd: Crowd, winner: int, now_ns: int) -> None:
-        self._venue.resolve(crowd.market, winner, now_ns)
-        self._venue.schedule.at(now_ns + _BREAK_NS, self._list)
+        self._makers.venue.resolve(crowd.market, winner, now_ns)
+        self._makers.venue.schedule.at(now_ns + _BREAK_NS, self._list)

@@ -49,12 +49,17 @@ class Trades(Process):
     def happen(self, now_ns: int) -> bool:
         """Trade once."""
         if not self._crowd.idle(now_ns):
-            self._side = OPPOSITE[self._side] if self._alternating else self.random.choice(("BUY", "SELL"))
+            self._side = OPPOSITE[self._side] if self._alternating else self._any_side()
             if self._side == "BUY" or not self._alternating:
                 # A pair of opposite trades is made through the same token, so each token's own flow cancels out too.
                 self._token = self.random.randrange(2)
             self._crowd.trade(self._side, self._token, self._size(self.random), now_ns)
         return not self._crowd.market.closed
+
+    def _any_side(self) -> Side:
+        side: Side = self.random.choice(("BUY", "SELL"))
+        onlooker = self._crowd.onlooker
+        return side if onlooker is None else onlooker.prefer(side, self.random)
 
 
 class Churn(Process):

@@ -6,7 +6,7 @@ live games (`sports_inplay`), five-minute crypto windows (`crypto_5m`), both at 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass, field
 from random import Random
 
 from sandbox.markets import Event
@@ -25,6 +25,7 @@ from sandbox.world.draws import (
     whole_shares,
 )
 from sandbox.world.games import Games
+from sandbox.world.makers import Makers
 from sandbox.world.misfortunes import Misfortunes
 from sandbox.world.population import Breath, Bursts, Churn, LostFrames, Surges, Trades, Walk
 from sandbox.world.questions import Question
@@ -74,15 +75,20 @@ _COINS = (
 """Names, first prices in cents, and the deviation of a quarter-second's step in cents."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class World:
-    """What a profile is built into."""
+    """What a profile is built into; `reacts` says whether its participants see what accounts do."""
 
-    venue: Venue
+    venue: InitVar[Venue]
     references: ReferenceChannel
     random: Random
     seed: int
     now_ns: int
+    reacts: InitVar[bool] = True
+    makers: Makers = field(init=False)
+
+    def __post_init__(self, venue: Venue, reacts: bool) -> None:
+        self.makers = Makers(venue, reacts=reacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +158,7 @@ def _build_sports(world: World, count: int) -> None:
 
 
 def _games(world: World, count: int) -> list[Games]:
-    return [Games(world.venue, number, count, world.seed, world.random, world.now_ns) for number in range(count)]
+    return [Games(world.makers, number, count, world.seed, world.random, world.now_ns) for number in range(count)]
 
 
 def _build_crypto(world: World, count: int) -> None:
@@ -165,7 +171,7 @@ def _build_coins(world: World, count: int, enliven: Callable[[Crowd, Random, int
         name = name if number < len(_COINS) else f"{name[:-3]}{number // len(_COINS) + 1}USD"
         reference = Reference(name, base, step, 0.0, child(world.random))
         world.references.add(reference, world.now_ns)
-        Windows(world.venue, reference, _CRYPTO, enliven, world.seed, world.random, world.now_ns)
+        Windows(world.makers, reference, _CRYPTO, enliven, world.seed, world.random, world.now_ns)
 
 
 def _enliven_window(crowd: Crowd, random: Random, now_ns: int) -> None:
@@ -192,17 +198,16 @@ def _build_stress(world: World, count: int) -> None:
 
     _build_coins(world, coins, enliven)
     _build_sports(world, count - coins)
-    Surges(world.venue.schedule, crowds, 2_700, seconds_around(20, 0.3), world.random, world.now_ns)
+    Surges(world.makers.venue.schedule, crowds, 2_700, seconds_around(20, 0.3), world.random, world.now_ns)
 
 
 def _build_adverse(world: World, count: int) -> None:
-    Misfortunes(world.venue, _games(world, count), seconds_apart(4), world.random, world.now_ns)
+    Misfortunes(world.makers.venue, _games(world, count), seconds_apart(4), world.random, world.now_ns)
 
 
 def _open(world: World, question: Question, event: Event, style: Style, bid: int) -> Crowd:
     market = questions.make_market(question, event, world.seed, world.now_ns, world.now_ns + _DAY_NS)
-    world.venue.list_market(market, world.now_ns)
-    return Crowd(world.venue, market, style, bid, world.random, world.now_ns)
+    return world.makers.open(market, style, bid, world.random, world.now_ns)
 
 
 PROFILES = {

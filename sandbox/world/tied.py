@@ -6,10 +6,10 @@ from random import Random
 
 from sandbox.reference import Reference
 from sandbox.units import MILLISECOND, ONE, SECOND
-from sandbox.venue import Venue
 from sandbox.world import questions
 from sandbox.world.crowd import Crowd, Style
 from sandbox.world.draws import child
+from sandbox.world.makers import Makers
 
 _LAG_NS = (2 * SECOND, 3 * SECOND)
 _WINDOW_NS = 300 * SECOND
@@ -70,7 +70,7 @@ class Windows:
 
     def __init__(
         self,
-        venue: Venue,
+        makers: Makers,
         reference: Reference,
         style: Style,
         enliven: Callable[[Crowd, Random, int], None],
@@ -78,7 +78,8 @@ class Windows:
         random: Random,
         now_ns: int,
     ) -> None:
-        self._venue = venue
+        self._makers = makers
+        self._venue = makers.venue
         self._reference = reference
         self._style = style
         self._enliven = enliven
@@ -91,8 +92,7 @@ class Windows:
         end_ns = start_ns + _WINDOW_NS
         market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
         market.touch_lead_ns = _NEXT_TOUCH_LEAD_NS
-        self._venue.list_market(market, now_ns)
-        crowd = Crowd(self._venue, market, self._style, ONE // 2 - 100, self._random, now_ns)
+        crowd = self._makers.open(market, self._style, ONE // 2 - 100, self._random, now_ns)
         schedule = self._venue.schedule
         schedule.at(max(start_ns, now_ns), lambda due_ns: self._start(crowd, end_ns, due_ns))
         schedule.at(max(end_ns - _LISTED_EARLIER_NS, now_ns), lambda due_ns: self._list(end_ns, due_ns))
@@ -115,7 +115,7 @@ class Windows:
 
     def _end(self, crowd: Crowd, strike: int, now_ns: int) -> None:
         winner = 0 if self._reference.price >= strike else 1
-        crowd.market.accepting = False
+        self._venue.close(crowd.market, now_ns)
         crowd.withdraw_side("SELL" if winner == 0 else "BUY", now_ns)
         self._venue.schedule.at(
             now_ns + _SETTLED_LATER_NS, lambda due_ns: self._venue.resolve(crowd.market, winner, due_ns)
