@@ -127,11 +127,6 @@ class Ledger:
         self._move_cash(sender, -amount)
         self._move_cash(receiver, amount)
 
-    def take_fee(self, wallet: Wallet, fee: int) -> None:
-        """Let the venue have its fee. Raises LedgerError."""
-        self._move_cash(wallet, -fee)
-        self.fees += fee
-
     def _move_cash(self, wallet: Wallet, amount: int) -> None:
         if wallet.cash + amount < 0:
             raise LedgerError(f"{wallet.address} holds {wallet.cash} micro-dollars, {-amount} are asked for")

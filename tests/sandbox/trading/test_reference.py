@@ -405,3 +405,14 @@ def test_ten_thousand_random_orders_trade_as_the_slowest_exchange_says(make_pit,
     assert race.pit.placed > steps // 2
     assert min(race.refused.values()) > steps // 1_000
     assert len(race.pit.trades) > steps // 5
+
+
+def test_the_same_orders_and_seed_give_the_same_log_byte_for_byte(make_pit):
+    logs = []
+    for _ in range(2):
+        race = Race(make_pit("crypto"), 3, fates=True)
+        for _ in range(400):
+            race.step()
+        logs.append(race.pit.log.after(0, 10**6))
+    assert logs[0] == logs[1]
+    assert len(logs[0]) > 500
