@@ -68,6 +68,8 @@ class Validation:
         wallet = _wallet(body, account, api_key)
         if body.post_only and body.order_type not in ("GTC", "GTD"):
             raise Refused(400, INVALID)
+        if first_generation and fields.nonce != "0":
+            raise Refused(400, "invalid nonce")
         market, token = self._market(fields.token_id)
         signed = fields.signed()
         order_id = self._signed_for(market, signed, fields.signature)

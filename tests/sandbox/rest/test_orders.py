@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from sandbox.books import RecordedBooks
 from sandbox.limits import TIERS
 from sandbox.units import MILLISECOND, SECOND
 from tests.sandbox.house import House
@@ -87,6 +88,14 @@ def test_an_order_of_the_first_generation_is_taken_only_where_that_is_spoken():
         for generation, expected in ((1, old), (2, new)):
             answer = trader.place(market, 0, "BUY", "0.5", "10", generation=generation)
             assert answer == expected or answer[1].get("status") == expected
+
+
+def test_the_first_generation_knows_only_the_nonce_that_every_account_begins_with():
+    house = House(protocol=1)
+    market, trader = house.market(), house.trader()
+    body = trader.body(market, 0, "BUY", "0.5", "10", generation=1)
+    body["order"]["nonce"] = "1"
+    assert trader.call("POST", "/order", body) == refusal("invalid nonce")
 
 
 def test_an_order_changed_after_signing_is_refused():
@@ -193,6 +202,27 @@ def test_an_order_needs_a_market_that_takes_orders():
     house.venue.resolve(market, (10_000, 0), house.now_ns)
     gone = f"the orderbook {market.token_ids[0]} does not exist"
     assert trader.place(market, 0, "BUY", "0.5", "10") == refusal(gone)
+
+
+def test_a_replayed_market_takes_no_orders():
+    _, market, trader = quoted()
+    market.book = RecordedBooks()
+    assert trader.place(market, 0, "BUY", "0.5", "10") == refusal("the market is not yet ready to process new orders")
+
+
+def test_the_same_calls_give_the_same_log_and_the_same_frames():
+    seen = []
+    for _ in range(2):
+        house, market, trader = quoted()
+        trader.listen()
+        for number in range(30):
+            trader.place(market, number % 2, "BUY", ("0.45", "0.54")[number % 3 == 0], "7")
+            house.advance(0.7)
+        trader.call("DELETE", "/cancel-all")
+        house.advance(60)
+        seen.append((house.log.after(0, house.log.last), house.heard))
+    assert seen[0] == seen[1]
+    assert len(seen[0][1]) > 60
 
 
 def test_an_order_that_expires_does_so_three_minutes_ahead_or_more():
