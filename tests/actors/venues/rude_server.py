@@ -1,6 +1,7 @@
 """A TCP server on loopback that reads HTTP requests and then does with the connection whatever a test decides."""
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,9 +37,13 @@ class Peer:
 
 
 class RudeServer:
-    """Keeps every request that was read whole, the bytes of each, and the number of connections."""
+    """Keeps every request that was read whole, the bytes of each, and the number of connections.
 
-    def __init__(self) -> None:
+    With `secured` it speaks TLS.
+    """
+
+    def __init__(self, secured: ssl.SSLContext | None = None) -> None:
+        self._secured = secured
         self.manner: Manner = lambda peer: peer.answer(200, b"{}")
         self.requests: list[bytes] = []
         self.connections = 0
@@ -49,7 +54,7 @@ class RudeServer:
         self._open: set[socket.socket] = set()
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if secured else 'http'}://127.0.0.1:{self.port}"
         self._threads = [Thread(target=self._accept, daemon=True)]
         self._threads[0].start()
 
@@ -72,20 +77,30 @@ class RudeServer:
             except OSError:
                 return
             self.connections += 1
-            with self._lock:
-                self._open.add(connection)
             thread = Thread(target=self._serve, args=(connection,), daemon=True)
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):
+    def _serve(self, accepted: socket.socket) -> None:
+        with suppress(OSError), self._opened(accepted) as connection:
             while (request := self._read(connection)) is not None:
                 self.requests.append(request)
                 if self.manner(Peer(connection, self._closing)) is False:
                     break
-        with self._lock:
-            self._open.discard(connection)
+
+    @contextmanager
+    def _opened(self, accepted: socket.socket) -> Iterator[socket.socket]:
+        connection = accepted
+        try:
+            if self._secured is not None:
+                connection = self._secured.wrap_socket(accepted, server_side=True)
+            with self._lock:
+                self._open.add(connection)
+            yield connection
+        finally:
+            with self._lock:
+                self._open.discard(connection)
+            connection.close()
 
     def _read(self, connection: socket.socket) -> bytes | None:
         data = b""
@@ -105,8 +120,8 @@ def _length(data: bytes) -> int:
 
 
 @contextmanager
-def rude_server() -> Iterator[RudeServer]:
-    server = RudeServer()
+def rude_server(secured: ssl.SSLContext | None = None) -> Iterator[RudeServer]:
+    server = RudeServer(secured)
     try:
         yield server
     finally:

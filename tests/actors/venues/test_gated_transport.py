@@ -1,10 +1,14 @@
 """No byte of an order passes a closed gate, and no kill waits for a venue."""
 
+import shutil
+import ssl
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event, Thread
 
+import httpx
 import pytest
 
 from actors.gate import Gate
@@ -141,3 +145,58 @@ def test_the_gate_is_asked_once_for_each_request(server: RudeServer) -> None:
         post(lane)
         assert gate.asked == number
     lane.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A key and a certificate for 127.0.0.1 that nobody vouches for, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl makes the certificate, and is not here")
+    file = tmp_path_factory.mktemp("tls") / "server.pem"
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=venue",
+         "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", file, "-out", file.with_suffix(".crt")],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with file.open("ab") as whole:
+        whole.write(file.with_suffix(".crt").read_bytes())
+    return file
+
+
+@pytest.fixture
+def secured(certificate: Path) -> Iterator[RudeServer]:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with rude_server(context) as running:
+        yield running
+
+
+def test_a_server_that_nobody_vouches_for_is_sent_nothing(secured: RudeServer) -> None:
+    lane = HttpClient(secured.url)
+    with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
+        post(lane)
+    assert not secured.requests
+    lane.close()
+
+
+def test_the_gate_stands_before_an_encrypted_connection_too(
+    secured: RudeServer, certificate: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trusting = ssl.create_default_context(cafile=str(certificate.with_suffix(".crt")))
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **_: trusting)
+    lane = HttpClient(secured.url, gate)
+    assert [post(lane), post(lane)] == [200, 200]
+    assert secured.connections == 1
+    gate.kill("now")
+    before = secured.received
+    with pytest.raises(GateClosed):
+        post(lane)
+    assert secured.received == before
+    gate.clear()
+    assert post(lane) == 200
+    other_name = HttpClient(secured.url.replace("127.0.0.1", "localhost"), gate)
+    with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
+        post(other_name)
+    for one in (lane, other_name):
+        one.close()

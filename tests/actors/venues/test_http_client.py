@@ -1,6 +1,7 @@
 """Whatever a server does: an answer is whole and exact, or the error says whether the request had left."""
 
 import gzip
+import logging
 import socket
 import time
 import zlib
@@ -254,6 +255,12 @@ def test_a_header_that_cannot_be_sent_is_not_repeated_by_the_error(client: HttpC
         client.exchange("GET", "/", within_s=5, headers={"POLY_PASSPHRASE": "hush\r\nX: y"})
     assert "hush" not in str(raised.value)
     assert raised.value.__suppress_context__
+
+
+def test_what_is_sent_is_in_no_log(client: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        client.exchange("GET", "/hush-path", within_s=5, query={"q": "hush"}, headers={"POLY_PASSPHRASE": "hush"})
+    assert "hush" not in caplog.text
 
 
 @pytest.mark.parametrize("url", ["ftp://host", "host", "http://", "http://name:word@host"])

@@ -4,6 +4,7 @@ import copy
 import json
 import pickle
 import traceback
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -48,3 +49,19 @@ def test_secrets_are_compared_and_revealed() -> None:
     assert SECRET.reveal() == TEXT
     assert SECRET
     assert not Secret("")
+
+
+def test_secrets_are_revealed_in_three_places_only() -> None:
+    """To the curve library, to the headers, and to the official client: whoever adds a fourth says why here."""
+    root = Path(__file__).parents[3]
+    revealing = {
+        file.relative_to(root).as_posix()
+        for package in ("models", "actors", "config", "surfaces", "research", "sandbox", "bin")
+        for file in (root / package).rglob("*.py")
+        if ".reveal()" in file.read_text()
+    }
+    assert revealing == {
+        "actors/venues/polymarket/credentials.py",
+        "actors/venues/polymarket/keys.py",
+        "actors/venues/polymarket/official_signer.py",
+    }

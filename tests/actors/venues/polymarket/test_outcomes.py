@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from actors.venues.gated_transport import AnswerLost, GateClosed, NotSent
 from actors.venues.http_client import Answer
@@ -17,6 +19,7 @@ from actors.venues.polymarket.outcomes import (
 from actors.venues.polymarket.verdicts import Cause, Fate, RateLimit, Verdict
 
 ID = "0x" + "ab" * 32
+FIELDS = st.sampled_from(["success", "errorMsg", "orderID", "status", "error", "code", "canceled", "not_canceled"])
 LIMITED = {"poly-ratelimit-remaining": "0", "poly-ratelimit-reset": "1791241810", "retry-after": "2"}
 HTML = b"<!DOCTYPE html><title>Attention Required! | Cloudflare</title>"
 
@@ -219,3 +222,31 @@ def test_the_limiter_is_known_by_its_own_headers() -> None:
 def test_any_request_is_judged_by_its_status_alone() -> None:
     assert request_verdict(answer(200, HTML)) == Verdict(Fate.DONE)
     assert request_verdict(answer(418)).fate is Fate.UNKNOWN
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(FIELDS | st.text(max_size=5), inner, max_size=6),
+    max_leaves=10,
+)
+BODIES = st.binary(max_size=200) | JSON.map(lambda value: json.dumps(value).encode())
+STATUSES = st.sampled_from([200, 400, 401, 403, 404, 425, 429, 500, 503]) | st.integers(200, 599)
+HEADERS = st.dictionaries(
+    st.sampled_from(["retry-after", "poly-ratelimit-remaining", "poly-ratelimit-reset", "poly-ratelimit-tier"]),
+    st.text(max_size=10) | st.integers(-5, 5).map(str),
+)
+
+
+@given(STATUSES, HEADERS, BODIES)
+def test_no_answer_is_too_odd_to_be_judged(status: int, headers: dict[str, str], body: bytes) -> None:
+    heard = Answer(status, headers, body)
+    verdict = order_verdict(heard, ID)
+    assert verdict.order_id == ID
+    if verdict.fate is Fate.DONE:
+        assert verdict.cause is Cause.DUPLICATE or (status == 200 and ID in body.decode().lower())
+    if verdict.fate is Fate.REFUSED:
+        assert status in {200, 400, 401, 403, 404, 429, 503}
+        assert status != 429 or "poly-ratelimit-remaining" in headers
+    assert verdict.fate is not Fate.NEVER_SENT
+    assert [one.order_id for one in batch_verdicts(heard, [ID, "0x2"])] == [ID, "0x2"]
+    assert cancellation(heard).of(ID).fate in Fate
