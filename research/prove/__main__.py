@@ -20,7 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if asked.proof == "load":
         return _load(asked)
     with _bar(asked.profile) as told:
-        report = prove(asked.profile, asked.hours, asked.seed, asked.markets_count, told)
+        report = prove(asked.profile, asked.hours, asked.seed, told, count=asked.markets_count, orders=asked.orders)
     if asked.json:
         sys.stdout.buffer.write(msgspec.json.encode(document(report)) + b"\n")
     else:
@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
     venue.add_argument("--hours", type=_positive, default=1.0, metavar="H", help="virtual hours (default 1)")
     venue.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
     venue.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
+    venue.add_argument(
+        "--orders",
+        type=float,
+        default=1.0,
+        metavar="N",
+        help="orders and cancels of scripted accounts in a minute (default 1; many of them show in the statistics)",
+    )
     venue.add_argument("--json", action="store_true", help="one document instead of the table")
     load = proofs.add_parser("load", help="what a sandbox takes of a core while it sends and is sent to")
     load.add_argument("--seconds", type=_positive, default=20.0, metavar="S", help="default 20")

@@ -9,6 +9,8 @@ from research.prove.venue import SCHEMA, Report
 def lines(report: Report) -> Iterator[str]:
     """The table."""
     yield f"{report.profile}, {report.hours:g} virtual hours, seed {report.seed}: {report.frames:,} frames"
+    refused = sum(report.refused.values())
+    yield f"{report.orders:,} orders of accounts were taken, {refused:,} were refused"
     yield f"{'claim':<58} {'checked':>12} {'wrong':>8}"
     for claim, checked in sorted(report.findings.checked.items()):
         yield f"{claim:<58} {checked:>12,} {report.findings.wrong[claim]:>8,}"
@@ -30,6 +32,8 @@ def document(report: Report) -> dict[str, Any]:
         "seed": report.seed,
         "hours": report.hours,
         "frames": report.frames,
+        "orders": report.orders,
+        "refused": report.refused,
         "holds": report.holds,
         "claims": [
             {"claim": claim, "checked": checked, "wrong": report.findings.wrong[claim]}

@@ -6,15 +6,17 @@ virtual minute, and holds everything against its own arithmetic (`witness`). The
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
 
-from research.prove.frames import Market
+from research.prove.frames import ONE, Market
 from research.prove.ranges import RANGES
 from research.prove.statistics import Statistics
+from research.prove.traders import Trader
 from research.prove.witness import Findings, Witness
 from sandbox.exchange import Exchange, Setup
 from sandbox.messages import Answer, Effect, HttpRequest, Send, SocketOpened, SocketText
@@ -23,7 +25,8 @@ SCHEMA: Final = "keel.prove.venue/1"
 _BEGIN_NS: Final = 1_790_000_100_000_000_000
 _SECOND: Final = 1_000_000_000
 _MINUTE: Final = 60 * _SECOND
-_SAMPLE_NS: Final = 7 * _SECOND
+_SAMPLES: Final = 8
+"""Looks at every book in a minute."""
 _LOSSY: Final = ("demo", "adverse")
 _CONNECTION: Final = 1
 _FETCHED: Final = 40
@@ -54,6 +57,9 @@ class Report:
     seed: int
     hours: float
     frames: int
+    orders: int
+    refused: Mapping[str, int]
+    """Orders of the scripted accounts that were not taken, by the venue's text."""
     findings: Findings
     verdicts: tuple[Verdict, ...]
 
@@ -66,13 +72,19 @@ class Report:
 class Proof:
     """One exchange, one client that sees everything, and the time between them."""
 
-    def __init__(self, profile: str, seed: int, count: int | None) -> None:
+    def __init__(self, profile: str, seed: int, count: int | None, orders: float) -> None:
         self.exchange = Exchange(Setup(seed=seed))
         self.exchange.populate(profile, _BEGIN_NS, count=count)
         self.now_ns = _BEGIN_NS
         self.statistics = Statistics()
         self.witness = Witness(self.statistics, lossy=profile in _LOSSY)
         self.frames = 0
+        self.traders = [Trader(account, seed, self._call) for account in self.exchange.describe_accounts()]
+        self._turn = 0
+        self._due = 0.0
+        self._orders = orders
+        self._collected: set[str] = set()
+        self._heard: dict[int, Callable[[Answer], None]] = {}
         self._calls = 0
         self._fetched = 0
         self._take(self.exchange.handle(SocketOpened(_CONNECTION, "market"), self.now_ns))
@@ -83,10 +95,11 @@ class Proof:
         """Let time pass; `told` hears which share of it is over."""
         begin_ns, end_ns = self.now_ns, self.now_ns + round(hours * _MINUTE * 60)
         while self.now_ns < end_ns:
-            for _ in range(6):
-                self._advance(min(self.now_ns + _SAMPLE_NS, end_ns))
+            for _ in range(_SAMPLES):
+                self._advance(min(self.now_ns + _MINUTE // _SAMPLES, end_ns))
                 for market in self.witness.markets.values():
                     self.statistics.sample(market)
+                self._trade()
             self._fetch()
             self._conserve()
             told((self.now_ns - begin_ns) / (end_ns - begin_ns))
@@ -105,7 +118,9 @@ class Proof:
 
     def _take(self, effects: list[Effect]) -> None:
         for effect in effects:
-            if isinstance(effect, Send) and isinstance(effect.text, str) and effect.text[0] in "[{":
+            if isinstance(effect, Answer):
+                self._heard.pop(effect.call)(effect)
+            elif isinstance(effect, Send) and isinstance(effect.text, str) and effect.text[0] in "[{":
                 frame = msgspec.json.decode(effect.text)
                 for one in frame if isinstance(frame, list) else [frame]:
                     self.frames += 1
@@ -121,13 +136,29 @@ class Proof:
     def _say(self, frame: Mapping[str, Any]) -> None:
         self._take(self.exchange.handle(SocketText(_CONNECTION, json.dumps(frame)), self.now_ns))
 
-    def _book(self, token_id: str) -> Mapping[str, Any] | None:
+    def _call(self, request: HttpRequest, heard: Callable[[Answer], None]) -> None:
         self._calls += 1
-        call = HttpRequest("clob", "GET", "/book", {"token_id": [token_id]}, call=self._calls)
-        effects = self.exchange.handle(call, self.now_ns)
-        self._take(effects)
-        answers = [effect for effect in effects if isinstance(effect, Answer) and effect.status == 200]
-        return msgspec.json.decode(answers[0].body) if answers else None
+        self._heard[self._calls] = heard
+        self._take(self.exchange.handle(replace(request, call=self._calls), self.now_ns))
+
+    def _trade(self) -> None:
+        """Let one account do something, and redeem what has ended."""
+        markets = [market for market in self.witness.markets.values() if market.tokens[0].told and not market.winner]
+        for market in self.witness.markets.values():
+            if market.winner and market.id not in self._collected:
+                self._collected.add(market.id)
+                for trader in self.traders:
+                    trader.collect(market)
+        self._due += self._orders / _SAMPLES
+        while self._due >= 1 and self.traders and markets:
+            self._due -= 1
+            self._turn += 1
+            self.traders[self._turn % len(self.traders)].act(markets, self.now_ns)
+
+    def _book(self, token_id: str) -> Mapping[str, Any] | None:
+        answers: list[Answer] = []
+        self._call(HttpRequest("clob", "GET", "/book", {"token_id": [token_id]}), answers.append)
+        return msgspec.json.decode(answers[0].body) if answers and answers[0].status == 200 else None
 
     def _refetch(self, market: Market) -> None:
         books = tuple(self._book(token.id) for token in market.tokens)
@@ -148,11 +179,28 @@ class Proof:
 
     def _conserve(self) -> None:
         """Hold the ledger's sums: no micro-dollar and no token is made or lost."""
+        ledger, findings = self.exchange.engine.ledger, self.witness.findings
+        wallets = tuple(ledger.wallets.values())
+        cash = sum(wallet.cash for wallet in wallets) + sum(ledger.locked.values()) + ledger.fees
+        findings.hold("cash, locked dollars and fees are what came in", cash == ledger.brought_in, lambda: f"{cash}")
+        for market in self.exchange.catalogue.markets:
+            held = [sum(wallet.tokens.get(token, 0) for wallet in wallets) for token in market.token_ids]
+            locked = ledger.locked[market.condition_id]
+            if market.payouts is None:
+                even = held[0] == held[1] == locked
+            else:
+                even = locked == sum(size * payout // ONE for size, payout in zip(held, market.payouts, strict=True))
+            findings.hold("every token is half of a pair that a dollar stands behind", even, lambda: str(market.slug))  # noqa: B023
+        for wallet in wallets:
+            covered = wallet.cash >= 0 and all(size >= 0 for size in wallet.tokens.values())
+            findings.hold("no wallet owes what it does not have", covered, lambda: wallet.address)  # noqa: B023
 
 
-def prove(profile: str, hours: float, seed: int, count: int | None, told: Callable[[float], object]) -> Report:
-    """Run a profile and judge it."""
-    proof = Proof(profile, seed, count)
+def prove(
+    profile: str, hours: float, seed: int, told: Callable[[float], object], *, count: int | None = None, orders: float
+) -> Report:
+    """Run a profile and judge it; scripted accounts place or cancel so many `orders` a virtual minute."""
+    proof = Proof(profile, seed, count, orders)
     proof.run(hours, told)
     seconds = hours * 3_600
     verdicts = tuple(
@@ -160,4 +208,6 @@ def prove(profile: str, hours: float, seed: int, count: int | None, told: Callab
         for row in RANGES[profile]
         if seconds >= row.needs_s
     )
-    return Report(profile, seed, hours, proof.frames, proof.witness.findings, verdicts)
+    refused = sum((Counter(trader.refusals) for trader in proof.traders), Counter[str]())
+    orders = sum(trader.placed for trader in proof.traders)
+    return Report(profile, seed, hours, proof.frames, orders, refused, proof.witness.findings, verdicts)

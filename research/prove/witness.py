@@ -46,7 +46,11 @@ class _Trade:
 
     at_ms: int
     left: dict[str, int]
-    printed: int = 0
+    printed: dict[str, int] = field(default_factory=lambda: {"BUY": 0, "SELL": 0})
+
+    def waits_for(self, side: str, size: int) -> bool:
+        """Whether a print of so much can be one of it."""
+        return self.printed[side] + size <= self.left[side]
 
 
 @dataclass(slots=True)
@@ -201,23 +205,26 @@ class Witness:
         self.statistics.printed(size)
         of_yes = frame["asset_id"] == market.tokens[0].id
         hit = _OPPOSITE[frame["side"]] if of_yes else frame["side"]
-        trade = line.trades[0] if line.trades else None
-        lag_ms = at_ms - trade.at_ms if trade else -1
-        if self.lossy and (trade is None or not _PRINT_MS[0] <= lag_ms <= _PRINT_MS[1]):
-            line.trades.clear()
+        while line.trades and at_ms - line.trades[0].at_ms > _PRINT_MS[1]:
+            self._over(line.trades.popleft())
+        waits = next((trade for trade in line.trades if trade.waits_for(hit, size)), None)
+        if self.lossy and waits is None:
             return
-        fits = trade is not None and _PRINT_MS[0] <= lag_ms <= _PRINT_MS[1]
+        lag_ms = at_ms - waits.at_ms if waits else -1
+        fits = _PRINT_MS[0] <= lag_ms <= _PRINT_MS[1]
         self.findings.hold("a print follows its trade by 7 to 230 ms", fits, lambda: f"{lag_ms} ms: {frame}")
-        if trade is None:
+        if waits is not None:
+            waits.printed[hit] += size
+
+    def _over(self, trade: _Trade) -> None:
+        """Judge a trade of which no more prints can come."""
+        if trade.printed == {"BUY": 0, "SELL": 0} and self.lossy:
+            self.statistics.lost += 1
             return
-        trade.printed += size
-        if trade.printed >= trade.left[hit]:
-            line.trades.popleft()
-            self.findings.hold(
-                "the prints of a trade sum to what left the book",
-                trade.printed == trade.left[hit],
-                lambda: f"{trade.printed} of {trade.left}: {frame}",
-            )
+        left = {side: size for side, size in trade.left.items() if trade.printed[side]}
+        printed = {side: size for side, size in trade.printed.items() if size}
+        held = bool(printed) and (printed == left or self.lossy)
+        self.findings.hold("the prints of a trade sum to what left the book", held, lambda: str(trade))
 
     def _prove(self, token: Token, timestamp: str, digest: str) -> bool:
         held = token.hash_at(timestamp) == digest

@@ -140,7 +140,7 @@ class Games:
         bid = self._random.randrange(2_500, 7_500, 100)
         crowd = self.crowd = self._makers.open(market, _BUSY, bid, self._random, now_ns)
         play = Play(crowd, self._random, now_ns)
-        Trades(crowd, seconds_lognormal(18, 1.85), _TRADE_SIZES, self._random, now_ns, alternating=False)
+        Trades(crowd, seconds_lognormal(21, 1.85), _TRADE_SIZES, self._random, now_ns, alternating=False)
         self._makers.venue.schedule.at(end_ns - _DECIDED_NS, lambda _: self._decide(crowd, play, end_ns))
 
     def _decide(self, crowd: Crowd, play: Play, end_ns: int) -> None:

@@ -10,7 +10,7 @@ however much of it accounts have taken.
 from bisect import bisect_left, insort
 from typing import Final
 
-from sandbox.books import OPPOSITE, Side
+from sandbox.books import OPPOSITE, MirroredBook, Side
 from sandbox.markets import Market
 from sandbox.units import ONE
 from sandbox.venue import Venue
@@ -81,7 +81,10 @@ class Shadow:
         self._before.setdefault((side, price), before)
 
     def carry(self, now_ns: int) -> None:
-        """Bring the market's book what changed since the last time, as one frame; leaving comes before arriving."""
+        """Bring the market's book what changed since the last time, as one frame; leaving comes before arriving.
+
+        Where an account stands in the way of what arrives that is a trade, which shows in frames of its own.
+        """
         pending, self._before = self._before, {}
         grown: list[tuple[Side, int, int]] = []
         for (side, price), before in pending.items():
@@ -91,6 +94,8 @@ class Shadow:
             elif size < before:
                 self._withdraw(side, price, before - size if size else _EVERYTHING, now_ns)
         for side, price, size in grown:
+            if self._meets_account(side, price):
+                self.venue.publish(self.market, now_ns)
             self.venue.rest_outside(self.market, side, price, size, now_ns)
         self.venue.publish(self.market, now_ns)
         self._narrow_tick(now_ns)
@@ -105,6 +110,11 @@ class Shadow:
         for level_side, price in emptied:
             self._withdraw(level_side, price, _EVERYTHING, now_ns)
         self.venue.publish(self.market, now_ns)
+
+    def _meets_account(self, side: Side, price: int) -> bool:
+        assert isinstance(self.market.book, MirroredBook)
+        best = self.market.book.ladder(OPPOSITE[side]).best
+        return best is not None and (best <= price if side == "BUY" else best >= price)
 
     def _take(self, side: Side, size: int) -> list[tuple[Side, int]]:
         levels = self.levels(OPPOSITE[side])
