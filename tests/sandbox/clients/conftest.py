@@ -1,0 +1,89 @@
+"""The official clients, each in a virtual environment of its own, and a sandbox for them to trade on.
+
+Why own environments: the clients need older libraries than this project does, and nothing of ours may stand in their
+way. They run in a process without our paths and without our environment variables, exactly as they were published.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+_RELEASES = {
+    "v1": ("py-clob-client", "0.34.6"),
+    "v2": ("py-clob-client-v2", "1.2.1"),
+    "unified": ("polymarket-client", "0.14.0"),
+}
+_BUILD_S = 300
+_STORY_S = 100
+_NO_INDEX = "after connection broken by"
+"""What pip says when nobody answers at the package index."""
+
+Run = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def python_of() -> Callable[[str], Path]:
+    """Give the interpreter of a client's environment, which is built once per machine and version."""
+    folder = Path(os.environ.get("KEEL_CLIENTS") or user_cache_path("keel") / "clients")
+
+    def build(client: str) -> Path:
+        name, version = _RELEASES[client]
+        home = folder / f"{name}-{version}"
+        python = home / "bin" / "python"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{home}.lock"):
+            if _installed(python, name) != version:
+                subprocess.run([sys.executable, "-m", "venv", "--clear", home], check=True, timeout=_BUILD_S)
+                _install(python, f"{name}=={version}")
+        return python
+
+    return build
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[dict[str, Any]]:
+    """Start a sandbox in a process of its own and give its first line."""
+    command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", "--seed", "7"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def run(python_of: Callable[[str], Path], sandbox: dict[str, Any]) -> Run:
+    """Let a client live through one of its stories and give the JSON document of what it saw."""
+
+    def play(client: str, story: str, **facts: Any) -> dict[str, Any]:
+        command = [python_of(client), "-I", Path(__file__).parent / f"run_{client}.py", story]
+        told = json.dumps({"sandbox": sandbox, **facts})
+        done = subprocess.run(
+            command, check=False, input=told, capture_output=True, text=True, env={}, timeout=_STORY_S
+        )
+        assert done.returncode == 0, f"{client} {story}:\n{done.stderr[-4_000:]}"
+        return json.loads(done.stdout)
+
+    return play
+
+
+def _installed(python: Path, name: str) -> str:
+    if not python.exists():
+        return ""
+    question = f"from importlib.metadata import version; print(version({name!r}))"
+    return subprocess.run([python, "-I", "-c", question], check=False, capture_output=True, text=True).stdout.strip()
+
+
+def _install(python: Path, release: str) -> None:
+    command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "1", release]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=_BUILD_S)
+    if done.returncode and _NO_INDEX in done.stderr:
+        pytest.skip(f"{release} is not installed yet and the package index cannot be reached")
+    assert done.returncode == 0, f"pip install {release}:\n{done.stderr}"
