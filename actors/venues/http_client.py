@@ -2,7 +2,7 @@
 
 Why the transport is used without the library's client: that one follows redirects, keeps cookies and looks for proxies
 in the environment. A signed request goes to one host only, and nothing that a host says may change where the next one
-goes. It also takes a third of the time from an order to the wire.
+goes. It also doubles the time of an exchange on loopback (0.58 ms against 0.30).
 
 Why answers are asked for unpacked: 190 KB can unpack to 200 MB. What a server packs all the same is unpacked up to the
 bound.

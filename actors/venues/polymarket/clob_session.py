@@ -17,7 +17,7 @@ from actors.venues.polymarket.clob_answers import END, Page
 from actors.venues.polymarket.credentials import Credentials, l1_headers, l2_headers
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.outcomes import Heard, rate_limit, request_verdict
-from actors.venues.polymarket.verdicts import Cause, Fate, RateLimit, Verdict
+from actors.venues.polymarket.verdicts import ADVICE, Cause, Fate, RateLimit, Verdict
 
 Shape = TypeVar("Shape")
 
@@ -30,7 +30,8 @@ class ReadFailed(Exception):
     """A read gave nothing that can be used; `verdict` says why. It says nothing about what was asked."""
 
     def __init__(self, what: str, verdict: Verdict) -> None:
-        super().__init__(f"{what}: {verdict.cause}: {verdict.text}")
+        advice = ADVICE.get(verdict.cause)
+        super().__init__(f"{what}: {verdict.text or verdict.cause}" + (f" ({advice})" if advice else ""))
         self.verdict = verdict
 
 

@@ -3,7 +3,9 @@
 Why so few causes: one for each different thing to do next. The text is for people.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -81,6 +83,19 @@ class RateLimit(msgspec.Struct, frozen=True):
     reset_s: int | None = None
     tier: str = ""
 
+
+ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
+    {
+        Cause.UNAUTHORISED: "derive the API key anew, and compare the clock with the venue's",
+        Cause.BLOCKED: "the venue does not serve this address or region; nothing here gets around that",
+        Cause.BANNED: "the venue has banned the account: ask its support",
+        Cause.CLOSED_ONLY: "the account may only close positions: reduce, or ask the venue's support",
+        Cause.WALLET: "check the signature type, the funder, that the wallet is deployed, and whose API key it is",
+        Cause.WRONG_GENERATION: "the venue speaks another generation of the protocol: read /version and sign anew",
+        Cause.BALANCE: "deposit or approve, then have the venue refresh the balance",
+    }
+)
+"""What a person does about the causes that do not go away by themselves."""
 
 _CAUSES: Final = (
     ("duplicated", Cause.DUPLICATE),

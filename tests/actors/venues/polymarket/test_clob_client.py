@@ -197,6 +197,23 @@ def test_a_failed_read_is_never_an_empty_one(script: Script, client: ClobClient,
     assert len(script.server.requests) <= 5
 
 
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (401, {"error": "Unauthorized/Invalid api key"}, "401 Unauthorized/Invalid api key (derive the API key anew"),
+        (403, b"<html>Cloudflare", "403 <html>Cloudflare (the venue does not serve this address or region"),
+        (500, b"", "/data/orders: 500"),
+    ],
+)
+def test_a_failed_read_says_what_a_person_can_do(
+    script: Script, client: ClobClient, status: int, body: Any, says: str
+) -> None:
+    script.answers["GET", "/data/orders"] = status, body
+    with pytest.raises(ReadFailed) as raised:
+        client.open_orders()
+    assert says in str(raised.value)
+
+
 def test_a_venue_that_is_not_there_fails_a_read() -> None:
     with rude_server() as server:
         url = server.url
