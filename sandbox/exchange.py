@@ -36,6 +36,7 @@ from sandbox.rest.gamma import Gamma
 from sandbox.rest.refusals import Refused
 from sandbox.rest.relayer import Relayer
 from sandbox.rest.routes import Routes, json_answer
+from sandbox.rest.settings import Settings
 from sandbox.rest.site import Site
 from sandbox.rest.tape import Tape
 from sandbox.rest.trading import Trading
@@ -134,16 +135,18 @@ class Exchange:
                 self._schedule, self.log, self._outbox, self._random("faults"),
             )
         )  # fmt: skip
+        site = Site()
         control = {
             ("GET", "/status"): lambda request, now_ns: json_answer(self._status(request.backlog, now_ns)),
             **dict.fromkeys(_FAULT_CALLS, self._faults.answer),
             **Chain(self.accounts, self.catalogue, self.engine, self._buckets, self.log).routes,
+            **Settings(self._windows, self._buckets, site, self.log).routes,
         }
         return {
             "clob": Routes(public, trading.routes),
             "gamma": Routes(Gamma(self.catalogue, self._tape).routes),
             "relayer": Routes(Relayer(self.accounts.by_wallet).routes),
-            "site": Routes(Site().routes),
+            "site": Routes(site.routes),
             "control": Routes(control),
         }
 
