@@ -6,7 +6,7 @@ account may still prove itself and get an API key; it then has no wallet to trad
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 from sandbox.markets import Market
 from sandbox.signing.headers import Credentials, credentials_from
@@ -15,11 +15,8 @@ from sandbox.signing.orders import DEPOSIT_WALLET
 from sandbox.signing.typed_data import EXCHANGES, POLYGON
 from sandbox.signing.wallets import wallets_of
 from sandbox.trading.ledger import Ledger
-from sandbox.trading.records import Account, Wallet
+from sandbox.trading.records import UNLIMITED, Account, Wallet
 from sandbox.units import decimal_text
-
-UNLIMITED: Final = 2**256 - 1
-"""The allowance that the official clients give to an exchange contract."""
 
 
 class Accounts:

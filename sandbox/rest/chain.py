@@ -8,7 +8,7 @@ that are shown count micro-dollars and micro-shares.
 from collections.abc import Callable
 from typing import Any, Final
 
-from sandbox.accounts import UNLIMITED, Accounts
+from sandbox.accounts import Accounts
 from sandbox.limits import SignerBuckets
 from sandbox.log import Log
 from sandbox.markets import Catalogue, Market
@@ -18,7 +18,7 @@ from sandbox.rest.routes import Table, json_answer
 from sandbox.rest.trading_payload import decoded
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import LedgerError
-from sandbox.trading.records import Account, Wallet
+from sandbox.trading.records import UNLIMITED, Account, Wallet
 from sandbox.units import parse_decimal
 
 _LINES_MAX: Final = 100_000
@@ -81,15 +81,11 @@ class Chain:
     def _approve(self, wallet: Wallet, said: dict[str, Any], now_ns: int) -> None:
         allowance = _amount(said) if "amount" in said else UNLIMITED
         for spender in self._spenders(said):
-            wallet.allowances[spender] = allowance
-            wallet.approvals.add(spender)
-            self._log.write(now_ns, "approve", wallet=wallet.address, spender=spender, allowance=str(allowance))
+            self._ledger.approve(wallet, spender, allowance, now_ns)
 
     def _revoke(self, wallet: Wallet, said: dict[str, Any], now_ns: int) -> None:
         for spender in self._spenders(said):
-            wallet.allowances.pop(spender, None)
-            wallet.approvals.discard(spender)
-            self._log.write(now_ns, "revoke", wallet=wallet.address, spender=spender)
+            self._ledger.revoke(wallet, spender, now_ns)
 
     def _show(self, request: HttpRequest, now_ns: int) -> Answer:
         ledger = self._ledger

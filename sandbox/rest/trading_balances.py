@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from sandbox.accounts import UNLIMITED, Accounts
+from sandbox.accounts import Accounts
 from sandbox.markets import Catalogue, Market
 from sandbox.messages import Answer, HttpRequest
 from sandbox.rest.auth import Auth
 from sandbox.rest.refusals import Refused
 from sandbox.rest.routes import Table, json_answer
 from sandbox.trading.engine import Engine
-from sandbox.trading.records import Order, Trade, Wallet
+from sandbox.trading.records import UNLIMITED, Order, Trade, Wallet
 from sandbox.trading.reservations import allowance_text, balance_text
 
 _VERSIONS: Final = {"CONDITIONAL": "v1", "CONDITIONAL-V2": "v2"}

@@ -77,12 +77,14 @@ class Desk:
         return True
 
     def recheck(self, wallet: Wallet, now_ns: int) -> None:
-        """Cancel, newest first, the resting orders that a wallet no longer covers."""
-        if wallet.free_cash >= 0 and all(wallet.free_tokens(token_id) >= 0 for token_id in wallet.reserved_tokens):
+        """Cancel, newest first, the resting orders that a wallet no longer covers, or no longer lets be settled."""
+        if not wallet.reserved_cash and not wallet.reserved_tokens:
             return
         for order in reversed(tuple(self._engine.open.values())):
-            if order.wallet is wallet and order.resting is not None and short(order):
-                self.cancel(order, "INVALID", now_ns)
+            if order.wallet is wallet and order.resting is not None:
+                spender = self._engine.spender_of(order.market)
+                if short(order) or not wallet.permits(spender, order.side, order.reserved):
+                    self.cancel(order, "INVALID", now_ns)
 
     def wipe_later(self, market: Market) -> None:
         """Let the orders of a market go when its game starts, if they shall; a game that is put off keeps them."""

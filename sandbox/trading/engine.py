@@ -86,9 +86,9 @@ class Engine:
         self.refuse_balance_for: dict[str, int] = {}
         """Until when (ns) the balance of a token is believed to be 0, by token id."""
         self.random = random
-        self.settlement = Settlement(ledger, record, schedule, random, self._tell_trade)
+        self.settlement = Settlement(ledger, record, schedule, random, spender_of, self._tell_trade)
         self._log = record
-        self._spender_of = spender_of
+        self.spender_of = spender_of
 
     def judge(self, order: Order, now_ns: int) -> Plan | Placed:
         """What an order would trade now, or why it is refused. Changes nothing."""
@@ -199,7 +199,7 @@ class Engine:
     def _lacking(self, order: Order, need: int, now_ns: int) -> str:
         if self.refuse_balance_for.get(order.token_id, 0) > now_ns:
             return balance_text(0, need)
-        return lacking(order, need, self._spender_of(order.market))
+        return lacking(order, need, self.spender_of(order.market))
 
     def _fee(self, market: Market, parts: tuple[Part, ...]) -> int:
         return sum(taker_fee(market.category, part.price, part.size) for part in parts)

@@ -33,7 +33,7 @@ class Ledger:
         self.brought_in = 0
         """Micro-dollars that came from outside the venue, less those that left."""
         self.on_moved: list[Callable[[Wallet, int], None]] = []
-        """Who is told (with the time) after a wallet's holdings were moved by anything but a trade."""
+        """Who is told (with the time) after anything but a trade changed what a wallet holds or allows."""
         self._log = log
         self.add(self.outside)
         self.deposit(self.outside, _OUTSIDE_CASH, 0)
@@ -97,6 +97,18 @@ class Ledger:
         self._move_tokens(sender, token_id, -size)
         self._move_tokens(receiver, token_id, size)
         self._note(now_ns, "transfer", sender, to=receiver.address, token_id=token_id, size=size)
+
+    def approve(self, wallet: Wallet, spender: str, allowance: int, now_ns: int) -> None:
+        """Let a contract move a wallet's tokens, and so many micro-dollars."""
+        wallet.allowances[spender] = allowance
+        wallet.approvals.add(spender)
+        self._note(now_ns, "approve", wallet, spender=spender, allowance=str(allowance))
+
+    def revoke(self, wallet: Wallet, spender: str, now_ns: int) -> None:
+        """Let a contract move nothing of a wallet any more."""
+        wallet.allowances.pop(spender, None)
+        wallet.approvals.discard(spender)
+        self._note(now_ns, "revoke", wallet, spender=spender)
 
     def settle(
         self,

@@ -17,6 +17,9 @@ TimeInForce = Literal["GTC", "GTD", "FOK", "FAK"]
 OrderStatus = Literal["LIVE", "MATCHED", "CANCELED", "CANCELED_MARKET_RESOLVED", "INVALID", "DELAYED", "UNMATCHED"]
 TradeStatus = Literal["MATCHED", "MINED", "CONFIRMED", "RETRYING", "FAILED"]
 
+UNLIMITED: Final = 2**256 - 1
+"""The allowance that the official clients give to an exchange contract; it never shrinks."""
+
 OUTSIDE: Final = "outside"
 """The owner of all that the population does: one wallet for everybody who is not an account."""
 
@@ -46,6 +49,16 @@ class Wallet:
     def free_cash(self) -> int:
         """What a new order may spend."""
         return self.cash - self.reserved_cash - self.owed_cash
+
+    def permits(self, spender: str, side: Side, amount: int) -> bool:
+        """Whether a contract may take that many micro-dollars (for a BUY), or its tokens (for a SELL)."""
+        return self.allowances.get(spender, 0) >= amount if side == "BUY" else spender in self.approvals
+
+    def use_allowance(self, spender: str, amount: int) -> None:
+        """Let an allowance shrink by what a contract took."""
+        allowance = self.allowances.get(spender, 0)
+        if allowance != UNLIMITED:
+            self.allowances[spender] = allowance - amount
 
     def free_tokens(self, token_id: str) -> int:
         """What a new order may sell."""

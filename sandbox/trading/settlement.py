@@ -13,7 +13,7 @@ from random import Random
 from typing import Final
 
 from sandbox.log import Log
-from sandbox.markets import digest_id
+from sandbox.markets import Market, digest_id
 from sandbox.schedule import Schedule
 from sandbox.trading.ledger import Ledger, LedgerError
 from sandbox.trading.records import MakerFill, Order, Trade, TradeStatus, Wallet
@@ -47,6 +47,7 @@ class Settlement:
         record: Log,
         schedule: Schedule,
         random: Random,
+        spender_of: Callable[[Market], str],
         tell: Callable[[Trade, int], None],
     ) -> None:
         self.next_fates: deque[Fate] = deque()
@@ -54,6 +55,7 @@ class Settlement:
         self._log = record
         self._schedule = schedule
         self._random = random
+        self._spender_of = spender_of
         self._tell = tell
         self._moved: set[str] = set()
         self._owed: set[str] = set()
@@ -126,11 +128,17 @@ class Settlement:
             if fill.token != trade.token:
                 locked += fill.size if fill.side == "BUY" else -fill.size
         cash[taker] -= trade.fee
+        spender = self._spender_of(trade.market)
+        if not all(_permitted(spender, cash, tokens, outside)):
+            return False
         self._restock(trade, tokens, now_ns)
         try:
             self._ledger.settle(trade.market, cash, tokens, locked, trade.fee)
         except LedgerError:
             return False
+        for wallet, amount in cash.items():
+            if amount < 0 and wallet is not outside:
+                wallet.use_allowance(spender, -amount)
         self._moved.add(trade.id)
         trade.transaction_hash = transaction_of(trade)
         if trade.market.payouts is not None:
@@ -145,6 +153,18 @@ class Settlement:
         )
         if missing > 0:
             self._ledger.split(outside, trade.market, missing, now_ns)
+
+
+def _permitted(
+    spender: str, cash: dict[Wallet, int], tokens: dict[tuple[Wallet, str], int], outside: Wallet
+) -> Iterator[bool]:
+    """Whether each wallet lets the contract take what a trade takes from it."""
+    for wallet, amount in cash.items():
+        if amount < 0 and wallet is not outside:
+            yield wallet.permits(spender, "BUY", -amount)
+    for (wallet, _), size in tokens.items():
+        if size < 0 and wallet is not outside:
+            yield wallet.permits(spender, "SELL", -size)
 
 
 def transaction_of(trade: Trade) -> str:

@@ -26,6 +26,7 @@ class Pit:
 
     def __init__(self, category: str = "geopolitics", **fields: Any) -> None:
         self.now_ns = BEGIN_NS
+        self.spender = SPENDER
         self.log = Log()
         self.schedule = Schedule()
         self.ledger = Ledger(self.log)

@@ -91,6 +91,30 @@ def test_a_trade_that_finds_an_emptied_wallet_fails_for_good(pit):
     pit.check()
 
 
+def test_a_trade_fails_when_the_contract_may_no_longer_take_what_it_owes(pit):
+    _, _, buyer = matched(pit)
+    pit.ledger.revoke(buyer, pit.spender, pit.now_ns)
+    pit.settle()
+    assert pit.statuses == ["MATCHED", "FAILED"]
+    pit.check()
+
+
+def test_a_finite_allowance_shrinks_by_what_was_taken(pit):
+    _, _, buyer = matched(pit)
+    pit.ledger.approve(buyer, pit.spender, 500 * SHARE, pit.now_ns)
+    before = buyer.cash
+    pit.settle()
+    assert buyer.cash < before
+    assert buyer.allowances[pit.spender] == 500 * SHARE - (before - buyer.cash)
+
+
+def test_an_order_that_can_no_longer_be_settled_is_taken_off(pit):
+    order = pit.rest(pit.trader(), "BUY", 1_000, 10 * SHARE)
+    pit.ledger.revoke(order.wallet, pit.spender, pit.now_ns)
+    assert order.status == "INVALID"
+    pit.check()
+
+
 def test_a_confirmation_after_a_failure_that_spends_promised_money_uncovers_orders(pit):
     _, _, buyer = matched(pit, FAILED_THEN_CONFIRMED)
     pit.advance(5)
