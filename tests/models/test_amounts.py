@@ -4,20 +4,22 @@ import gzip
 import json
 from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from models.amounts import resting_amounts, signed_amounts, spending_amounts
+from models.amounts import SPEND_STEP, resting_amounts, signed_amounts, spending_amounts
 from models.ledger import Amounts, amounts_of
 from models.limits import Refusal
 from models.markets import Side
 from models.orders import TimeInForce
 from models.sizes import placeable
-from models.units import ONE, TICKS, Money, Price, Size, parse_price, parse_size, parse_tick
+from models.units import DOLLAR, ONE, SHARE, TICKS, Money, Price, Size, cash_of, parse_price, parse_size, parse_tick
+from sandbox.trading.validation import check_amounts
 from tests.models.wishes import wish
 
 TABLE = {  # decimals of price, size, amount: the venue's own table
@@ -151,6 +153,25 @@ def test_the_ledger_books_a_placeable_order_by_the_amounts_that_were_signed(
 ) -> None:
     order = msgspec.structs.replace(wish(side=side), price=on_grid(tick, at), size=placeable(size) + 10_000)
     assert signed_amounts(order, tick) == amounts_of(order)
+
+
+@given(ticks, st.integers(0, ONE), st.integers(5 * SHARE, 10**11), st.sampled_from(Side), st.sampled_from(TimeInForce))
+def test_the_local_venue_reads_price_and_size_back_from_the_amounts(
+    tick: Price, at: int, size: Size, side: Side, time_in_force: TimeInForce
+) -> None:
+    """The sandbox knows nothing of ours: it checks decimals and exactness by its own rules."""
+    price = on_grid(tick, at)
+    assume(cash_of(price, size) >= DOLLAR)  # less is not taken at once
+    order = msgspec.structs.replace(wish(side=side), price=price, size=size, time_in_force=time_in_force)
+    making, taking = _amounts(signed_amounts(order, tick))
+    signed: Any = SimpleNamespace(maker_amount=making, taker_amount=taking)
+    market: Any = SimpleNamespace(tick=tick, min_order_size=5 * SHARE, min_order_size_text="5")
+    figures = check_amounts("0x", market, side.value, time_in_force.value, signed)
+    assert figures.price == price
+    if side is Side.SELL or time_in_force in {TimeInForce.GTC, TimeInForce.GTD}:
+        assert figures.size == placeable(size)
+    else:
+        assert size - SPEND_STEP * ONE // price - 1 <= figures.size <= size
 
 
 def test_amounts_of_resting_orders_are_those_of_the_official_client(shared: Path) -> None:
