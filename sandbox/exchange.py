@@ -42,6 +42,7 @@ from sandbox.rest.tape import Tape
 from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
+from sandbox.tiers import Tiers
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
 from sandbox.units import MILLISECOND, SHARE
@@ -113,6 +114,7 @@ class Exchange:
         )
         self._modes = Modes(self.log, self._schedule)
         self._buckets = SignerBuckets()
+        self._tiers = Tiers(self.accounts, self.engine, self._buckets, self.log, self._schedule)
         self._windows = IpWindows()
         self._tape = Tape(self.catalogue, self._schedule)
         self._venue.on_print.append(self._tape.printed)
@@ -216,6 +218,7 @@ class Exchange:
             self._buckets.assign(account.address, TIERS[self._setup.tier], now_ns)
         self._tape.start(now_ns)
         self._rewards.start(now_ns)
+        self._tiers.start(now_ns)
         self._outbox.clear()
 
     def _drain(self) -> list[Effect]:
