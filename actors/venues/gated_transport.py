@@ -87,15 +87,27 @@ class GatedTransport(httpx.BaseTransport):
                     content=request.stream,
                 )
             )
-        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(self._parts(answer), answer))
+        return httpx.Response(answer.status, headers=answer.headers, stream=_Body(self, answer))
 
     def close(self) -> None:
         """Close the connection."""
         self._pool.close()
 
-    def _parts(self, answer: httpcore.Response) -> Iterator[bytes]:
+    def parts(self, answer: httpcore.Response) -> Iterator[bytes]:
+        """Read the body of an answer. Raises AnswerLost."""
         with self._told_apart():
             yield from answer.iter_stream()
+
+    def end(self, answer: httpcore.Response) -> None:
+        """Keep the connection for the next request, unless something came beyond the answer.
+
+        The library would take that for the next answer, and from then on each answer for that of the next request.
+        """
+        answer.close()
+        for connection in self._pool.connections:
+            inside: Any = connection
+            if inside._connection._h11_state.trailing_data[0]:  # noqa: SLF001 - it is told nowhere else
+                self._pool.close()
 
     @contextmanager
     def _told_apart(self) -> Generator[None]:
@@ -110,15 +122,15 @@ class GatedTransport(httpx.BaseTransport):
 
 
 class _Body(httpx.SyncByteStream):
-    def __init__(self, parts: Iterator[bytes], answer: httpcore.Response) -> None:
-        self._parts = parts
+    def __init__(self, transport: GatedTransport, answer: httpcore.Response) -> None:
+        self._transport = transport
         self._answer = answer
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._parts
+        return self._transport.parts(self._answer)
 
     def close(self) -> None:
-        self._answer.close()
+        self._transport.end(self._answer)
 
 
 class GatedBackend(httpcore.NetworkBackend):

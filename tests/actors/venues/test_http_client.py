@@ -83,6 +83,20 @@ def test_a_connection_that_ends_after_a_request_was_sent_is_not_tried_again(
     assert len(server.requests) == 2
 
 
+def test_what_comes_beyond_an_answer_is_not_the_next_answer(server: RudeServer, client: HttpClient) -> None:
+    """Else each answer would be taken for that of the next request, from then on."""
+
+    def twice(peer: Peer) -> None:
+        answer = b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n"
+        peer.say(answer + b"1" + answer + b"X")
+
+    server.manner = twice
+    assert client.exchange("GET", "/", within_s=5).body == b"1"
+    server.manner = lambda peer: peer.answer(200, b"2")
+    assert client.exchange("GET", "/", within_s=5).body == b"2"
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize("body", [b"<html>Attention Required! | Cloudflare</html>", b"", b"{", b"\xff\xfe", b"null"])
 def test_any_body_is_handed_over_as_it_is(server: RudeServer, client: HttpClient, body: bytes) -> None:
     server.manner = lambda peer: peer.answer(403, body, content_type="text/html")
