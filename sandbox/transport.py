@@ -179,6 +179,8 @@ class Lines:
 
     def made(self, transport: asyncio.Transport, protocol: asyncio.Protocol) -> Line:
         """Know a new connection."""
+        # An answer leaves as head and body: without this the body would wait for the client's acknowledgement.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         line = Line(self, transport, protocol)
         self._lines[line.client] = line
         return line

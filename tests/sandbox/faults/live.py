@@ -21,7 +21,7 @@ from tests.sandbox.house import Trader
 
 SPEED = 20.0
 DEADLINE_S = 10.0
-_MARKETS = 60
+_MARKETS = 160
 
 
 class Socket:
