@@ -42,6 +42,7 @@ class Trading:
         reply: Reply,
     ) -> None:
         engine = venue.engine
+        self._buckets = buckets
         self.auth = Auth(accounts, record)
         self.reads = OwnReads(self.auth, engine, modes)
         self.balances = Balances(accounts, venue.catalogue, engine, self.auth)
@@ -50,6 +51,7 @@ class Trading:
         cancels = Cancels(self.auth, venue, buckets, modes)
         self.heartbeats = Heartbeats(venue.schedule, random, record, cancels.cancel_key)
         self.routes: Table = {
+            ("GET", "/v1/user/rate-limit-tier"): self._tier,
             ("POST", "/v1/heartbeats"): self._beat,
             ("POST", "/heartbeats"): self._beat_without_id,
             **self.auth.routes,
@@ -60,6 +62,11 @@ class Trading:
             **OwnRewards(self.auth, engine, rewards).routes,
             **Notifications(self.auth, engine).routes,
         }
+
+    def _tier(self, request: HttpRequest, now_ns: int) -> Answer:
+        """The tier of the signer's buckets. Unverified: the page that names this call does not show its answer."""
+        tier = self._buckets.tier(self.auth.caller(request, now_ns).account.address)
+        return Answer(200, wire.encode({"tier": tier.name}))
 
     def _beat(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self.auth.caller(request, now_ns)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from sandbox.limits import TIERS
 from sandbox.units import SECOND, SHARE
 from tests.sandbox.house import House
 
@@ -268,3 +269,10 @@ def test_what_is_no_private_call_is_not_found():
     assert trader.call("GET", "/nothing") == (404, {"error": "not found"})
     assert trader.call("POST", "/data/orders")[0] == 405
     assert json.loads(house.request("GET", "/data/orders").body) == {"error": "Unauthorized/Invalid api key"}
+
+
+def test_a_signer_reads_its_rate_tier():
+    house, _, trader = quoted()
+    assert trader.call("GET", "/v1/user/rate-limit-tier") == (200, {"tier": "Standard"})
+    house.buckets.assign(trader.account.address, TIERS["Gold"], house.now_ns)
+    assert trader.call("GET", "/v1/user/rate-limit-tier") == (200, {"tier": "Gold"})
