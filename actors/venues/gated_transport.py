@@ -25,6 +25,16 @@ _S: Final = 1_000_000_000
 _WRITE_S: Final = 1.0
 """Longest that one write may hold the gate. A request fits the kernel's buffer; one that does not has a dead peer."""
 
+_ALIVE: Final = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *(
+        (socket.IPPROTO_TCP, int(getattr(socket, name)), value)
+        for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 3), ("TCP_KEEPCNT", 3))
+        if hasattr(socket, name)
+    ),
+]
+"""A peer that is gone without a word is found within 14 s, before an order is sent to it."""
+
 
 class NotSent(Exception):
     """No byte of the request left this process: nothing can have come of it."""
@@ -173,9 +183,7 @@ class GatedBackend(httpcore.NetworkBackend):
             if share_s <= 0:
                 break
             try:
-                stream = self._sockets.connect_tcp(
-                    address, port, timeout=share_s, local_address=local_address, socket_options=socket_options
-                )
+                stream = self._sockets.connect_tcp(address, port, share_s, local_address, _ALIVE)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 trouble = error
             else:
@@ -234,7 +242,7 @@ def _addresses(host: str, port: int, within_s: float) -> list[str]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
         return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
-    call = BackgroundCall(f"look up {host}", look_up, len)
+    call = BackgroundCall(f"look up {host}", look_up, lambda _: None)
     try:
         addresses = call.wait(within_s)
     except OSError as error:

@@ -1,6 +1,7 @@
 """No byte of an order passes a closed gate, and no kill waits for a venue."""
 
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -13,7 +14,7 @@ import pytest
 
 from actors.gate import Gate
 from actors.runtime.clock import SystemClock
-from actors.venues.gated_transport import AnswerLost, GateClosed, NotSent
+from actors.venues.gated_transport import AnswerLost, GateClosed, GatedBackend, NotSent
 from actors.venues.http_client import HttpClient
 from tests.actors.venues.rude_server import Peer, RudeServer, rude_server
 
@@ -120,6 +121,21 @@ def test_after_a_kill_has_returned_nothing_more_arrives(server: RudeServer, gate
         # Every request that arrived was answered and counted: none was cut in two, none came without its lane knowing.
         assert len(server.requests) == sum(passed)
         gate.clear()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system names these options otherwise")
+def test_a_peer_that_is_gone_without_a_word_is_found_while_nothing_is_sent(server: RudeServer) -> None:
+    backend = GatedBackend(None, 1)
+    backend.begin(5)
+    stream = backend.connect_tcp("127.0.0.1", server.port)
+    connection = stream.get_extra_info("socket")
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    idle_s, every_s, times = (
+        connection.getsockopt(socket.IPPROTO_TCP, option)
+        for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    )
+    assert idle_s + every_s * times <= 15
+    stream.close()
 
 
 def test_the_gate_is_asked_once_for_each_request(server: RudeServer) -> None:
