@@ -50,12 +50,14 @@ def python_of() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[dict[str, Any]]:
-    """Start a sandbox in a process of its own and give its first line."""
-    command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", "--seed", "7"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        yield json.loads(process.stdout.readline())
-        process.terminate()
+    """Give the first line of a sandbox in a process of its own."""
+    yield from _started("--clock-speed", "1")
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Iterator[dict[str, Any]]:
+    """Give the first line of the same world in which half a minute, the chain's time, passes in three seconds."""
+    yield from _started("--clock-speed", "10")
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,14 @@ def run(python_of: Callable[[str], Path], sandbox: dict[str, Any]) -> Run:
         return json.loads(done.stdout)
 
     return play
+
+
+def _started(*flags: str) -> Iterator[dict[str, Any]]:
+    command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", "--seed", "7", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+        process.terminate()
 
 
 def _installed(python: Path, name: str) -> str:

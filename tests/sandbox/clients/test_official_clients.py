@@ -139,8 +139,8 @@ class TestVersion2:
         assert seen["cancel_all"] == {"canceled": [], "not_canceled": {}}
         assert seen["left"] == []
 
-    def test_its_market_orders_trade_and_move_the_balances(self, run, account, market):
-        seen = run("v2", "trades", account=account, **market)
+    def test_its_market_orders_trade_and_move_the_balances(self, run, hurried, account, market):
+        seen = run("v2", "trades", sandbox=hurried, account=account, **market)
         bought, sold = seen["bought"], seen["sold"]
         assert (bought["status"], sold["status"]) == ("matched", "matched")
         assert bought["transactionsHashes"]
@@ -229,8 +229,8 @@ class TestUnified:
         assert {event["payload"]["owner"] for event in seen["events"]} == {account["api_key"]}
         assert {update["tier"] for update in seen["limits"]} == {"Standard"}
 
-    def test_two_accounts_trade_and_both_streams_tell_of_it(self, run, eoa, wallet, single):
-        seen = run("unified", "trades", eoa=eoa, wallet=wallet, **single)
+    def test_two_accounts_trade_and_both_streams_tell_of_it(self, run, hurried, eoa, wallet, single):
+        seen = run("unified", "trades", sandbox=hurried, eoa=eoa, wallet=wallet, **single)
         rested, bought = seen["rested"], seen["bought"]
         assert bought["status"] == "matched"
         assert seen["hashes"]
