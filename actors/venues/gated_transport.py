@@ -124,11 +124,11 @@ class GatedTransport(httpx.BaseTransport):
         """Say of a failure whether anything had been sent. What the library says of our own headers is not repeated."""
         try:
             yield
-        except httpcore.LocalProtocolError:
-            raise NotSent("the request is malformed") from None
         except (httpcore.TimeoutException, httpcore.NetworkError, httpcore.ProtocolError) as error:
-            kind = AnswerLost if self._backend.sent else NotSent
-            raise kind(f"{type(error).__name__}: {error}".removesuffix(": ")) from error
+            text = f"{type(error).__name__}: {error}".removesuffix(": ")
+            if isinstance(error, httpcore.LocalProtocolError):
+                text = "the request is malformed"
+            raise (AnswerLost if self._backend.sent else NotSent)(text) from None
 
 
 class _Body(httpx.SyncByteStream):
