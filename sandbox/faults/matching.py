@@ -1,6 +1,7 @@
 """What can go wrong with an account's orders, trades and holdings."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -9,17 +10,17 @@ import msgspec
 from sandbox import wire
 from sandbox.books import OPPOSITE
 from sandbox.faults.calls import Rule
-from sandbox.faults.impairments import Filter, lost
-from sandbox.faults.outside import fill, put_back, take_away
+from sandbox.faults.impairments import Copies, Filter, lost
+from sandbox.faults.outside import fill, take_away
 from sandbox.faults.table import ENDS, Arguments, Fault, FaultError, Switch
 from sandbox.markets import digest_id
-from sandbox.messages import Answer, HttpRequest
+from sandbox.messages import Answer, HttpRequest, Send
 from sandbox.trading.engine import OrderEvent, Placed
 from sandbox.trading.ledger import LedgerError
 from sandbox.trading.records import Order, Trade
 from sandbox.trading.settlement import FAILED, FAILED_THEN_CONFIRMED, RETRIED, STUCK
 from sandbox.trading.wire import order_event
-from sandbox.units import MILLISECOND, ONE, SECOND
+from sandbox.units import MILLISECOND, ONE, SECOND, size_text
 
 if TYPE_CHECKING:
     from sandbox.faults.switchboard import Faults
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _FATES: Final = {"retried": RETRIED, "failed": FAILED, "contradictory": FAILED_THEN_CONFIRMED, "stuck": STUCK}
 _EXPIRED: Final = "CANCELED_EXPIRED_ORDER"
 _FOR_EVER: Final = 1 << 62
+_SETTLED_NS: Final = 120 * SECOND
+"""Within it nearly every trade has all of its statuses."""
 
 
 def _resting(arguments: Arguments) -> Order:
@@ -73,7 +76,7 @@ def _trade_fate(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 
 
 def _race(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
-    """Fill an order in the moment in which its trader cancels it, all of it or a part that is told of later."""
+    """Fill an order in the moment in which its trader cancels it: all of it, or half, which is told of later."""
     how = arguments.choice("how", ("matched", "after"))
     venue, late_ns = faults.parts.venue, arguments.seconds_ns("delay", 2)
 
@@ -93,18 +96,19 @@ def _race(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
         if how == "matched":
             fill(venue, order, left, at_ns)
             return
-        trades = len(order.trades)
-        late = Filter(
-            act=lambda send, sent_ns: ((sent_ns + late_ns, send),),
-            channel="user",
-            fault=arguments.fault,
-            holding=order.id,
-            until_ns=at_ns + SECOND,
-        )
-        faults.arm(late)
+        matched = size_text(order.matched)
+
+        def told(send: Send, sent_ns: int) -> Copies:
+            frame = msgspec.json.decode(send.text)
+            if frame.get("type") == "CANCELLATION":
+                return ((sent_ns, replace(send, text=wire.encode(frame | {"size_matched": matched}))),)
+            if frame["event_type"] == "order":
+                frame["status"] = "CANCELED"
+            return ((sent_ns + late_ns, replace(send, text=wire.encode(frame))),)
+
+        ends = {"fault": arguments.fault, "until_ns": at_ns + _SETTLED_NS}
+        faults.arm(Filter(act=told, channel="user", holding=order.id, **ends))
         fill(venue, order, left // 2, at_ns)
-        if len(order.trades) == trades:
-            faults.end(late, at_ns)
 
     def cancels(request: HttpRequest) -> bool:
         return target(request) is not None
@@ -116,6 +120,13 @@ def _zombie(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """Take an order, hide it from its trader everywhere, then fill it."""
     venue, hidden_ns = faults.parts.venue, arguments.seconds_ns("hidden", 30)
     filling = not arguments.flag("unfilled")
+    muted: dict[int, Filter] = {}
+
+    def before(request: HttpRequest, at_ns: int) -> None:
+        # Half of what the stream says of an order comes before the answer, from which its id is known here.
+        owner = request.headers.get("poly_api_key", "")
+        muted[request.call] = Filter(act=lost, channel="user", holding=f'"{owner}"', fault=arguments.fault)
+        faults.arm(muted[request.call])
 
     def hide(order: Order, at_ns: int) -> None:
         until = {"fault": arguments.fault, "until_ns": at_ns + hidden_ns}
@@ -126,13 +137,14 @@ def _zombie(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
             faults.parts.schedule.at(at_ns + hidden_ns + MILLISECOND, lambda due_ns: _fill_open(faults, order, due_ns))
 
     def change(request: HttpRequest, answer: Answer, at_ns: int) -> Answer:
+        faults.end(muted.pop(request.call), at_ns)
         said = msgspec.json.decode(answer.body) if answer.status == 200 else None
         order = venue.engine.orders.get(str(said.get("orderID"))) if isinstance(said, dict) else None
         if order is not None:
             hide(order, at_ns)
         return Answer(answer.status, answer.body, manner="never")
 
-    return faults.arm(Rule(method="POST", path="/order", change=change, **arguments.ends(1)))
+    return faults.arm(Rule(method="POST", path="/order", before=before, change=change, **arguments.ends(1)))
 
 
 def _fill_open(faults: "Faults", order: Order, now_ns: int) -> None:
@@ -165,7 +177,7 @@ def _expire(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 
 def _delay_orders(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """Hold what would trade at once for seconds, in which, if so said, the other side leaves."""
-    market, engine, schedule = arguments.market(), faults.parts.venue.engine, faults.parts.schedule
+    market, engine = arguments.market(), faults.parts.venue.engine
     before, delay_s = market.seconds_delay, arguments.whole("delay", 3)
     leaving = arguments.flag("unmatched")
 
@@ -176,9 +188,7 @@ def _delay_orders(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
             return
         faults.spend(switch, at_ns, order=order.id)
         if leaving:
-            gone = take_away(faults.parts.venue, market, OPPOSITE[order.book_side], order.book_price, at_ns)
-            due_ns = at_ns + delay_s * SECOND + MILLISECOND
-            schedule.at(due_ns, lambda now_ns: put_back(faults.parts.venue, market, gone, now_ns))
+            take_away(faults.parts.venue, market, OPPOSITE[order.book_side], order.book_price, at_ns)
 
     def undo(_: int) -> None:
         market.seconds_delay = before
@@ -203,12 +213,13 @@ def _balance_stuck(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 def _fee_in_shares(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """Take a buyer's fee from the shares that it bought, and give the dollars back."""
     ledger, on_trade = faults.parts.accounts.ledger, faults.parts.venue.engine.on_trade
+    account = arguments.account() if arguments.has("account") else None
 
     def confirmed(trade: Trade, at_ns: int) -> None:
         order = trade.order
         if switch not in faults.on or trade.status != "CONFIRMED" or not trade.fee:
             return
-        if order is None or order.side != "BUY":
+        if order is None or order.side != "BUY" or account not in (None, order.account):
             return
         shares = trade.fee * ONE // trade.price
         if order.wallet.tokens.get(order.token_id, 0) < shares:
@@ -299,8 +310,8 @@ ROWS: Final = (
           ("market", "delay", "unmatched", *ENDS), "cleared", _delay_orders),
     Fault("balance_stuck", ("F53",), "believe that nobody has the balance to trade a token", (*_TOKEN, "seconds"),
           "seconds 60", _balance_stuck),
-    Fault("fee_in_shares", ("F54",), "take the fee of the next buys from what was bought", ENDS, "count 1",
-          _fee_in_shares),
+    Fault("fee_in_shares", ("F54",), "take the fee of the next buys from what was bought", ("account", *ENDS),
+          "count 1", _fee_in_shares),
     Fault("expire", ("F56",), "let an order expire before its time", ("order",), "at once", _expire),
     Fault("move_funds", ("F59",), "move an account's dollars or tokens without its program",
           ("account", "how", "amount", *_TOKEN), "at once", _move_funds),

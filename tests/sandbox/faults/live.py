@@ -22,6 +22,7 @@ from tests.sandbox.house import Trader
 SPEED = 20.0
 DEADLINE_S = 10.0
 _MARKETS = 160
+_TRADERS = 12
 
 
 class Socket:
@@ -71,7 +72,7 @@ class Live:
     def __init__(self) -> None:
         self._begin_ns = time.time_ns()
         self._begin = time.monotonic()
-        self.exchange = Exchange(Setup(accounts=3, clock_tolerance_s=None, account_cash=1_000_000 * SHARE))
+        self.exchange = Exchange(Setup(accounts=_TRADERS, clock_tolerance_s=None, account_cash=1_000_000 * SHARE))
         self.exchange._begin(self._begin_ns)
         self._fresh = iter([self._make(number) for number in range(_MARKETS)])
         self._event = [self._make(number, "race") for number in range(3)]
@@ -93,6 +94,7 @@ class Live:
             )
             for one in self.accounts.describe()
         ]
+        self._newcomers = iter(self.traders[3:])
         self._sockets: list[Socket] = []
         self._http = httpx.Client(timeout=DEADLINE_S)
 
@@ -104,6 +106,10 @@ class Live:
     def market(self) -> Market:
         """A market that no other test uses: bids from 0.41 to 0.45, asks from 0.55 to 0.59, 1,000 shares each."""
         return next(self._fresh)
+
+    def trader(self) -> Trader:
+        """A trader whom no other test knows, whose money moves only by what this test does."""
+        return next(self._newcomers)
 
     def event(self) -> list[Market]:
         """The markets of one neg-risk event."""
@@ -158,20 +164,35 @@ class Live:
         opened.raw.send(json.dumps({"assets_ids": tokens, "type": "market", "custom_feature_enabled": custom}))
         return opened
 
-    def listen(self, trader: Trader) -> Socket:
-        """Open a user socket that has proven itself."""
+    def listen(self, trader: Trader, *markets: Market) -> Socket:
+        """Open a user socket that has proven itself, for some markets or all."""
         opened = self.open("user")
         known = trader.credentials
         auth = {"apiKey": known.api_key, "secret": known.secret, "passphrase": known.passphrase}
-        opened.raw.send(json.dumps({"type": "user", "auth": auth}))
+        wanted = [market.condition_id for market in markets]
+        opened.raw.send(json.dumps({"type": "user", "auth": auth, "markets": wanted}))
         opened.raw.send("PING")
         assert opened.raw.recv() == "PONG"
         return opened
 
+    def give(self, trader: Trader, market: Market, outcome: str, size: str) -> None:
+        """Give a trader tokens of a market, and let the venue know of them."""
+        self.throw(
+            "move_funds",
+            account=trader.account.address,
+            how="receive",
+            amount=size,
+            market=market.slug,
+            outcome=outcome,
+        )
+        token_id = market.token_ids[market.outcomes.index(outcome)]
+        asked = {"asset_type": "CONDITIONAL", "token_id": token_id, "signature_type": trader.signature_type}
+        trader.ask("GET", "/balance-allowance/update", **asked)
+
     def leave(self) -> None:
         """Be as before a test: no switches, sockets or orders."""
         self.clear()
-        for trader in self.traders:
+        for trader in self.traders[:3]:
             trader.call("DELETE", "/cancel-all")
         for opened in self._sockets:
             opened.raw.shutdown()
