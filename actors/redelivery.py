@@ -31,6 +31,7 @@ from models.messages.orders import (
     CancelRejected,
     FillSettled,
     FillVoided,
+    ForeignOrderSeen,
     IntentDenied,
     MergeReported,
     OrderAccepted,
@@ -43,6 +44,8 @@ from models.messages.orders import (
     SubmitMerge,
     SubmitOrder,
     TradeReported,
+    UserFeedLost,
+    UserFeedRestored,
 )
 from models.messages.recall import Chained
 from models.messages.runtime import DeadLettered
@@ -54,7 +57,7 @@ BROUGHT: Final[Mapping[str, frozenset[type[Message]]]] = MappingProxyType(
         EXECUTOR: frozenset(
             {
                 OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, TradeReported, MergeReported,
-                OrderNotJournalled, CancelMarket,
+                OrderNotJournalled, CancelMarket, ForeignOrderSeen, UserFeedLost, UserFeedRestored,
             }
         ),
         RISK: frozenset({SetOperatorState, Kill, ClearKill}),

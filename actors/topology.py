@@ -154,6 +154,10 @@ class Topology:
             orders.TradeReported: _executor,
             orders.MergeReported: _executor,
             orders.OrderNotJournalled: _executor,
+            orders.ForeignOrderSeen: _executor,
+            orders.UserFeedLost: _executor,
+            orders.UserFeedRestored: _executor,
+            orders.UserFeedProven: _executor,
             # Between the core's own, after a death.
             recall.RecallAsked: lambda _: (JOURNAL,),
             recall.Recalled: lambda _: (RISK, EXECUTOR),

@@ -170,10 +170,10 @@ def _differs(report: TradeReported, fill: FillCounted) -> bool:
 
 
 def _fill_of(report: TradeReported, order: PlaceOrder, cost_out: Money) -> FillCounted:
+    cash = cash_of_fill(order, report.price, report.size) if report.cash is None else report.cash
     return FillCounted(
         report.trade_id, report.order_id, order.intent, order.tag, order.market, order.outcome, order.side,
-        report.price, report.size, cash_of_fill(order, report.price, report.size), report.fee, report.rebate,
-        report.maker, report.at_ns, cost_out,
+        report.price, report.size, cash, report.fee, report.rebate, report.maker, report.at_ns, cost_out,
     )  # fmt: skip
 
 

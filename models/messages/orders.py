@@ -2,6 +2,7 @@
 
     PlaceOrder -> (risk) OrderApproved | IntentDenied -> (executor) SubmitOrder -> (journal, gate, lane) the venue
     the venue -> OrderAccepted | OrderRejected | OrderCancelled | CancelRejected | TradeReported -> (executor)
+    the user feed -> ForeignOrderSeen, UserFeedLost, UserFeedRestored, UserFeedProven -> (executor)
     OrderChanged, FillCounted, FillSettled, FillVoided -> everyone who counts
 
 `OrderDenied`-like words are ours (`IntentDenied`), `Rejected` is the venue's.
@@ -186,6 +187,8 @@ class TradeReported(Message, frozen=True, gc=False):
     """The venue's word on one of our fills: raw, may come twice, late, or out of order.
 
     `status` is one of `models.ledger.STATUSES`. `fee` is what we pay as taker, `rebate` what accrues to us as maker.
+    `cash` is what changes hands, fee apart, where the venue's word gives it exactly; None: what `price` and `size` make
+    it. A taker meets several prices in one trade, `price` is then the nearest to their mean.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER
@@ -201,6 +204,55 @@ class TradeReported(Message, frozen=True, gc=False):
     at_ns: int
     fee: Money = 0
     rebate: Money = 0
+    cash: Money | None = None
+
+
+class ForeignOrderSeen(Message, frozen=True, gc=False):
+    """The venue has an order of our account that is not ours: a second writer, or a stolen key. Trading must halt.
+
+    `trade_id` is set where it was seen by a fill. `market` is the venue's condition id where we do not know the market.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    trade_id: str | None
+    at_ns: int
+
+
+class UserFeedLost(Message, frozen=True, gc=False):
+    """The venue's word on our orders and fills does not reach us any more.
+
+    `heard_ns` is when it last did, None where nobody knows: the feed died. In the lane of what it interrupts, so that a
+    loss and a return are never read in the wrong order.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    reason: str
+    heard_ns: int | None
+
+
+class UserFeedRestored(Message, frozen=True, gc=False):
+    """From now on we hear of our orders and fills; what was said before is gone and has to be read from the venue.
+
+    `market` is None after a connection was made, also the first one: the venue repeats nothing. It names the one market
+    of which something came that could not be understood.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId | None
+    at_ns: int
+
+
+class UserFeedProven(Message, frozen=True, gc=False):
+    """The first event of our account came over the connection that stands: its credentials are the right ones.
+
+    Until then silence may mean that nothing happens, or that the venue never knew us: to wrong credentials it says
+    nothing at all.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    at_ns: int
 
 
 class OrderChanged(Message, frozen=True, gc=False):

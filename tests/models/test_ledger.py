@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.ledger import STATUSES, FillEvent, Ledger, Standing, amounts_of, cash_of_fill, join
 from models.markets import NO, Side
@@ -120,6 +121,14 @@ def test_cash_follows_the_amounts_of_the_order() -> None:
     # 1.000001 x 2.33433 / 7.01 = 0.333000333, and the exchange rounds down.
     assert cash_of_fill(order, order.price, 1_000_001) == 333_000
     assert amounts_of(wish(side=Side.SELL)) == (5 * SHARE, 2_400_000)
+
+
+def test_cash_that_the_venue_gives_exactly_is_taken_as_it_is() -> None:
+    order = wish(price="0.333", size=7_010_000)
+    exact = replace(report(order, "id", "MATCHED", size=1_000_001), cash=333_001)
+    (counted,) = Ledger().book(exact, order).events
+    assert isinstance(counted, FillCounted)
+    assert counted.cash == 333_001
 
 
 def test_a_taker_pays_the_better_price_that_it_met() -> None:
