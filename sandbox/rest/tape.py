@@ -62,7 +62,7 @@ class Tape:
         return self._of(market).last[token]
 
     def recent(self, market: Market) -> Sequence[Print]:
-        """The last trades of a market, oldest first."""
+        """The last trades of a market, oldest first; of one that ended minutes ago there are none."""
         return tuple(self._of(market).recent)
 
     def volume(self, market: Market) -> int:
@@ -114,6 +114,8 @@ class Tape:
             if market.payouts is not None:
                 prices = market.payouts[0] * 10, market.payouts[1] * 10
                 del self._open[market.condition_id]
+                # Nothing is going on there any more, and a long run has thousands of them.
+                self._of(market).recent.clear()
             minutes = self._of(market).minutes
             minutes.append((now_ns // SECOND, *prices))
             if len(minutes) > _MINUTES_MAX:
