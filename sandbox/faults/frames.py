@@ -182,14 +182,14 @@ def _endless(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 def _big_snapshot(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """The true books of both tokens, again and again in one array, as the venue is free to send them."""
     market = arguments.market()
-    size = arguments.whole("bytes", 2_000_000)
+    size = arguments.whole("bytes", 2_000_000, high=50_000_000)
     both = ",".join(wire.first_book(market, token) for token in (0, 1))
     return faults.parts.venue.channel.send_raw(market, f"[{','.join([both] * (size // len(both) + 1))}]\n")
 
 
 def _storm(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """Listings or results of markets that nobody has heard of before."""
-    venue, count = faults.parts.venue, arguments.whole("count", 1_000)
+    venue, count = faults.parts.venue, arguments.whole("count", 1_000, high=100_000)
     write = wire.new_market if arguments.choice("kind", ("new_market", "market_resolved")) == "new_market" else _ended
     pattern = venue.catalogue.markets[0]
     for number in range(count):

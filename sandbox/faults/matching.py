@@ -11,7 +11,7 @@ from sandbox import wire
 from sandbox.books import OPPOSITE
 from sandbox.faults.calls import Rule
 from sandbox.faults.impairments import Copies, Filter, lost
-from sandbox.faults.outside import fill, take_away
+from sandbox.faults.outside import book_of, fill, take_away
 from sandbox.faults.table import ENDS, Arguments, Fault, FaultError, Switch
 from sandbox.markets import digest_id
 from sandbox.messages import Answer, HttpRequest, Send
@@ -51,7 +51,7 @@ def _disagree(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 def _partial_fills(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """Fill an order in equal parts until only dust is left."""
     order, venue = _resting(arguments), faults.parts.venue
-    count, gap_ns = arguments.whole("parts", 3), arguments.seconds_ns("gap", 0.2)
+    count, gap_ns = arguments.whole("parts", 3, high=1_000), arguments.seconds_ns("gap", 0.2)
     size = (order.size - order.matched - arguments.shares("dust", "0.0049")) // count
     if size <= 0:
         raise FaultError(f"expected parts and dust for which {order.id} is large enough")
@@ -70,7 +70,7 @@ def _overfill(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 
 
 def _trade_fate(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
-    fate, count = _FATES[arguments.choice("fate", tuple(_FATES))], arguments.whole("count", 1)
+    fate, count = _FATES[arguments.choice("fate", tuple(_FATES))], arguments.whole("count", 1, high=10_000)
     faults.parts.venue.engine.settlement.next_fates.extend([fate] * count)
     return count
 
@@ -252,6 +252,9 @@ def _foreign_order(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     wallet, account, market = arguments.wallet(), arguments.account(), arguments.market()
     side: Any = arguments.choice("side", ("BUY", "SELL"))
     price, size = arguments.price("price", market.tick_text), arguments.shares("size", market.min_order_size_text)
+    book_of(market)
+    if not market.tick <= price <= ONE - market.tick or not size:
+        raise FaultError(f"expected a price from {market.tick_text} on and a size; found {price} and {size}")
     worth = -(-size * price // ONE)
     random = faults.parts.random
     order = Order(

@@ -49,7 +49,7 @@ def fill(venue: Venue, order: Order, size: int, now_ns: int) -> int:
 
 
 def book_of(market: Market) -> MirroredBook:
-    """The book of orders of a market. Raises FaultError for one that is replayed without."""
-    if not isinstance(market.book, MirroredBook):
-        raise FaultError(f"{market.slug} is replayed without orders")
+    """The book of orders of a market. Raises FaultError for one that is closed or replayed without."""
+    if market.closed or not isinstance(market.book, MirroredBook):
+        raise FaultError(f"expected an open market with a book of orders; {market.slug} is none")
     return market.book

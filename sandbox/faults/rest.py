@@ -11,7 +11,7 @@ import msgspec
 
 from sandbox import wire
 from sandbox.faults.calls import Rule
-from sandbox.faults.table import ENDS, Arguments, Fault
+from sandbox.faults.table import ENDS, Arguments, Fault, FaultError
 from sandbox.messages import Answer, HttpRequest, Manner, Service
 from sandbox.units import MILLISECOND
 
@@ -103,7 +103,7 @@ def _latency(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
 
 
 def _error_though_done(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
-    status = arguments.whole("status", 500, 500)
+    status = arguments.whole("status", 500, 500, 599)
     body = wire.encode({"error": arguments.text("error", "Internal server error")})
     return {"change": lambda request, answer, now_ns: Answer(status, body)}
 
@@ -149,13 +149,15 @@ def _bomb(mib: int) -> bytes:
 
 
 def _gzip_bomb(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
-    answer = Answer(200, _bomb(arguments.whole("mib", 200)), {"content-encoding": "gzip"})
+    answer = Answer(200, _bomb(arguments.whole("mib", 200, high=1_024)), {"content-encoding": "gzip"})
     return {"instead": lambda request, now_ns: answer}
 
 
 def _redirect(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
-    status = arguments.whole("status", 307, 300)
+    status = arguments.whole("status", 307, 300, 399)
     to = arguments.text("to", "http://localhost:9")
+    if not to.isascii() or not to.isprintable():
+        raise FaultError(f"expected to as an address; found {to!r}")
     return {"instead": lambda request, now_ns: Answer(status, "", {"location": to + request.path})}
 
 

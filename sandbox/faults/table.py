@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 ENDS: Final = ("count", "seconds", "probability")
 """What every switch takes that stays on for a while."""
+_LARGEST: Final = 10**9
 
 
 class FaultError(Exception):
@@ -67,18 +68,18 @@ class Arguments:
         """Whether it is said at all."""
         return name in self._body
 
-    def whole(self, name: str, default: int, low: int = 1) -> int:
+    def whole(self, name: str, default: int, low: int = 1, high: int = _LARGEST) -> int:
         """A whole number."""
         value = self._body.get(name, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < low:
-            raise FaultError(f"expected {name} as a whole number >= {low}; found {value!r}")
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            raise FaultError(f"expected {name} as a whole number from {low} to {high}; found {value!r}")
         return value
 
     def seconds_ns(self, name: str, default: float) -> int:
         """A time span, in nanoseconds."""
         value = self._body.get(name, default)
-        if not isinstance(value, int | float) or isinstance(value, bool) or value < 0:
-            raise FaultError(f"expected {name} as a number >= 0; found {value!r}")
+        if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+            raise FaultError(f"expected {name} as a number from 0 to {_LARGEST}; found {value!r}")
         return round(value * SECOND)
 
     def flag(self, name: str) -> bool:
