@@ -61,6 +61,12 @@ def hurried() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
+def first_generation() -> Iterator[dict[str, Any]]:
+    """Give the first line of the same world as it was before the second generation of orders."""
+    yield from _started("--protocol", "1")
+
+
+@pytest.fixture(scope="module")
 def run(python_of: Callable[[str], Path], sandbox: dict[str, Any]) -> Run:
     """Let a client live through one of its stories and give the JSON document of what it saw."""
 

@@ -15,7 +15,7 @@ import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from polymarket import (
     AcceptedOrder,
@@ -163,6 +163,24 @@ async def orders(told):
         }
 
 
+async def refusals(told):
+    """Send what the venue does not take, alone and in a batch."""
+    token, market = told["token_id"], {"token_id": told["token_id"], "side": "BUY"}
+    async with await secure(told, told["account"]) as client:
+        ask = await client.get_price(token_id=token, side="SELL")
+        high = min(ask + Decimal("0.05"), Decimal("0.99"))
+        good = await client.create_limit_order(**market, price="0.02", size="10")
+        bad = await client.create_limit_order(**market, price=high, size="10", post_only=True)
+        out = {
+            "batch": await client.post_orders([good, bad]),
+            "poor": await refused(client.place_limit_order(**market, price="0.5", size="10000000")),
+            "fok": await refused(client.place_market_order(**market, amount="9000", max_price=ask, order_type="FOK")),
+            "fak": await refused(client.place_market_order(**market, amount="20", max_price="0.02")),
+        }
+        await client.cancel_all()
+        return out
+
+
 async def trades(told):
     """Two accounts trade: one rests a bid, the other buys the opposite outcome against it; both streams are open."""
     token, opposite, dropped = *told["token_ids"], Dropped()
@@ -180,12 +198,19 @@ async def trades(told):
         hashes = await taker.wait_for_order_fill_settlement(bought, timeout_s=PATIENCE_S)
         for stream in (maker_stream, taker_stream):
             await stream.until(settled)
+        after = [await balances(maker, token), await balances(taker, opposite)]
+        shares = bought.taking_amount.quantize(Decimal("0.01"), ROUND_DOWN)
+        floor = await taker.get_price(token_id=opposite, side="BUY") - Decimal("0.05")
+        sold = await taker.place_market_order(token_id=opposite, side="SELL", shares=shares, min_price=floor)
         return {
             "before": before,
             "rested": rested,
             "bought": bought,
             "hashes": hashes,
-            "after": [await balances(maker, token), await balances(taker, opposite)],
+            "after": after,
+            "sold": sold,
+            "earned": await taker.wait_for_order_fill_settlement(sold, timeout_s=PATIENCE_S),
+            "last": await balances(taker, opposite),
             "rested_order": await maker.get_order(order_id=rested.order_id),
             "bought_order": await taker.get_order(order_id=bought.order_id),
             "maker_trades": await listed(maker, told["condition_id"]),

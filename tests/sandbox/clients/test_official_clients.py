@@ -93,6 +93,10 @@ class TestVersion1:
         seen = run("v1", "order", account=eoa, **market)
         assert seen == {"status": 400, "answer": {"error": "order_version_mismatch"}}
 
+    def test_its_orders_are_taken_where_the_first_generation_rules(self, run, first_generation, eoa, market):
+        seen = run("v1", "order", sandbox=first_generation, account=eoa, **market)
+        assert (seen["status"], seen["answer"]["status"], seen["answer"]["errorMsg"]) == (200, "live", "")
+
 
 class TestVersion2:
     """py-clob-client-v2 1.2.1."""
@@ -229,6 +233,15 @@ class TestUnified:
         assert {event["payload"]["owner"] for event in seen["events"]} == {account["api_key"]}
         assert {update["tier"] for update in seen["limits"]} == {"Standard"}
 
+    def test_it_knows_by_the_text_why_an_order_is_refused(self, run, account, single):
+        seen = run("unified", "refusals", account=account, **single)
+        taken, crossed = seen["batch"]
+        assert (taken["ok"], taken["status"]) == (True, "live")
+        assert (crossed["ok"], crossed["code"]) == (False, "post_only_would_cross")
+        assert "the balance is not enough" in seen["poor"]["answer"]
+        assert seen["fok"]["answer"] == "order couldn't be fully filled. FOK orders are fully filled or killed."
+        assert seen["fak"]["answer"].startswith("no orders found to match with FAK order.")
+
     def test_two_accounts_trade_and_both_streams_tell_of_it(self, run, hurried, eoa, wallet, single):
         seen = run("unified", "trades", sandbox=hurried, eoa=eoa, wallet=wallet, **single)
         rested, bought = seen["rested"], seen["bought"]
@@ -247,6 +260,11 @@ class TestUnified:
         assert before[0]["cash"] - after[0]["cash"] == 20 * MILLION * Decimal(seen["rested_order"]["price"])
         got = sum(Decimal(trade["size"]) for trade in seen["taker_trades"] if trade["id"] in bought["trade_ids"])
         assert got == Decimal(bought["taking_amount"]) == Decimal(after[1]["tokens"] - before[1]["tokens"]) / MILLION
+        sold = seen["sold"]
+        assert sold["status"] == "matched"
+        assert seen["earned"]
+        assert after[1]["tokens"] - seen["last"]["tokens"] == MILLION * Decimal(sold["making_amount"])
+        assert 0 < seen["last"]["cash"] - after[1]["cash"] <= MILLION * Decimal(sold["taking_amount"])
         for events, order_id, side in (
             (seen["maker_events"], rested["order_id"], "MAKER"),
             (seen["taker_events"], bought["order_id"], "TAKER"),
