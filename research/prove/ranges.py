@@ -95,7 +95,7 @@ _LONG = 6 * 3_600.0
 _SPORTS: Final = (
     Range("price_change share of frames", _books_and_changes, 0.90, 0.965, "93.6%", 1_800),
     Range("trades per price_change", lambda s: s.trades / max(s.moves, 1), 0.02, 0.05, "0.034", 1_800),
-    Range("frames/s of a market", lambda s: s.connection.all.mean / len(s.market_hours), 0.06, 1.6, "0.06-1.60", 600),
+    Range("frames/s of a market", lambda s: s.connection.all.mean / max(s.live, 1), 0.06, 1.6, "0.06-1.60", 600),
     Range("one market, frames/s p99", lambda s: _per_second(s, 0.99), 4, 7, "4-7", 3_600),
     Range("one market, frames/s max", lambda s: _per_second(s, 1.0), 8, 14, "8-13", 3_600),
     Range("connection, frames/s mean", lambda s: s.connection.busiest.mean, 0.95, 3.2, "0.95-2.04", 600),
@@ -187,7 +187,9 @@ _STRESS: Final = (
 )
 
 _ADVERSE: Final = (
-    *[row for row in _SPORTS if row.measure.startswith(("gap ms p5", "levels removed", "levels of a side p50"))],
+    *[row for row in _SPORTS if row.measure.startswith(("gap ms p5", "levels of a side p50"))],
+    # Sides that are emptied on purpose are removals, too.
+    Range("levels removed", lambda s: s.removals / max(s.levels, 1), 0.15, 0.26, "18.2%", 1_800),
     Range("losses that a hash shows, per hour", lambda s: s.lost / s.seconds * 3_600, 1, 2_000, "seen", 1_800),
     Range("frames that came twice, per hour", lambda s: s.repeated / s.seconds * 3_600, 1, 10_000, "seen", 1_800),
     Range("longest lag, s", lambda s: s.late.quantile(1.0), 1, 79, "up to 79", 1_800),

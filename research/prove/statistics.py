@@ -159,6 +159,7 @@ class Statistics:
     fine_levels: int = 0
     sampled_levels: int = 0
     sampled: int = 0
+    looks: int = 0
     one_sided: int = 0
     spread_time: Histogram = field(default_factory=Histogram)
     spread_cents: Histogram = field(default_factory=Histogram)
@@ -246,8 +247,18 @@ class Statistics:
         """How long it was watched."""
         return max(self.last_ms - self.first_ms, 1) / _SECOND
 
-    def sample(self, market: Market) -> None:
-        """Look at a market's book."""
+    @property
+    def live(self) -> float:
+        """How many markets there were at a time."""
+        return self.sampled / max(self.looks, 1)
+
+    def look(self, markets: Iterable[Market]) -> None:
+        """Look at the books of all markets."""
+        self.looks += 1
+        for market in markets:
+            self._sample(market)
+
+    def _sample(self, market: Market) -> None:
         yes = market.tokens[0]
         if not yes.told or market.winner:
             return

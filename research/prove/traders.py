@@ -5,6 +5,7 @@ and slow beside the population, so that what is measured is still the population
 """
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
@@ -21,6 +22,8 @@ _SHARE: Final = 1_000_000
 _STOCK: Final = "200"
 _REFILL: Final = "5000"
 _LOW_CASH: Final = 1_000 * _SHARE
+_OVER: Final = re.compile("^Order (already|not found)")
+"""Why an order cannot be cancelled that is gone; one that waits for its match is still there."""
 _KINDS: Final = ("GTC", "GTC", "GTC", "GTC", "GTC", "FAK", "FAK", "FOK")
 
 Call = Callable[[HttpRequest, Callable[[Answer], None]], None]
@@ -34,6 +37,7 @@ class _Wanted:
     price: int
     shares: int
     kind: str
+    crosses: bool
     post_only: bool
 
 
@@ -52,16 +56,15 @@ class Trader:
         self._random = Random(f"{seed} {described['address']}")
         self._call = call
         self._salt = 0
-        self._live: dict[str, str] = {}
-        """The markets of its orders that may rest, by their ids."""
+        self._live: dict[str, _Wanted] = {}
+        """Its orders that may rest or wait, by their ids."""
         self._stocked: set[str] = set()
 
     def act(self, markets: list[Market], now_ns: int) -> None:
         """Do one thing: an order in one of these markets, or a cancel."""
         if self._live and self._random.random() < 0.45:
             gone = self._random.choice(tuple(self._live))
-            del self._live[gone]
-            self._send("DELETE", "/order", {"orderID": gone}, now_ns, lambda _: None)
+            self._send("DELETE", "/order", {"orderID": gone}, now_ns, self._cancelled)
             return
         market = self._random.choice(markets)
         if market.id not in self._stocked:
@@ -94,7 +97,10 @@ class Trader:
             return None
         side, kind = random.choice(("BUY", "SELL")), random.choice(_KINDS)
         # It does not take from its own orders: what left the book then would not all be a trade.
-        crosses = market.id not in self._live.values() and (kind != "GTC" or random.random() < 0.2)
+        others = [other for other in self._live.values() if other.token.market is market]
+        if any(other.crosses for other in others):
+            return None
+        crosses = not others and (kind != "GTC" or random.random() < 0.2)
         kind = kind if crosses else "GTC"
         ahead = random.choice((-2, -1, 0, 0, 1)) * tick
         if bid + ahead >= ask:
@@ -106,7 +112,8 @@ class Trader:
         shares = random.choice((5, 7, 10, 20, 40))
         if not tick <= price <= ONE - tick:
             return None
-        return _Wanted(token, side, price // tick * tick, shares, kind, not crosses and random.random() < 0.5)
+        post_only = not crosses and random.random() < 0.5
+        return _Wanted(token, side, price // tick * tick, shares, kind, crosses, post_only)
 
     def _body(self, wanted: _Wanted, market: Market, now_ns: int) -> Mapping[str, Any]:
         size = wanted.shares * _SHARE
@@ -158,11 +165,17 @@ class Trader:
         said = json.loads(answer.body)
         if answer.status == 200 and said.get("success"):
             self.placed += 1
-            if wanted.kind == "GTC":
-                self._live[said["orderID"]] = wanted.token.market.id
+            if wanted.kind == "GTC" or said["status"] == "delayed":
+                self._live[said["orderID"]] = wanted
         else:
             text = str(said.get("error") or said.get("errorMsg"))
             self.refusals[text] = self.refusals.get(text, 0) + 1
+
+    def _cancelled(self, answer: Answer) -> None:
+        said = json.loads(answer.body)
+        over = [*said["canceled"], *(name for name, why in said["not_canceled"].items() if _OVER.search(why))]
+        for name in over:
+            self._live.pop(name, None)
 
     def _send(self, method: str, path: str, body: Any, now_ns: int, heard: Callable[[Answer], None]) -> None:
         raw = json.dumps(body, separators=(",", ":")).encode()

@@ -97,8 +97,7 @@ class Proof:
         while self.now_ns < end_ns:
             for _ in range(_SAMPLES):
                 self._advance(min(self.now_ns + _MINUTE // _SAMPLES, end_ns))
-                for market in self.witness.markets.values():
-                    self.statistics.sample(market)
+                self.statistics.look(self.witness.markets.values())
                 self._trade()
             self._fetch()
             self._conserve()

@@ -147,6 +147,14 @@ class Crowd:
             self.shadow.set(side, price, 0)
         self.shadow.carry(now_ns)
 
+    def wipe(self, now_ns: int) -> None:
+        """Lose every order, as the venue takes them out at the start of a game, and come again after a while."""
+        for side in _SIDES:
+            for price in tuple(self.shadow.levels(side).prices):
+                self.shadow.set(side, price, 0)
+        self.shadow.carry(now_ns)
+        self.repair_later(now_ns)
+
     def _repair(self, now_ns: int) -> None:
         if not self.idle(now_ns):
             self._settle()

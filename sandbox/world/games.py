@@ -14,7 +14,7 @@ from sandbox.world.makers import Makers
 from sandbox.world.population import Process, Trades
 
 _GAPS_MS = (
-    (0.0, 20.0), (0.1, 60.0), (0.25, 117.0), (0.5, 262.0), (0.75, 861.0), (0.9, 3_932.0), (0.975, 36_000.0),
+    (0.0, 20.0), (0.1, 60.0), (0.25, 117.0), (0.5, 262.0), (0.75, 840.0), (0.9, 3_200.0), (0.975, 36_000.0),
     (0.99, 55_790.0), (1.0, 300_000.0),
 )  # fmt: skip
 _SHORT_GAPS = from_quantiles(_GAPS_MS[:7])
@@ -29,6 +29,8 @@ _DECIDED_NS = 1_500 * SECOND
 _DECIDED_WALKS = 0.3
 _DECIDED_AT = 150
 _BREAK_NS = 60 * SECOND
+_STARTS_NS = 600 * SECOND
+_SECONDS_DELAY = 3
 
 _CHANGES = weighted([(1, 0.735), (2, 0.18), (3, 0.04), (4, 0.035), (5, 0.006), (6, 0.003), (8, 0.001)])
 _DISTANCES = weighted(
@@ -59,14 +61,14 @@ def _style(spread: list[tuple[int, float]]) -> Style:
         distance=_DISTANCES,
         changes=_CHANGES,
         removal_share=0.03,
-        steps=2,
+        steps=1,
         settles=0.1,
         answers=_ANSWERS,
     )
 
 
-_QUIET = _style([(1, 0.86), (2, 0.02), (3, 0.1), (5, 0.02)])
-_BUSY = _style([(1, 0.08), (2, 0.27), (3, 0.26), (4, 0.15), (5, 0.1), (6, 0.07), (8, 0.07)])
+_QUIET = _style([(1, 0.82), (2, 0.02), (3, 0.14), (5, 0.02)])
+_BUSY = _style([(1, 0.06), (2, 0.27), (3, 0.26), (4, 0.17), (5, 0.1), (6, 0.07), (8, 0.07)])
 
 
 class Play(Process):
@@ -117,14 +119,16 @@ class Play(Process):
 
 
 class Games:
-    """One game after the other on the same ground: each is listed as it begins, is decided, ends and resolves.
+    """One game after the other on the same ground: each is listed, is played, decided, ends and resolves.
 
+    On every other ground the book is cleared at the start of the game; on the others takers wait for some seconds.
     Who wins is drawn when it is decided, by the price of then, so that prices are what they promise to be.
     """
 
     def __init__(self, makers: Makers, number: int, apart: int, seed: int, random: Random, now_ns: int) -> None:
         self.crowd: Crowd
         """The game that is on."""
+        self._wiped = bool(number % 2)
         self._makers = makers
         self._number = number
         self._apart = apart
@@ -137,10 +141,16 @@ class Games:
         question = questions.game(self._number)
         self._number += self._apart
         market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
+        if self._wiped:
+            market.game_start_ns, market.clear_on_start = now_ns + _STARTS_NS, True
+        else:
+            market.seconds_delay = _SECONDS_DELAY
         bid = self._random.randrange(2_500, 7_500, 100)
         crowd = self.crowd = self._makers.open(market, _BUSY, bid, self._random, now_ns)
         play = Play(crowd, self._random, now_ns)
-        Trades(crowd, seconds_lognormal(21, 1.85), _TRADE_SIZES, self._random, now_ns, alternating=False)
+        Trades(crowd, seconds_lognormal(18, 1.97), _TRADE_SIZES, self._random, now_ns, alternating=False)
+        if self._wiped:
+            self._makers.venue.schedule.at(now_ns + _STARTS_NS, crowd.wipe)
         self._makers.venue.schedule.at(end_ns - _DECIDED_NS, lambda _: self._decide(crowd, play, end_ns))
 
     def _decide(self, crowd: Crowd, play: Play, end_ns: int) -> None:

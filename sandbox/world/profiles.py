@@ -24,6 +24,7 @@ from sandbox.world.draws import (
     weighted,
     whole_shares,
 )
+from sandbox.world.endings import Ending
 from sandbox.world.games import Games
 from sandbox.world.makers import Makers
 from sandbox.world.misfortunes import Misfortunes
@@ -32,6 +33,7 @@ from sandbox.world.questions import Question
 from sandbox.world.tied import Tie, Windows, linear
 
 _DAY_NS = 86_400 * SECOND
+_ENDS_APART_NS = 10 * SECOND
 
 _GAPS_MS = ((0.0, 5.0), (0.1, 53.0), (0.25, 117.0), (0.5, 262.0), (0.75, 861.0), (0.9, 3_932.0), (0.99, 55_790.0))
 _CHANGES = weighted([(1, 0.661), (2, 0.215), (3, 0.06), (4, 0.047), (5, 0.011), (6, 0.004), (8, 0.002)])
@@ -135,13 +137,20 @@ def _group(world: World, event: Event, asked: tuple[Question, ...], bids: tuple[
     crowds = [_open(world, question, event, _DEMO, bid) for question, bid in zip(asked, bids, strict=True)]
     # Each step moves two of the markets, so this makes each of them move about once a second.
     Walk(crowds, seconds_around(2 / len(crowds), 0.5), 6, world.random, world.now_ns)
+    Ending(crowds, world.now_ns + _DAY_NS, _ENDS_APART_NS, _ends(event))
     return crowds
 
 
 def _single(world: World, question: Question, bid: int) -> Crowd:
-    crowd = _open(world, question, questions.alone(question), _DEMO, bid // 100 * 100)
+    event = questions.alone(question)
+    crowd = _open(world, question, event, _DEMO, bid // 100 * 100)
     Walk([crowd], seconds_around(1, 0.5), 8, world.random, world.now_ns)
+    Ending([crowd], world.now_ns + _DAY_NS, 0, _ends(event))
     return crowd
+
+
+def _ends(event: Event) -> Random:
+    return Random(f"end of {event.markets[0].condition_id}")
 
 
 def _followed(world: World, reference: Reference, strike: int) -> Crowd:
@@ -150,6 +159,11 @@ def _followed(world: World, reference: Reference, strike: int) -> Crowd:
     bid = (fair(reference.price, world.now_ns) - 50) // 100 * 100
     crowd = _open(world, question, questions.alone(question), _DEMO, bid)
     Tie(crowd, reference, fair, child(world.random))
+
+    def end(now_ns: int) -> None:
+        world.makers.venue.resolve(crowd.market, 0 if reference.price > strike else 1, now_ns)
+
+    world.makers.venue.schedule.at(world.now_ns + _DAY_NS, end)
     return crowd
 
 

@@ -20,6 +20,7 @@ _HARDLY = 25
 """A chance below which the makers do not go before the last seconds: so both sides of the book stay."""
 _SETTLED_LATER_NS = 3 * SECOND
 _NEXT_TOUCH_LEAD_NS = 8 * MILLISECOND
+_TAKER_DELAY_NS = 50 * MILLISECOND
 
 
 class Tie:
@@ -92,6 +93,8 @@ class Windows:
         end_ns = start_ns + _WINDOW_NS
         market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
         market.touch_lead_ns = _NEXT_TOUCH_LEAD_NS
+        market.taker_delay_ns = _TAKER_DELAY_NS
+        market.starts_ns = start_ns
         crowd = self._makers.open(market, self._style, ONE // 2 - 100, self._random, now_ns)
         schedule = self._venue.schedule
         schedule.at(max(start_ns, now_ns), lambda due_ns: self._start(crowd, end_ns, due_ns))
