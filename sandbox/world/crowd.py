@@ -139,7 +139,7 @@ class Crowd:
 
     def repair_later(self, now_ns: int) -> None:
         """Fill the touch up again after a while."""
-        self.venue.schedule.at(now_ns + self._random.randint(*self.style.repair_ns), self._repair)
+        self.venue.schedule.at(now_ns + self._random.randint(*self.style.repair_ns), self.repair)
 
     def withdraw_side(self, side: Side, now_ns: int) -> None:
         """Leave one side of the book empty."""
@@ -155,7 +155,8 @@ class Crowd:
         self.shadow.carry(now_ns)
         self.repair_later(now_ns)
 
-    def _repair(self, now_ns: int) -> None:
+    def repair(self, now_ns: int) -> None:
+        """Bring touch and depth back to what is wanted."""
         if not self.idle(now_ns):
             self._settle()
             self.shadow.carry(now_ns)

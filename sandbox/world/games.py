@@ -32,7 +32,7 @@ _BREAK_NS = 60 * SECOND
 _STARTS_NS = 600 * SECOND
 _SECONDS_DELAY = 3
 
-_CHANGES = weighted([(1, 0.735), (2, 0.18), (3, 0.04), (4, 0.035), (5, 0.006), (6, 0.003), (8, 0.001)])
+_CHANGES = weighted([(1, 0.735), (2, 0.18), (3, 0.04), (4, 0.035), (5, 0.003), (7, 0.001)])
 _DISTANCES = weighted(
     [(0, 0.12), (1, 0.20), (2, 0.20), (3, 0.14), (4, 0.083), (5, 0.06), (6, 0.048)]
     + [(ticks, 0.015) for ticks in (7, 8, 9, 10)]
@@ -61,7 +61,7 @@ def _style(spread: list[tuple[int, float]]) -> Style:
         distance=_DISTANCES,
         changes=_CHANGES,
         removal_share=0.03,
-        steps=1,
+        steps=2,
         settles=0.1,
         answers=_ANSWERS,
     )

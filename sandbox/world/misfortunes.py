@@ -52,3 +52,4 @@ class Misfortunes(Process):
         side: Side = self.random.choice(("BUY", "SELL"))
         crowd.paused_until_ns = now_ns + self.random.randint(2, 20) * SECOND
         crowd.withdraw_side(side, now_ns)
+        crowd.venue.schedule.at(crowd.paused_until_ns, crowd.repair)
