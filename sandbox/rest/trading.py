@@ -66,7 +66,7 @@ class Trading:
     def _tier(self, request: HttpRequest, now_ns: int) -> Answer:
         """The tier of the signer's buckets. Unverified: the page that names this call does not show its answer."""
         tier = self._buckets.tier(self.auth.caller(request, now_ns).account.address)
-        return Answer(200, wire.encode({"tier": tier.name}))
+        return json_answer({"tier": tier.name})
 
     def _beat(self, request: HttpRequest, now_ns: int) -> Answer:
         caller = self.auth.caller(request, now_ns)
