@@ -47,6 +47,8 @@ _SLICE_NS = 5 * MILLISECOND
 """Exchange time that is made up in one go when it is behind, before the sockets get their turn."""
 _WAIT_MIN_S = 0.002
 _WAIT_MAX_S = 0.02
+_KEPT_S = 60
+"""An idle connection that a client keeps is closed after it: what stands before the venue is as patient."""
 _CHANNELS: dict[str, Channel] = {"/ws/market": "market", "/ws/user": "user", "/ws/reference": "reference"}
 _SERVICES: dict[str, Service] = {"gamma": "gamma", "relayer": "relayer", "site": "site", "sandbox": "control"}
 _EXPIRED = Path(__file__).with_name("expired.pem")
@@ -113,6 +115,7 @@ class Server:
             access_log=False,
             lifespan="off",
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=_KEPT_S,
         )
         config.load()
         server = uvicorn.Server(config)

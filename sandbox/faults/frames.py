@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from sandbox.faults.switchboard import Faults
 
 _CHANNELS: Final = ("market", "user")
+_MUTATIONS: Final = ("unknown_event", "unknown_field", "renamed", "missing", "numbers", "seconds", "empty")
+_EMPTIED: Final = frozenset({"size_matched", "created_at", "outcome", "transaction_hash", "best_bid", "best_ask"})
+"""Fields that the venue has been seen to send as empty texts."""
 _GARBAGE: Final = '{"event_type":"price_change","price_changes":[{"asset_id":'
 _PIECE: Final = 1 << 16
 _TEXT: Final = 0x1
@@ -75,7 +78,7 @@ def _corrupted(text: str) -> str:
 
 
 def _mutate(faults: "Faults", arguments: Arguments) -> Callable[[Send, int], Copies]:
-    how = arguments.choice("how", ("unknown_event", "unknown_field", "renamed", "missing", "numbers"))
+    how = arguments.choice("how", _MUTATIONS)
 
     def mutated(text: str) -> str:
         frame = msgspec.json.decode(text)
@@ -95,6 +98,10 @@ def _mutate_one(frame: dict[str, Any], how: str) -> None:
         frame["market_id"] = frame.pop("market", "")
     elif how == "missing":
         frame.pop("market", None)
+    elif how == "seconds":
+        frame["timestamp"] = frame["timestamp"][:-3]
+    elif how == "empty":
+        frame |= dict.fromkeys(_EMPTIED & frame.keys(), "")
     else:
         frame["timestamp"] = int(frame["timestamp"])
         for entry in frame.get("price_changes", [frame] if "price" in frame else []):

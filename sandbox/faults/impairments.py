@@ -17,6 +17,7 @@ from sandbox.schedule import Schedule
 _MARKET: Final = re.compile(r'"market":"(\w+)"')
 _KIND: Final = re.compile(r'"event_type":"(\w+)"')
 _REMEMBERED: Final = 200
+_REMEMBERED_SIZE: Final = 1 << 16
 
 Copies: TypeAlias = Sequence[tuple[int, Send | SendRaw]]
 """What arrives instead of a frame, each with its time; nothing when it is lost."""
@@ -100,7 +101,8 @@ class Impairments:
         channel = self._channels.get(effect.connections[0]) if isinstance(effect, Send) else None
         if channel is None or not isinstance(effect, Send) or effect.text[:1] not in ("{", "["):
             return [effect]
-        self._recent.setdefault(channel, deque(maxlen=_REMEMBERED)).append(effect)
+        if len(effect.text) < _REMEMBERED_SIZE:
+            self._recent.setdefault(channel, deque(maxlen=_REMEMBERED)).append(effect)
         if not self.filters:
             return [effect]
         now_ns = self._schedule.now_ns

@@ -1,15 +1,18 @@
 """What can go wrong with connections, below HTTP and WebSocket, and with the venue or an account as a whole."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from sandbox.faults.table import Arguments, Fault, FaultError, Switch
 from sandbox.limits import BucketName
 from sandbox.messages import LINES, Channel, Close, Cut, Hold, LineKind
+from sandbox.modes import Mode
 from sandbox.units import SECOND
 
 if TYPE_CHECKING:
     from sandbox.faults.switchboard import Faults
 
+_POST_ONLY_S: Final = 120
 _ON: Final = ("line", "seconds")
 _SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1006, *range(1007, 1015)})
 
@@ -20,10 +23,21 @@ def _lines(arguments: Arguments, *default: LineKind) -> tuple[LineKind, ...]:
     return LINES if named == "all" else (named,)
 
 
+@dataclass(slots=True, eq=False, kw_only=True)
+class _Held(Switch):
+    hold: Hold
+
+
 def _hold(faults: "Faults", arguments: Arguments, lines: tuple[LineKind, ...], **how: Any) -> int:
-    outbox = faults.parts.outbox
-    outbox.append(Hold(lines, **how))
-    return faults.arm(Switch(undo=lambda _: outbox.append(Hold(lines)), **arguments.ends()))
+    outbox, hold = faults.parts.outbox, Hold(lines, **how)
+    outbox.append(hold)
+
+    def undo(_: int) -> None:
+        outbox.append(Hold(lines))
+        # What else held these lines, and whoever will connect, still does.
+        outbox.extend(one.hold for one in faults.on if isinstance(one, _Held) and one.hold.newcomers)
+
+    return faults.arm(_Held(hold=hold, undo=undo, **arguments.ends()))
 
 
 def _partition(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
@@ -79,26 +93,38 @@ def _flap(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     return faults.listen(on_opened, opened, switch)
 
 
-def _restart(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
+def _mode(faults: "Faults", entered: tuple[Mode, ...], **ends: Any) -> int:
+    """Be on until the venue is in none of the modes any more that the switch has brought it into."""
     modes = faults.parts.modes
-    modes.restart(now_ns, arguments.seconds_ns("seconds", 90) // SECOND)
-    return faults.arm(Switch(fault=arguments.fault, undo=modes.normal))
+
+    def undo(now_ns: int) -> None:
+        if modes.mode in entered:
+            modes.normal(now_ns)
+
+    return faults.arm(Switch(undo=undo, **ends))
+
+
+def _restart(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
+    seconds = arguments.seconds_ns("seconds", 90) // SECOND
+    faults.parts.modes.restart(now_ns, seconds)
+    until_ns = now_ns + (seconds + _POST_ONLY_S) * SECOND
+    return _mode(faults, ("restarting", "post_only"), fault=arguments.fault, until_ns=until_ns)
 
 
 def _post_only(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
-    modes = faults.parts.modes
-    modes.post_only(now_ns, arguments.seconds_ns("seconds", 120) // SECOND)
-    return faults.arm(Switch(fault=arguments.fault, undo=modes.normal))
+    seconds = arguments.seconds_ns("seconds", _POST_ONLY_S) // SECOND
+    faults.parts.modes.post_only(now_ns, seconds)
+    return _mode(faults, ("post_only",), fault=arguments.fault, until_ns=now_ns + seconds * SECOND)
 
 
 def _cancel_only(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     faults.parts.modes.cancel_only(now_ns)
-    return faults.arm(Switch(undo=faults.parts.modes.normal, **arguments.ends()))
+    return _mode(faults, ("cancel_only",), **arguments.ends())
 
 
 def _disabled(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     faults.parts.modes.disabled(now_ns)
-    return faults.arm(Switch(undo=faults.parts.modes.normal, **arguments.ends()))
+    return _mode(faults, ("disabled",), **arguments.ends())
 
 
 def _closed_only(faults: "Faults", arguments: Arguments, now_ns: int) -> int:

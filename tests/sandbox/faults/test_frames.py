@@ -167,6 +167,18 @@ def test_the_schema_can_change_under_a_client(live, how):
     assert following["market"] == market.condition_id
 
 
+def test_the_user_stream_may_count_in_seconds_and_leave_fields_empty(live):
+    trader, market = live.traders[0], live.market()
+    sock = live.listen(trader, market)
+    live.throw("mutate", channel="user", how="seconds")
+    trader.place(market, 0, "BUY", "0.30", "10")
+    assert len(sock.wait(kind("order"))["timestamp"]) == 10
+    live.throw("mutate", channel="user", how="empty")
+    trader.place(market, 0, "BUY", "0.30", "10")
+    frame = sock.wait(kind("order"))
+    assert (frame["size_matched"], frame["created_at"], frame["outcome"]) == ("", "", "")
+
+
 def test_a_frame_may_be_cut_in_the_middle(live):
     market = live.market()
     sock = live.subscribe(market)

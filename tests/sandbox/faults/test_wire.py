@@ -85,6 +85,23 @@ def test_a_partition_can_have_one_direction(live, direction, placed):
     assert bool(trader.call("GET", "/data/orders")[1]["data"]) is placed
 
 
+def test_a_hold_that_ends_leaves_the_others(live):
+    live.throw("partition", line="http")
+    live.throw("deaf", line="http")
+    live.clear("partition")
+    assert hangs(live)
+    live.clear("deaf")
+    assert not hangs(live)
+
+
+def test_a_mode_that_ends_leaves_the_one_that_came_after_it(live):
+    trader, market = live.traders[0], live.market()
+    live.throw("cancel_only")
+    live.throw("disabled")
+    live.clear("cancel_only")
+    assert "currently disabled" in trader.place(market, 0, "BUY", "0.30", "10")[1]["error"]
+
+
 def test_a_half_open_connection_never_says_a_word_again(live):
     raw = connect(live)
     assert ok(raw)
