@@ -65,13 +65,16 @@ class GatedTransport(httpx.BaseTransport):
     """One HTTP/1.1 connection for one thread. Without a gate every write passes.
 
     `begin` must be called before each request: it sets the deadline by which the whole answer has to be there.
-    `connect_s` bounds looking up and connecting, `idle_s` how long an unused connection is kept.
+    `connect_s` bounds looking up and connecting, `idle_s` how long an unused connection is kept; without `secured` the
+    authorities that vouch for servers are not loaded.
     """
 
-    def __init__(self, gate: Passage | None = None, *, connect_s: float = 3.0, idle_s: float = 30.0) -> None:
+    def __init__(
+        self, gate: Passage | None = None, *, secured: bool = True, connect_s: float = 3.0, idle_s: float = 30.0
+    ) -> None:
         self._backend = GatedBackend(gate, connect_s)
         self._pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=httpx.create_ssl_context(trust_env=False) if secured else None,
             max_connections=1,
             max_keepalive_connections=1,
             keepalive_expiry=idle_s,

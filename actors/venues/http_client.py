@@ -57,7 +57,8 @@ class HttpClient:
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         self.gated = gate is not None
         self._body_max = body_max
-        self._transport = GatedTransport(gate, connect_s=connect_s, idle_s=idle_s)
+        secured = self._base.scheme == "https"
+        self._transport = GatedTransport(gate, secured=secured, connect_s=connect_s, idle_s=idle_s)
         self._address_of = lru_cache(maxsize=64)(self._address)
 
     def exchange(

@@ -57,8 +57,8 @@ class ClobSession:
         self.credentials = credentials
         self.clock_offset_s = 0
         self.rate_limit: RateLimit | None = None
+        self.within_s = within_s
         self._clock = clock
-        self._within_s = within_s
         self._pages_max = pages_max
 
     def hear(
@@ -86,7 +86,7 @@ class ClobSession:
     ) -> Heard:
         """Send a request once and return what came of it."""
         try:
-            answer = self.http.exchange(method, path, within_s=self._within_s, query=query, headers=headers, body=body)
+            answer = self.http.exchange(method, path, within_s=self.within_s, query=query, headers=headers, body=body)
         except (NotSent, AnswerLost) as failure:
             return failure
         self.rate_limit = rate_limit(answer) or self.rate_limit

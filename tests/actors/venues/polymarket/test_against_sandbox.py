@@ -1,12 +1,7 @@
 """Orders that are signed, placed, read and cancelled against a whole local venue, which checks every signature."""
 
-import json
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,85 +9,26 @@ import pytest
 from msgspec.structs import replace
 
 from actors.gate import Gate
-from actors.runtime.clock import SystemClock
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ClobSession, ReadFailed
 from actors.venues.polymarket.credentials import Credentials
-from actors.venues.polymarket.keys import SigningKey
 from actors.venues.polymarket.official_signer import LIBRARY
 from actors.venues.polymarket.order_body import order_body
-from actors.venues.polymarket.orders import Account, SignatureType, SignedOrder, unsigned
-from actors.venues.polymarket.signing import generation_of, signer_for
+from actors.venues.polymarket.orders import SignatureType, SignedOrder
+from actors.venues.polymarket.signing import generation_of
 from actors.venues.polymarket.verdicts import Cause, Fate, Verdict
 from actors.venues.secret import Secret
-from models.amounts import signed_amounts
-from models.ledger import Amounts
 from models.markets import Market, Side
 from models.orders import TimeInForce
-from models.units import ONE, SHARE, parse_price, parse_size, parse_tick
-from tests.models.wishes import wish
-
-ROOT = Path(__file__).parents[4]
-CLOCK = SystemClock()
-
-
-class Trader:
-    """One account of the sandbox, with the gated client of a submit lane."""
-
-    def __init__(self, venue: dict[str, Any], told: dict[str, Any], gate: Gate) -> None:
-        kind = SignatureType(told["signature_type"])
-        self.account = Account(SigningKey(Secret(told["private_key"])), 137, kind, told["funder"])
-        self.credentials = Credentials(told["api_key"], Secret(told["api_secret"]), Secret(told["api_passphrase"]))
-        self.session = ClobSession(HttpClient(venue["clob_url"], gate), self.account, CLOCK, self.credentials)
-        self.client = ClobClient(self.session)
-        self._numbers = count(1)
-
-    def signed(
-        self,
-        market: Market,
-        price: str,
-        size: int = 5 * SHARE,
-        side: Side = Side.BUY,
-        time_in_force: TimeInForce = TimeInForce.GTC,
-        generation: int = 2,
-    ) -> SignedOrder:
-        order = wish(next(self._numbers), price, size, side=side, created_ns=CLOCK.now_ns())
-        order = replace(order, time_in_force=time_in_force)
-        amounts = signed_amounts(order, market.tick)
-        assert isinstance(amounts, Amounts)
-        run_id = f"run of {self.account.maker}"
-        return signer_for(generation, self.account).sign(unsigned(order, market, amounts, run_id))
-
-    def place(
-        self,
-        signed: SignedOrder,
-        time_in_force: TimeInForce = TimeInForce.GTC,
-        *,
-        post_only: bool = True,
-        owner: str | None = None,
-    ) -> Verdict:
-        body = order_body(signed, time_in_force, post_only, owner or self.credentials.api_key)
-        return self.client.place(body, signed.order_id)
+from models.units import ONE, SHARE, parse_price
+from tests.actors.venues.polymarket.local_venue import CLOCK, Trader, market_of, sandbox
 
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[dict[str, Any]]:
     with sandbox() as told:
         yield told
-
-
-@contextmanager
-def sandbox(*more: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", "--seed", "3", "--accounts", "3", *more]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
 
 
 @pytest.fixture
@@ -112,14 +48,6 @@ def trader(request: pytest.FixtureRequest, venue: dict[str, Any], gate: Gate) ->
 @pytest.fixture(params=[False, True], ids=["ordinary", "neg-risk"])
 def market(request: pytest.FixtureRequest, venue: dict[str, Any]) -> Market:
     return market_of(next(one for one in venue["markets"] if one["neg_risk"] is request.param))
-
-
-def market_of(told: dict[str, Any]) -> Market:
-    return Market(
-        told["condition_id"], told["slug"], (told["token_ids"][0], told["token_ids"][1]), neg_risk=told["neg_risk"],
-        condition_id=told["condition_id"], tick=parse_tick(told["tick_size"]),
-        min_order_size=parse_size(told["min_order_size"]),
-    )  # fmt: skip
 
 
 def best_ask(trader: Trader, market: Market) -> int:
