@@ -48,6 +48,8 @@ class Venue:
         self.desk = Desk(engine, schedule, self)
         self.schedule = schedule
         self.channel = channel
+        self.before_order: list[Callable[[Market, int], None]] = []
+        """Who makes a market ready for the order that an account is about to place in it."""
         self.on_print: list[Callable[[Print], None]] = []
         """Who is told of every print, as it goes out."""
         self._touches: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {}
@@ -85,6 +87,8 @@ class Venue:
 
     def place(self, order: Order, done: Callable[[Placed, int], None], now_ns: int) -> None:
         """Take an account's order; `done` is called with what became of it, at once or after the taker delay."""
+        for prepare in self.before_order:
+            prepare(order.market, now_ns)
         self.desk.place(order, done, now_ns)
 
     def cancel(self, order: Order, status: OrderStatus, now_ns: int, reason: str = "") -> bool:

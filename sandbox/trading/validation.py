@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from sandbox.accounts import Accounts
-from sandbox.books import MirroredBook, Side
+from sandbox.books import Side
 from sandbox.markets import Catalogue, Market
 from sandbox.rest.refusals import Refused
 from sandbox.rest.trading_payload import INVALID, VERSION_MISMATCH, OrderBody
@@ -77,7 +77,7 @@ class Validation:
             raise Refused(400, f"order {order_id} is invalid. Duplicated.")
         if market.closed:
             raise Refused(400, _no_book(fields.token_id))
-        if not market.accepting or not isinstance(market.book, MirroredBook):
+        if not market.accepting:
             raise Refused(400, _NOT_READY)
         expires_s = int(fields.expiration)
         figures = check_amounts(order_id, market, fields.side, body.order_type, signed)

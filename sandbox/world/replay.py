@@ -2,7 +2,8 @@
 
 It begins when every token of the recording has a subscriber (on one socket or on several), so nothing is lost; until
 then the books are those of the leading `book` frames. Frames keep their order and their distance in time (divided by
-the speed; a timestamp that steps back waits for nothing) and get the exchange's own timestamps and hashes.
+the speed; a timestamp that steps back waits for nothing) and get the exchange's own timestamps and hashes. As long as
+no account has placed an order in a market its frames are the recording's own; after that see `replay_mirror`.
 """
 
 from itertools import accumulate
@@ -21,6 +22,7 @@ from sandbox.world.recording import (
     Recording,
     fits,
 )
+from sandbox.world.replay_mirror import MirroredReplay
 
 
 class Replay:
@@ -39,7 +41,10 @@ class Replay:
         ]
         self._begin_ns: int | None = None
         self._told: set[str] = set()
+        self._mirrored: dict[str, MirroredReplay] = {}
+        """The markets in which an account has traded, by the recording's names."""
         self._set_first_books()
+        venue.before_order.append(self._mirror)
         venue.channel.on_subscribed.append(self._begin)
 
     @property
@@ -57,7 +62,7 @@ class Replay:
             if not isinstance(frame, RecordedBook):
                 return
             market = self._markets[frame.market]
-            market.tick = _needed_tick(market, frame)
+            market.tick = _needed_tick(market.tick, frame, _standing(market))
             _replace(market, frame)
 
     def _begin(self, now_ns: int) -> None:
@@ -72,9 +77,37 @@ class Replay:
         if not self.done:
             self._venue.schedule.at(max(now_ns, self._begin_ns + self._offsets_ns[self.played]), self._play)
 
+    def _mirror(self, market: Market, now_ns: int) -> None:
+        for name, known in self._markets.items():
+            if known is market and name not in self._mirrored and not market.closed:
+                self._mirrored[name] = MirroredReplay(self._venue, market, now_ns)
+
     def _apply(self, frame: RecordedFrame, now_ns: int) -> None:
+        mirrored = self._mirrored.get(frame.market)
+        if mirrored is None:
+            self._show(frame, now_ns)
+        else:
+            self._carry(mirrored, frame, now_ns)
+
+    def _carry(self, mirrored: MirroredReplay, frame: RecordedFrame, now_ns: int) -> None:
+        """Let a frame move the one book of a market in which accounts trade."""
         market = self._markets[frame.market]
-        tick = _needed_tick(market, frame)
+        tick = _needed_tick(market.tick, frame, mirrored.prices)
+        if tick < market.tick:
+            self._venue.change_tick(market, tick, now_ns)
+        if isinstance(frame, RecordedChanges):
+            mirrored.change(self._frames, self.played, now_ns)
+        elif isinstance(frame, RecordedBook):
+            mirrored.replace(frame, now_ns)
+        elif isinstance(frame, RecordedPrint):
+            mirrored.print(frame, self.played, now_ns)
+        elif not isinstance(frame, RecordedTick):
+            self._venue.resolve(market, market.token_ids.index(frame.token_id), now_ns)
+
+    def _show(self, frame: RecordedFrame, now_ns: int) -> None:
+        """Show a frame as it was recorded."""
+        market = self._markets[frame.market]
+        tick = _needed_tick(market.tick, frame, _standing(market))
         if tick != market.tick:
             self._venue.change_tick(market, tick, now_ns)
         if isinstance(frame, RecordedChanges):
@@ -115,18 +148,20 @@ def _ladders(market: Market, token: int) -> tuple[Ladder, Ladder]:
     return market.book.tokens[token]
 
 
-def _needed_tick(market: Market, frame: RecordedFrame) -> int:
+def _standing(market: Market) -> list[int]:
+    return [price for token in (0, 1) for ladder in _ladders(market, token) for price in ladder.prices]
+
+
+def _needed_tick(now: int, frame: RecordedFrame, standing: list[int]) -> int:
     """The grid on which a frame can stand: what it says itself, else the coarsest that fits all levels from now on."""
     said = frame.tick if isinstance(frame, RecordedBook | RecordedTick) else None
     if said is not None:
         return said
     prices = _prices(frame)
-    if all(fits(price, market.tick) for price in prices):
-        return market.tick
-    for token in (0, 1):
-        for ladder in _ladders(market, token):
-            prices += ladder.prices
-    return next((tick for tick in TICKS if tick < market.tick and all(fits(price, tick) for price in prices)), 1)
+    if all(fits(price, now) for price in prices):
+        return now
+    prices += standing
+    return next((tick for tick in TICKS if tick < now and all(fits(price, tick) for price in prices)), 1)
 
 
 def _prices(frame: RecordedFrame) -> list[int]:

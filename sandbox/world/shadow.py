@@ -12,6 +12,7 @@ from typing import Final
 
 from sandbox.books import OPPOSITE, MirroredBook, Side
 from sandbox.markets import Market
+from sandbox.trading.records import OUTSIDE
 from sandbox.units import ONE
 from sandbox.venue import Venue
 
@@ -99,6 +100,15 @@ class Shadow:
             self.venue.rest_outside(self.market, side, price, size, now_ns)
         self.venue.publish(self.market, now_ns)
         self._narrow_tick(now_ns)
+
+    def move_in(self) -> None:
+        """Put all that is wanted into an empty book at once, without a word to anybody."""
+        assert isinstance(self.market.book, MirroredBook)
+        self._before.clear()
+        for levels in (self.bids, self.asks):
+            for price, size in levels.sizes.items():
+                self.market.book.rest(OUTSIDE, levels.side, price, size)
+        self.market.book.drain_changes()
 
     def trade(self, token: int, side: Side, size: int, print_delay_ns: int, now_ns: int) -> None:
         """Let an outside taker trade one token, here and in the book, where accounts may stand in its way.
