@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from sandbox.exchange import Exchange, Setup
+from sandbox.faults.plan import PLANS
 from sandbox.limits import TIERS
 from sandbox.server import Server, endpoints
 from sandbox.units import MILLISECOND, SHARE
@@ -60,10 +61,12 @@ def _exchange(options: argparse.Namespace, begin_ns: int) -> Exchange:
         file = options.log.open("w", buffering=1, encoding="utf-8")
         exchange.log.on_line.append(lambda line: _write(file, line))
     if options.replay is None:
-        exchange.populate(options.profile, begin_ns, count=options.markets_count)
+        reacts = options.outside != "fixed"
+        exchange.populate(options.profile, begin_ns, count=options.markets_count, reacts=reacts)
     else:
         facts = load_facts(options.markets) if options.markets else ()
         exchange.replay(load(options.replay), facts, options.speed, begin_ns)
+    exchange.go_wrong(options.faults, begin_ns)
     return exchange
 
 
@@ -100,8 +103,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         parser.error(f"unknown argument {unknown[0]}: {f'did you mean --{near[0]}?' if near else 'see --help'}")
     if options.replay is None and (options.markets is not None or options.speed is not None):
         parser.error("--markets and --speed describe a replay: add --replay FILE")
-    if options.replay is not None and (options.profile is not None or options.markets_count is not None):
-        parser.error("--replay takes its markets from the recording: leave out --profile and --markets-count")
+    world = (options.profile, options.markets_count, options.outside)
+    if options.replay is not None and any(said is not None for said in world):
+        parser.error("--replay takes its markets and traders from the recording: leave out --profile, --markets-count "
+                     "and --outside")  # fmt: skip
     options.profile = options.profile or "demo"
     options.speed = options.speed or 1.0
     return options
@@ -113,6 +118,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="first print all addresses, accounts and markets")
     parser.add_argument("--profile", choices=tuple(PROFILES), help="the generated world (default demo)")
     parser.add_argument("--markets-count", type=_positive, metavar="N", help="how many markets (crypto_5m: coins)")
+    parser.add_argument(
+        "--outside", choices=("reacts", "fixed"), help="whether others see what accounts do (default reacts)"
+    )
+    parser.add_argument("--faults", choices=PLANS, default="none", help="what goes wrong by itself (default none)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same world (default 1)")
     parser.add_argument("--clock-speed", type=_factor, default=1.0, metavar="N", help="run its clock N times as fast")
     parser.add_argument("--begin", type=_moment, metavar="TIME", help="where its clock begins, ISO 8601 (default now)")

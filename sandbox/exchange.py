@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, Protocol
 from sandbox.accounts import Accounts
 from sandbox.channel import MarketChannel
 from sandbox.faults.impairments import Impairments, Outbox
+from sandbox.faults.plan import Plan
 from sandbox.faults.switchboard import Faults, Parts
 from sandbox.limits import TIERS, IpWindows, SignerBuckets
 from sandbox.log import Log
@@ -168,6 +169,11 @@ class Exchange:
             self._venue.list_market(market, now_ns)
         self._replay = Replay(self._venue, recording, markets, speed)
         self._begin(now_ns)
+
+    def go_wrong(self, plan: str, now_ns: int) -> None:
+        """Let a named plan throw switches from now on, as the seed decides."""
+        self.introduce(faults=plan)
+        Plan(plan, self._setup.seed).arm(self._schedule, self._faults, now_ns)
 
     def introduce(self, **facts: Any) -> None:
         """Add what the shell knows (addresses, clock speed) to the status."""
