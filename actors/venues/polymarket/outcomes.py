@@ -63,8 +63,8 @@ class _Placed(msgspec.Struct):
     error_message: str | None = msgspec.field(name="errorMsg", default=None)
     order_id: str | None = msgspec.field(name="orderID", default=None)
     status: str | None = None
-    making: str | None = msgspec.field(name="makingAmount", default=None)
-    taking: str | None = msgspec.field(name="takingAmount", default=None)
+    making: object = msgspec.field(name="makingAmount", default=None)
+    taking: object = msgspec.field(name="takingAmount", default=None)
     trade_ids: tuple[str, ...] | None = msgspec.field(name="tradeIDs", default=None)
 
 
@@ -80,20 +80,18 @@ class _Error(msgspec.Struct):
 
 
 _placed = msgspec.json.Decoder(_Placed)
-_batch = msgspec.json.Decoder(list[_Placed])
+_batch = msgspec.json.Decoder(list[msgspec.Raw])
 _cancelled = msgspec.json.Decoder(_Cancelled)
 _error = msgspec.json.Decoder(_Error)
 
 
 def order_verdict(heard: Heard, order_id: str) -> Verdict:
     """Return what came of `POST /order`. `order_id` is the hash of what was sent."""
-    if not isinstance(heard, Answer) or heard.status != 200:
-        return msgspec.structs.replace(request_verdict(heard), order_id=order_id)
-    try:
-        placed = _placed.decode(heard.body)
-    except _UNREADABLE:
-        return _unread(heard, order_id)
-    return _order_verdict(placed, order_id)
+    if isinstance(heard, Answer) and heard.status == 200:
+        return _order_verdict(heard.body, order_id)
+    verdict = request_verdict(heard)
+    fate = Fate.DONE if verdict.cause is Cause.DUPLICATE else verdict.fate
+    return msgspec.structs.replace(verdict, fate=fate, order_id=order_id)
 
 
 def batch_verdicts(heard: Heard, order_ids: Sequence[str]) -> tuple[Verdict, ...]:
@@ -102,12 +100,12 @@ def batch_verdicts(heard: Heard, order_ids: Sequence[str]) -> tuple[Verdict, ...
         verdict = request_verdict(heard)
         return tuple(msgspec.structs.replace(verdict, order_id=order_id) for order_id in order_ids)
     try:
-        placed = _batch.decode(heard.body)
+        legs = _batch.decode(heard.body)
     except _UNREADABLE:
-        placed = []
-    if len(placed) != len(order_ids):
-        return tuple(_unread(heard, order_id) for order_id in order_ids)
-    return tuple(_order_verdict(one, order_id) for one, order_id in zip(placed, order_ids, strict=True))
+        legs = []
+    if len(legs) != len(order_ids):
+        return tuple(_unread(heard.body, order_id) for order_id in order_ids)
+    return tuple(_order_verdict(bytes(leg), order_id) for leg, order_id in zip(legs, order_ids, strict=True))
 
 
 def cancellation(heard: Heard) -> Cancellation:
@@ -117,7 +115,7 @@ def cancellation(heard: Heard) -> Cancellation:
     try:
         found = _cancelled.decode(heard.body)
     except _UNREADABLE:
-        return Cancellation(_unread(heard))
+        return Cancellation(_unread(heard.body))
     return Cancellation(Verdict(Fate.DONE), found.canceled or (), found.not_canceled or {})
 
 
@@ -143,7 +141,7 @@ def request_verdict(heard: Heard) -> Verdict:
         case 503 if cause in _MODES:
             fate = Fate.REFUSED
         case status if status in _REFUSING:
-            fate = _fate_of(cause)
+            fate = Fate.UNKNOWN if cause in (Cause.DELAYED, Cause.DUPLICATE) else Fate.REFUSED
             if cause in (Cause.OTHER, Cause.GONE):
                 cause = {401: Cause.UNAUTHORISED, 403: Cause.BLOCKED}.get(status, cause)
         case status if status >= 500:
@@ -162,7 +160,11 @@ def rate_limit(answer: Answer) -> RateLimit | None:
     return RateLimit(remaining, reset_s, clean(answer.headers.get("poly-ratelimit-tier", ""), 20))
 
 
-def _order_verdict(placed: _Placed, order_id: str) -> Verdict:
+def _order_verdict(body: bytes, order_id: str) -> Verdict:
+    try:
+        placed = _placed.decode(body)
+    except _UNREADABLE:
+        return _unread(body, order_id)
     named, status = placed.order_id or "", (placed.status or "").lower()
     text = clean(placed.error_message or placed.error or "", _TEXT_MAX)
     accepted = placed.success is True and bool(named) and status in _ACCEPTED
@@ -184,18 +186,12 @@ def _order_verdict(placed: _Placed, order_id: str) -> Verdict:
             order_id,
         )
     cause = cause_of(text)
-    return Verdict(_fate_of(cause), cause, text or "refused without a reason", order_id)
+    fate = {Cause.DUPLICATE: Fate.DONE, Cause.DELAYED: Fate.UNKNOWN}.get(cause, Fate.REFUSED)
+    return Verdict(fate, cause, text or "refused without a reason", order_id)
 
 
-def _fate_of(cause: Cause) -> Fate:
-    """Return what a refusal in words means for the order."""
-    if cause is Cause.DUPLICATE:
-        return Fate.DONE
-    return Fate.UNKNOWN if cause is Cause.DELAYED else Fate.REFUSED
-
-
-def _unread(answer: Answer, order_id: str = "") -> Verdict:
-    return Verdict(Fate.UNKNOWN, Cause.MALFORMED, f"{answer.status} {_shown(answer.body)}".strip(), order_id)
+def _unread(body: bytes, order_id: str = "") -> Verdict:
+    return Verdict(Fate.UNKNOWN, Cause.MALFORMED, f"200 {_shown(body)}".strip(), order_id)
 
 
 def _said(answer: Answer) -> tuple[str, str, int | None]:
@@ -212,10 +208,12 @@ def _shown(body: bytes) -> str:
     return clean(body[:1_000].decode(errors="replace"), _TEXT_MAX)
 
 
-def _amount(text: str | None) -> int | None:
+def _amount(told: object) -> int | None:
     """Read an amount of an order that was taken: empty is nothing, and what cannot be read is not worth an error."""
+    if told is None or told == "":
+        return 0
     try:
-        return parse_size(text) if text else 0
+        return parse_size(told) if isinstance(told, str) else None
     except ValueError:
         return None
 

@@ -52,8 +52,8 @@ def test_what_traded_at_once_is_read_in_millionths() -> None:
     assert (verdict.making, verdict.taking, verdict.trade_ids) == (9_999_999, 14_925_372, ("t1", "t2"))
 
 
-@pytest.mark.parametrize("amount", ["9.9999999", "-1", "1e3", "NaN"])
-def test_an_amount_that_cannot_be_read_does_not_undo_an_order(amount: str) -> None:
+@pytest.mark.parametrize("amount", ["9.9999999", "-1", "1e3", "NaN", 9.99, 10, ["1"]])
+def test_an_amount_that_cannot_be_read_does_not_undo_an_order(amount: Any) -> None:
     verdict = order_verdict(answer(200, placed(status="matched", makingAmount=amount)), ID)
     assert (verdict.fate, verdict.making, verdict.taking) == (Fate.DONE, None, 0)
 
@@ -138,6 +138,8 @@ def test_every_answer_to_an_order_has_one_meaning(heard: Any, fate: Fate, cause:
     leg = heard
     if isinstance(heard, Answer) and heard.status == 200:
         leg = Answer(200, {}, b"[" + heard.body + b"]")
+    if cause is Cause.DUPLICATE and heard.status != 200:
+        fate = Fate.UNKNOWN  # said of a whole batch it does not say which of its orders stands
     for found in batch_verdicts(leg, [ID]):
         assert (found.fate, found.cause, found.order_id) == (fate, cause, ID)
 
@@ -169,6 +171,11 @@ def test_a_batch_is_judged_leg_by_leg_in_the_order_in_which_it_was_sent() -> Non
     assert (first.fate, second.fate, second.cause) == (Fate.DONE, Fate.REFUSED, Cause.CROSSES)
     swapped = batch_verdicts(answer(200, [placed(orderID=other), placed()]), [ID, other])
     assert [verdict.cause for verdict in swapped] == [Cause.CONTRADICTION] * 2
+
+
+def test_a_leg_that_cannot_be_read_costs_the_others_nothing() -> None:
+    first, second, third = batch_verdicts(answer(200, [placed(), placed(success=[]), placed()]), [ID, ID, ID])
+    assert [verdict.fate for verdict in (first, second, third)] == [Fate.DONE, Fate.UNKNOWN, Fate.DONE]
 
 
 @pytest.mark.parametrize("legs", [[], [placed()], [placed()] * 3, {"error": "odd"}])
