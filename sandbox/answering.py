@@ -32,6 +32,7 @@ async def give(answer: Answer, line: Line, receive: Receive, send: Sender) -> No
     body = answer.body.encode() if isinstance(answer.body, str) else answer.body
     if answer.manner == "reset":
         line.drop(reset=True)
+        await receive()
     elif answer.manner == "never":
         await receive()
     else:
@@ -39,6 +40,7 @@ async def give(answer: Answer, line: Line, receive: Receive, send: Sender) -> No
         if answer.manner == "cut":
             await send({"type": "http.response.body", "body": body[: len(body) // 2], "more_body": True})
             line.drop(reset=False)
+            await receive()
         elif answer.manner == "dribbled":
             await _dribble(body, receive, send)
         else:

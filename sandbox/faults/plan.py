@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final, TypeAlias
 
 from sandbox.books import MirroredBook
-from sandbox.faults.switchboard import Faults
+from sandbox.faults.switchboard import FAULTS, Faults
 from sandbox.faults.table import FaultError
 from sandbox.schedule import Schedule
 from sandbox.units import SECOND
@@ -108,6 +108,8 @@ PLANS: Final[Mapping[str, tuple[_Pick, ...]]] = {
     "settlement": _SETTLEMENT,
     "mixed": (*_CALLS, *_LINES, *_SETTLEMENT),
 }
+_PATIENCE_S: Final = 120
+"""A switch that waits for something to happen gives up after it."""
 _GAP_S: Final = 4.0
 """Between two switches, on average."""
 
@@ -132,7 +134,7 @@ class Plan:
 
     def _throw(self, faults: Faults, now_ns: int) -> None:
         pick = self._random.choices(self._picks, [one.weight for one in self._picks])[0]
-        body: Body = {"fault": pick.fault, **pick.said(self._random)}
+        body: Body = {"fault": pick.fault, **_patience(pick.fault), **pick.said(self._random)}
         markets = [
             market.condition_id
             for market in faults.parts.venue.catalogue.markets
@@ -149,3 +151,9 @@ class Plan:
             faults.throw(body, now_ns)
         except FaultError as error:
             faults.parts.log.write(now_ns, "fault", fault=pick.fault, what="refused", error=str(error))
+
+
+def _patience(fault: str) -> Body:
+    row = FAULTS[fault]
+    ends, _, count = row.ends.partition(" ")
+    return {"count": int(count), "seconds": _PATIENCE_S} if ends == "count" and "seconds" in row.takes else {}

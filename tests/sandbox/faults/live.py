@@ -194,6 +194,10 @@ class Live:
         self.clear()
         for trader in self.traders[:3]:
             trader.call("DELETE", "/cancel-all")
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        """Close all sockets that were opened here."""
         for opened in self._sockets:
             opened.raw.shutdown()
         self._sockets.clear()

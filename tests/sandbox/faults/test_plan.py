@@ -1,13 +1,17 @@
 """Plans: what throws switches by itself."""
 
 import json
+import time
 
+import httpx
 import pytest
+import websocket
 
 from sandbox.exchange import Exchange, Setup
 from sandbox.faults.plan import PLANS, Plan
 from sandbox.faults.switchboard import FAULTS
 from sandbox.messages import SocketOpened, SocketText
+from tests.sandbox.faults.live import Live, until
 
 BEGIN_NS = 1_790_000_100_000_000_000
 SECOND = 1_000_000_000
@@ -43,6 +47,40 @@ def test_a_plan_throws_most_of_its_switches_within_twenty_minutes(name):
     assert thrown <= planned
     assert len(thrown) > len(planned) * 0.7
     assert [line for line in faults if line["what"] == "refused"] == []
+
+
+def is_well(live):
+    try:
+        return live.ask("GET", "/ok").json() == "OK"
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def test_a_server_under_a_plan_stays_a_server_and_makes_no_money(capfd):
+    live = Live()
+    Plan("mixed", 2).arm(live.exchange._schedule, live.exchange._faults, live.now_ns)
+    markets, end = [live.market() for _ in range(5)], time.monotonic() + 4
+    live._http.timeout = 0.3
+    outcomes: set[str] = set()
+    while time.monotonic() < end:
+        for trader in live.traders[:2]:
+            try:
+                outcomes.add(str(trader.place(markets[0], 0, "BUY", "0.55", "10")[0]))
+                outcomes.add(str(trader.call("DELETE", "/cancel-all")[0]))
+            except (httpx.HTTPError, ValueError) as error:
+                outcomes.add(type(error).__name__)
+        try:
+            live.subscribe(*markets).heard(0.05)
+        except (OSError, ValueError, websocket.WebSocketException) as error:
+            outcomes.add(type(error).__name__)
+    live._http.timeout = 10
+    assert until(lambda: is_well(live))
+    ledger = live.accounts.ledger
+    assert ledger.cash == ledger.brought_in
+    live.hang_up()
+    live.stop()
+    assert len(outcomes) > 3
+    assert capfd.readouterr().err == ""
 
 
 def test_the_plan_of_nothing_does_nothing():
