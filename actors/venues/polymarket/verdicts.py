@@ -90,7 +90,7 @@ ADVICE: Final[Mapping[Cause, str]] = MappingProxyType(
         Cause.BLOCKED: "the venue does not serve this address or region; nothing here gets around that",
         Cause.BANNED: "the venue has banned the account: ask its support",
         Cause.CLOSED_ONLY: "the account may only close positions: reduce, or ask the venue's support",
-        Cause.WALLET: "check the signature type, the funder, that the wallet is deployed, and whose API key it is",
+        Cause.WALLET: "check chain, signature type and funder, that the wallet is deployed, and whose API key it is",
         Cause.WRONG_GENERATION: "the venue speaks another generation of the protocol: read /version and sign anew",
         Cause.BALANCE: "deposit or approve, then have the venue refresh the balance",
     }
@@ -112,6 +112,7 @@ _CAUSES: Final = (
     ("api key", Cause.UNAUTHORISED),
     ("request headers", Cause.UNAUTHORISED),
     ("maker address not allowed", Cause.WALLET),
+    ("invalid signature", Cause.WALLET),
     ("crosses", Cause.CROSSES),
     ("fok orders", Cause.UNFILLED),
     ("fak orders", Cause.UNFILLED),

@@ -1,5 +1,6 @@
 """Orders that are signed, placed, read and cancelled against a whole local venue, which checks every signature."""
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -145,6 +146,12 @@ def test_the_venue_takes_what_is_signed_and_nothing_else(
 def test_an_order_of_another_generation_is_refused(trader: Trader, market: Market) -> None:
     assert generation_of("v1", trader.client.version()) == 2
     assert trader.place(trader.signed(market, "0.01", generation=3)).fate is Fate.REFUSED
+
+
+def test_an_order_for_another_chain_is_refused(trader: Trader, market: Market) -> None:
+    trader.account = dataclasses.replace(trader.account, chain_id=80_002)
+    verdict = trader.place(trader.signed(market, "0.01"))
+    assert (verdict.fate, verdict.cause) == (Fate.REFUSED, Cause.WALLET)
 
 
 def test_an_order_of_somebody_elses_key_is_refused(trader: Trader, market: Market) -> None:

@@ -108,6 +108,17 @@ def test_orders_are_signed_as_the_official_clients_signed_them(shared: Path) -> 
     assert len(vectors) == 48
 
 
+def test_nothing_is_signed_for_another_contract_than_those_of_the_official_clients(shared: Path) -> None:
+    with gzip.open(shared / "vectors" / "official_sdk_vectors.json.gz") as file:
+        chains = json.load(file)["contract_config"]
+    names = {1: ("exchange", "neg_risk_exchange"), 2: ("exchange_v2", "neg_risk_exchange_v2"), 3: ("exchange_v3",) * 2}
+    assert {
+        (int(chain_id), generation): tuple(chains[chain_id][name] for name in pair)
+        for chain_id in chains
+        for generation, pair in names.items()
+    } == EXCHANGES
+
+
 @needs_library
 def test_random_orders_are_signed_as_the_official_library_signs_them() -> None:
     random = Random(1)
