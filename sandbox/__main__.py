@@ -125,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1, help="the same seed gives the same world (default 1)")
     parser.add_argument("--clock-speed", type=_factor, default=1.0, metavar="N", help="run its clock N times as fast")
     parser.add_argument("--begin", type=_moment, metavar="TIME", help="where its clock begins, ISO 8601 (default now)")
-    parser.add_argument("--protocol", type=int, choices=(1, 2), default=2, help="generation of orders (default 2)")
+    parser.add_argument(
+        "--protocol", choices=("1", "2", "3", "mixed"), default="2", help="generation of orders (default 2)"
+    )
     parser.add_argument("--accounts", type=_positive, default=2, metavar="N", help="funded accounts (default 2)")
     parser.add_argument("--cash", type=_positive, default=10_000, metavar="N", help="dollars of each (default 10000)")
     parser.add_argument("--tier", choices=tuple(TIERS), default="Standard", help="their rate tier (default Standard)")

@@ -8,7 +8,7 @@ proof in virtual time, and the same seed gives the same bytes.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
 from sandbox.accounts import Accounts
 from sandbox.channel import MarketChannel
@@ -50,10 +50,18 @@ from sandbox.units import MILLISECOND, SHARE
 from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
 from sandbox.world.profiles import PROFILES, World
+from sandbox.world.questions import Issuer
 from sandbox.world.recording import Recording
 from sandbox.world.replay import Replay
 from sandbox.world.replay_markets import Facts, make_markets
 
+Protocols: TypeAlias = Literal["1", "2", "3", "mixed"]
+
+_GENERATION: Final[Mapping[Protocols, Literal[1, 2]]] = {"1": 1, "2": 2, "3": 2, "mixed": 2}
+"""What `/version` says: the third generation belongs to markets, not to the venue."""
+_VERSIONS: Final[Mapping[Protocols, Literal["v1", "v2", "mixed"]]] = {
+    "1": "v1", "2": "v1", "3": "v2", "mixed": "mixed",
+}  # fmt: skip
 _FAULT_CALLS: Final = (("GET", "/faults"), ("POST", "/faults"), ("DELETE", "/faults"), ("DELETE", "/faults/*"))
 
 
@@ -77,13 +85,13 @@ class Sockets(Protocol):
 class Setup:
     """How an exchange is set up; `seed` decides all of its chance.
 
-    `protocol` is the generation of orders that it takes: 1, or 2 with 3 for the markets that are settled by it.
+    `protocol` is the generation of orders that its markets take; in a mixed world some take 2 and some 3.
     `accounts` are made with `account_cash` micro-dollars each. `clock_tolerance_s` is how far a caller's timestamp may
     be off, None for any: what a clock that does not run with everybody else's needs. `tier` is the accounts' rate tier.
     """
 
     seed: int = 1
-    protocol: Literal[1, 2] = 2
+    protocol: Protocols = "2"
     accounts: int = 2
     account_cash: int = 10_000 * SHARE
     clock_tolerance_s: int | None = 30
@@ -96,7 +104,7 @@ class Exchange:
     def __init__(self, setup: Setup = Setup()) -> None:
         self.catalogue = Catalogue()
         self.log = Log()
-        self.accounts = Accounts(Ledger(self.log), f"seed {setup.seed}", protocol=setup.protocol)
+        self.accounts = Accounts(Ledger(self.log), f"seed {setup.seed}", protocol=_GENERATION[setup.protocol])
         self._setup = setup
         self._schedule = Schedule()
         impairments = Impairments(self._schedule)
@@ -131,7 +139,7 @@ class Exchange:
             self._random("heartbeats"), self._reply,
         )  # fmt: skip
         trading.auth.tolerance_s = self._setup.clock_tolerance_s
-        public = public_routes(self.catalogue, self._tape, self._rewards, self._setup.protocol)
+        public = public_routes(self.catalogue, self._tape, self._rewards, _GENERATION[self._setup.protocol])
         self._faults = Faults(
             Parts(
                 self._venue, self._user_channel, self.accounts, self._modes, self._buckets, trading.heartbeats,
@@ -158,7 +166,8 @@ class Exchange:
         chosen = PROFILES[profile]
         self.introduce(profile=profile)
         seed = self._setup.seed
-        world = World(self._venue, self._references, Random(seed), seed, now_ns, reacts)
+        issuer = Issuer(seed, _VERSIONS[self._setup.protocol])
+        world = World(self._venue, self._references, Random(seed), issuer, now_ns, reacts)
         chosen.build(world, chosen.count if count is None else count)
         self._begin(now_ns)
 
@@ -302,6 +311,7 @@ def _described(market: Market) -> dict[str, Any]:
         "neg_risk": market.event.neg_risk,
         "tick_size": market.tick_text,
         "min_order_size": market.min_order_size_text,
+        "version": market.version,
         "closed": market.closed,
     }
     if market.reference:

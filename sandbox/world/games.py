@@ -125,14 +125,16 @@ class Games:
     Who wins is drawn when it is decided, by the price of then, so that prices are what they promise to be.
     """
 
-    def __init__(self, makers: Makers, number: int, apart: int, seed: int, random: Random, now_ns: int) -> None:
+    def __init__(
+        self, makers: Makers, number: int, apart: int, issuer: questions.Issuer, random: Random, now_ns: int
+    ) -> None:
         self.crowd: Crowd
         """The game that is on."""
         self._wiped = bool(number % 2)
         self._makers = makers
         self._number = number
         self._apart = apart
-        self._seed = seed
+        self._issuer = issuer
         self._random = child(random)
         self._list(now_ns)
 
@@ -140,7 +142,7 @@ class Games:
         end_ns = now_ns + self._random.randint(*_LAST_NS)
         question = questions.game(self._number)
         self._number += self._apart
-        market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
+        market = self._issuer.issue(question, questions.alone(question), now_ns, end_ns)
         if self._wiped:
             market.game_start_ns, market.clear_on_start = now_ns + _STARTS_NS, True
         else:

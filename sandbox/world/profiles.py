@@ -84,7 +84,7 @@ class World:
     venue: InitVar[Venue]
     references: ReferenceChannel
     random: Random
-    seed: int
+    issuer: questions.Issuer
     now_ns: int
     reacts: InitVar[bool] = True
     makers: Makers = field(init=False)
@@ -172,7 +172,7 @@ def _build_sports(world: World, count: int) -> None:
 
 
 def _games(world: World, count: int) -> list[Games]:
-    return [Games(world.makers, number, count, world.seed, world.random, world.now_ns) for number in range(count)]
+    return [Games(world.makers, number, count, world.issuer, world.random, world.now_ns) for number in range(count)]
 
 
 def _build_crypto(world: World, count: int) -> None:
@@ -185,7 +185,7 @@ def _build_coins(world: World, count: int, enliven: Callable[[Crowd, Random, int
         name = name if number < len(_COINS) else f"{name[:-3]}{number // len(_COINS) + 1}USD"
         reference = Reference(name, base, step, 0.0, child(world.random))
         world.references.add(reference, world.now_ns)
-        Windows(world.makers, reference, _CRYPTO, enliven, world.seed, world.random, world.now_ns)
+        Windows(world.makers, reference, _CRYPTO, enliven, world.issuer, world.random, world.now_ns)
 
 
 def _enliven_window(crowd: Crowd, random: Random, now_ns: int) -> None:
@@ -220,7 +220,7 @@ def _build_adverse(world: World, count: int) -> None:
 
 
 def _open(world: World, question: Question, event: Event, style: Style, bid: int) -> Crowd:
-    market = questions.make_market(question, event, world.seed, world.now_ns, world.now_ns + _DAY_NS)
+    market = world.issuer.issue(question, event, world.now_ns, world.now_ns + _DAY_NS)
     return world.makers.open(market, style, bid, world.random, world.now_ns)
 
 

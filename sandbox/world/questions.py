@@ -1,6 +1,7 @@
 """The names of generated markets: readable slugs and questions, and ids that depend on nothing but seed and slug."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sandbox.books import MirroredBook
 from sandbox.markets import CATEGORIES, Event, Market, Protocol, digest_id, position_ids, token_id
@@ -38,6 +39,21 @@ class Question:
     category: str
     outcomes: tuple[str, str] = ("Yes", "No")
     reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """Makes the markets of a world; `versions` says by which protocol they are settled."""
+
+    seed: int
+    versions: Literal["v1", "v2", "mixed"] = "v1"
+
+    def issue(self, question: Question, event: Event, now_ns: int, end_ns: int) -> Market:
+        """A market without orders, not yet listed; in a mixed world all markets of an event are of one version."""
+        version = self.versions
+        if version == "mixed":
+            version = "v2" if int(digest_id("version", str(self.seed), event.slug), 16) % 2 else "v1"
+        return make_market(question, event, self.seed, now_ns, end_ns, version=version)
 
 
 def make_market(

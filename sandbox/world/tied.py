@@ -75,7 +75,7 @@ class Windows:
         reference: Reference,
         style: Style,
         enliven: Callable[[Crowd, Random, int], None],
-        seed: int,
+        issuer: questions.Issuer,
         random: Random,
         now_ns: int,
     ) -> None:
@@ -84,14 +84,14 @@ class Windows:
         self._reference = reference
         self._style = style
         self._enliven = enliven
-        self._seed = seed
+        self._issuer = issuer
         self._random = child(random)
         self._list(now_ns // _WINDOW_NS * _WINDOW_NS, now_ns)
 
     def _list(self, start_ns: int, now_ns: int) -> None:
         question = questions.up_or_down(self._reference.name, start_ns // SECOND)
         end_ns = start_ns + _WINDOW_NS
-        market = questions.make_market(question, questions.alone(question), self._seed, now_ns, end_ns)
+        market = self._issuer.issue(question, questions.alone(question), now_ns, end_ns)
         market.touch_lead_ns = _NEXT_TOUCH_LEAD_NS
         market.taker_delay_ns = _TAKER_DELAY_NS
         market.starts_ns = start_ns
