@@ -1,0 +1,211 @@
+"""The user feed against a local WebSocket server."""
+
+import json
+import socket
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import pytest
+from loguru import logger
+
+from actors.runtime.actor import Context
+from actors.venues.polymarket.credentials import Credentials
+from actors.venues.polymarket.user_codec import UserCodec
+from actors.venues.polymarket.user_feed import UserFeed
+from actors.venues.secret import Secret
+from models.feeds import FeedParameters
+from models.messages.base import Message
+from models.messages.market import FeedCounted
+from models.messages.orders import (
+    ForeignOrderSeen,
+    OrderAccepted,
+    TradeReported,
+    UserFeedLost,
+    UserFeedProven,
+    UserFeedRestored,
+)
+from tests.actors.runtime.worlds import RealWorld
+from tests.actors.venues.polymarket.user_frames import KEY, M, Ours, order, part, trade
+from tests.actors.venues.wire_server import SocketServer, socket_server
+
+QUICK = FeedParameters(
+    ping_ms=50, silent_ms=1_000, probe_ms=600, connect_timeout_ms=3_000, backoff_ms=20, backoff_cap_ms=300
+)
+SECRET, PASSPHRASE = "c2VjcmV0LWNhbmFyeQ==", "passphrase-canary"
+CREDENTIALS = Credentials(KEY, Secret(SECRET), Secret(PASSPHRASE))
+NAME = "feed/user"
+
+
+def _route(message: Message) -> Iterable[str]:
+    return ("board",) if isinstance(message, FeedCounted) else ("executor",)
+
+
+class Desk:
+    """A user feed at work, and what it told the executor."""
+
+    def __init__(self, world: RealWorld) -> None:
+        self.world = world
+        self.told: list[Message] = world.record("executor")
+        self.counted: list[Message] = world.record("board")
+
+    def start(self, url: str, parameters: FeedParameters = QUICK) -> UserFeed:
+        codec = UserCodec([M], Ours("o1", "o2"))
+        context = Context(NAME, self.world.threads, "nobody")
+        UserFeed.start(context, url, CREDENTIALS, codec, parameters, _route)
+        mailbox = self.world.directory.mailbox(NAME)
+        assert mailbox is not None
+        assert isinstance(mailbox.owner, UserFeed)
+        return mailbox.owner
+
+    def stop(self) -> None:
+        self.world.directory.stop(NAME)
+        self.until(lambda: self.world.directory.find(NAME) is None)
+
+    def kinds(self) -> list[type[Message]]:
+        return [type(message) for message in self.told]
+
+    def of(self, kind: type[Message]) -> list[Any]:
+        return [message for message in self.told if isinstance(message, kind)]
+
+    def until(self, condition: Callable[[], object]) -> None:
+        self.world.until(condition, timeout_s=10)
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    logger.disable("actors")
+    world = RealWorld("threads")
+    yield Desk(world)
+    world.close()
+    logger.enable("actors")
+
+
+@pytest.fixture
+def venue() -> Iterator[SocketServer]:
+    with socket_server() as server:
+        yield server
+
+
+def test_the_credentials_are_the_first_word_and_a_ping_the_second(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url, FeedParameters())
+    desk.until(lambda: len(venue.heard) >= 2)
+    auth = {"apiKey": KEY, "secret": SECRET, "passphrase": PASSPHRASE}
+    assert json.loads(venue.heard[0]) == {"auth": auth, "type": "user"}, "without markets: the whole account"
+    assert venue.heard[1:] == ["PING"]
+
+
+def test_what_was_missed_is_asked_for_once_the_venue_has_read_the_credentials(desk: Desk) -> None:
+    with socket_server(pongs=False) as venue:
+        feed = desk.start(venue.url)
+        desk.until(lambda: "PING" in venue.heard)
+        assert desk.told == []
+        venue.say("PONG")
+        desk.until(lambda: desk.told)
+    (restored,) = desk.of(UserFeedRestored)
+    assert restored.market is None
+    assert not feed.proven
+
+
+def test_events_are_passed_on_in_order_and_the_first_one_proves_the_credentials(
+    desk: Desk, venue: SocketServer
+) -> None:
+    feed = desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    assert not feed.proven
+    venue.say(order(), [trade(part("x", "10", "0.52")), order(id="foreign")], order(id="o2"))
+    desk.until(lambda: len(desk.told) == 6)
+    assert desk.kinds() == [
+        UserFeedRestored, UserFeedProven, OrderAccepted, TradeReported, ForeignOrderSeen, OrderAccepted,
+    ]  # fmt: skip
+    assert feed.proven
+
+
+def test_a_lost_connection_is_told_with_when_it_was_last_heard_and_comes_back(desk: Desk, venue: SocketServer) -> None:
+    feed = desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    venue.say(order())
+    desk.until(lambda: desk.of(OrderAccepted))
+    venue.drop()
+    desk.until(lambda: len(desk.of(UserFeedRestored)) == 2)
+    (lost,) = desk.of(UserFeedLost)
+    first, second = desk.of(UserFeedRestored)
+    assert lost.reason == "closed by the venue: 1001 going away"
+    assert first.at_ns <= lost.heard_ns <= second.at_ns
+    assert not feed.proven, "another connection, of which nothing is known"
+    venue.say(order(id="o2"))
+    desk.until(lambda: len(desk.of(OrderAccepted)) == 2)
+    assert desk.kinds() == [
+        UserFeedRestored, UserFeedProven, OrderAccepted, UserFeedLost, UserFeedRestored, UserFeedProven, OrderAccepted,
+    ]  # fmt: skip
+
+
+def test_a_connection_that_never_answers_is_replaced_and_told_lost_once(desk: Desk) -> None:
+    with socket_server(pongs=False) as venue:
+        feed = desk.start(venue.url)
+        desk.until(lambda: feed.connections >= 3)
+    assert desk.told == [UserFeedLost("silent for 1000 ms", None)]
+
+
+def test_an_outage_is_told_once_however_often_it_is_tried_again(desk: Desk) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    desk.start(f"ws://127.0.0.1:{port}/ws/user")
+    desk.until(lambda: desk.told)
+    with socket_server(port=port):
+        desk.until(lambda: desk.of(UserFeedRestored))
+    assert desk.kinds()[:2] == [UserFeedLost, UserFeedRestored]
+    assert desk.of(UserFeedLost)[0].heard_ns is None
+
+
+def test_pings_keep_a_quiet_connection(desk: Desk, venue: SocketServer) -> None:
+    feed = desk.start(venue.url)
+    desk.until(lambda: venue.heard.count("PING") >= 25)
+    assert feed.connections == 1
+    assert desk.kinds() == [UserFeedRestored]
+
+
+def test_a_market_that_lost_an_event_is_read_again_and_not_for_each_of_them(desk: Desk, venue: SocketServer) -> None:
+    feed = desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    venue.say(order(size_matched=3), order(size_matched=4), '{"event_type":"news"}')
+    desk.until(lambda: len(desk.of(UserFeedRestored)) == 2)
+    assert desk.of(UserFeedRestored)[1].market == "m"
+    venue.say(order(size_matched=5), order(size_matched=6), "{")
+    desk.until(lambda: len(desk.of(UserFeedRestored)) == 3)
+    again = desk.of(UserFeedRestored)
+    assert again[2].market is None, "of the last one nobody knows whose it was"
+    assert again[2].at_ns - again[1].at_ns >= QUICK.probe_ms * 1_000_000
+    assert feed.malformed == {"shape": 4, "event": 1, "text": 1}
+    assert not feed.proven, "nothing that could be read has come"
+    assert desk.counted[-1] == FeedCounted(NAME, 1, dict(feed.malformed))
+
+
+def test_a_feed_in_the_place_of_a_dead_one_says_that_it_was_lost(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    desk.stop()
+    assert desk.kinds() == [UserFeedRestored]
+    desk.start(venue.url)
+    desk.until(lambda: len(desk.of(UserFeedRestored)) == 2)
+    assert desk.told[1] == UserFeedLost("the feed died", None)
+
+
+def test_no_log_line_and_no_description_of_the_feed_shows_a_secret(desk: Desk, venue: SocketServer) -> None:
+    said: list[str] = []
+    handler = logger.add(
+        lambda line: said.append(str(line)), level=0, format="{level} {extra} {message}", backtrace=True, diagnose=True
+    )
+    logger.enable("actors")
+    feed = desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    venue.say("{", order(size_matched=3), '{"event_type":"news"}', order())
+    desk.until(lambda: desk.of(OrderAccepted))
+    venue.drop()
+    desk.until(lambda: feed.connections == 2 and venue.connections())
+    venue.say("x" * (8 * 1024 * 1024 + 1))
+    desk.until(lambda: len(desk.of(UserFeedLost)) == 2)
+    logger.remove(handler)
+    assert sum("feed lost" in line for line in said) == 2
+    shown = "\n".join([*said, repr(feed), repr(vars(feed)), repr(desk.told)])
+    for secret in (SECRET, PASSPHRASE):
+        assert secret not in shown
