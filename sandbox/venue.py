@@ -59,6 +59,9 @@ class Venue:
     def list_market(self, market: Market, now_ns: int) -> None:
         """Open a market and tell those who asked to hear of new ones."""
         self.catalogue.add(market)
+        self.engine.log.write(
+            now_ns, "market_listed", market=market.condition_id, slug=market.slug, tokens=market.token_ids
+        )
         self.engine.ledger.stock(market, now_ns)
         self.desk.wipe_later(market)
         self._touches[market.condition_id] = (market.touch_text(0), market.touch_text(1))
@@ -76,13 +79,13 @@ class Venue:
         """Send level changes that the books already show."""
         for token in {change[0] for change in changes}:
             market.changed_ns[token] = now_ns
-        self.channel.publish(market, "price_change", now_ns, lambda: wire.price_change(market, changes, now_ns))
+        self.channel.publish(market, "price_change", lambda: wire.price_change(market, changes, now_ns))
         self._announce_touch(market, now_ns)
 
     def publish_book(self, market: Market, token: int, now_ns: int, *, first: bool = False) -> None:
         """Send a token's whole book; `first` also says tick size and last trade price."""
         text = wire.first_book if first else wire.later_book
-        self.channel.publish(market, "book", now_ns, lambda: text(market, token), token=token)
+        self.channel.publish(market, "book", lambda: text(market, token), token=token)
         self._announce_touch(market, now_ns)
 
     def place(self, order: Order, done: Callable[[Placed, int], None], now_ns: int) -> None:
@@ -134,7 +137,6 @@ class Venue:
         self.channel.publish(
             market,
             "last_trade_price",
-            now_ns,
             lambda: wire.last_trade_price(market, token, side, price, size, trade, now_ns),
             token=token,
         )
@@ -146,7 +148,6 @@ class Venue:
             self.channel.publish(
                 market,
                 "tick_size_change",
-                now_ns,
                 lambda token=token: wire.tick_size_change(market, token, old, now_ns),
                 token=token,
             )
@@ -173,9 +174,10 @@ class Venue:
         if isinstance(market.book, MirroredBook):
             self.publish(market, now_ns)
         market.payouts = payouts
+        self.engine.log.write(now_ns, "market_resolved", market=market.condition_id, payouts=payouts)
         self.engine.ledger.redeem(self.engine.ledger.outside, market, payouts, now_ns)
         winner = market.winner
-        self.channel.publish(market, "market_resolved", now_ns, lambda: wire.market_resolved(market, winner, now_ns))
+        self.channel.publish(market, "market_resolved", lambda: wire.market_resolved(market, winner, now_ns))
 
     def _take_outside(self, market: Market, taker: Taker, print_delay_ns: int, now_ns: int) -> int:
         planned, trade = self.engine.take_outside(market, taker, now_ns)
@@ -217,7 +219,6 @@ class Venue:
                 self.channel.publish(
                     market,
                     "best_bid_ask",
-                    now_ns,
                     lambda token=token: wire.best_bid_ask(market, token, now_ns + market.touch_lead_ns),
                     token=token,
                 )

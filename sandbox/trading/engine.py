@@ -87,7 +87,7 @@ class Engine:
         """Until when (ns) the balance of a token is believed to be 0, by token id."""
         self.random = random
         self.settlement = Settlement(ledger, record, schedule, random, spender_of, self._tell_trade)
-        self._log = record
+        self.log = record
         self.spender_of = spender_of
 
     def judge(self, order: Order, now_ns: int) -> Plan | Placed:
@@ -116,7 +116,7 @@ class Engine:
         order.status = status
         self.orders[order.id] = self.open[order.id] = order
         hold(order, order.making)
-        self._log.write(now_ns, "order_placed", **order_facts(order))
+        self.log.write(now_ns, "order_placed", **order_facts(order))
         self.tell_order(order, "PLACEMENT", now_ns)
 
     def match(self, order: Order, planned: Plan, now_ns: int) -> Trade | None:
@@ -144,7 +144,7 @@ class Engine:
         elif planned.parts:
             parts = [(part.price, part.size) for part in planned.parts]
             facts = {"market": market.condition_id, "token": taker.token, "side": taker.side, "parts": parts}
-            self._log.write(now_ns, "outside_trade", **facts)
+            self.log.write(now_ns, "outside_trade", **facts)
         return planned, trade
 
     def end(self, order: Order, status: OrderStatus, now_ns: int, reason: str = "") -> None:
@@ -153,7 +153,7 @@ class Engine:
             _book(order.market).cancel(order.resting)
         self._finish(order, status)
         order.reason = reason
-        self._log.write(now_ns, "order_cancelled", id=order.id, status=status, reason=reason, matched=order.matched)
+        self.log.write(now_ns, "order_cancelled", id=order.id, status=status, reason=reason, matched=order.matched)
         self.tell_order(order, "CANCELLATION", now_ns)
 
     def kill(self, order: Order, text: str, now_ns: int) -> None:
@@ -267,11 +267,11 @@ class Engine:
         self.open.pop(order.id, None)
 
     def _announce(self, trade: Trade, now_ns: int) -> None:
-        self._log.write(now_ns, "trade", **trade_facts(trade))
+        self.log.write(now_ns, "trade", **trade_facts(trade))
         self.settlement.begin(trade, now_ns)
         for order in trade.orders:
             facts = {"matched": order.matched, "paid": order.paid, "status": order.status}
-            self._log.write(now_ns, "order_matched", id=order.id, trade=trade.id, **facts)
+            self.log.write(now_ns, "order_matched", id=order.id, trade=trade.id, **facts)
             self.tell_order(order, "UPDATE", now_ns)
         self._tell_trade(trade, now_ns)
 

@@ -33,6 +33,18 @@ def test_the_protocol_decides_which_orders_the_venue_and_its_markets_take(protoc
         assert len({market["version"] for market in markets if market["event"] == event}) == 1
 
 
+def test_the_log_says_when_markets_come_and_go():
+    exchange = Exchange()
+    exchange.populate("demo", BEGIN_NS, count=1)
+    (market,) = exchange.describe_markets()
+    body = json.dumps({"fault": "resolve", "market": market["slug"], "outcome": "Yes"}).encode()
+    exchange.handle(HttpRequest("control", "POST", "/faults", {}, body), BEGIN_NS)
+    lines = [json.loads(line) for line in exchange.log.after(0, exchange.log.last)]
+    listed, resolved = (next(x for x in lines if x["kind"] == f"market_{what}") for what in ("listed", "resolved"))
+    assert (listed["slug"], listed["market"]) == (market["slug"], resolved["market"])
+    assert resolved["payouts"] == [10_000, 0]
+
+
 def test_two_exchanges_of_one_seed_write_the_same_log_and_another_seed_another():
     def log(seed: int) -> list[str]:
         exchange = Exchange(Setup(seed=seed))
