@@ -83,9 +83,7 @@ class MarketChannel:
             known = self._by_market[market.condition_id] = tuple(dict.fromkeys(c for one in both for c in one))
         return known
 
-    def publish(
-        self, market: Market, kind: FrameKind, now_ns: int, text: Callable[[], str], *, token: int | None = None
-    ) -> None:
+    def publish(self, market: Market, kind: FrameKind, text: Callable[[], str], *, token: int | None = None) -> None:
         """Send a frame of a market to those who subscribed to one token of it, or to either when None.
 
         `text` is asked for only when somebody listens. Frames of the custom features go to those who want them.

@@ -108,14 +108,12 @@ def _mutate_one(frame: dict[str, Any], how: str) -> None:
             entry["price"] = float(entry["price"])
 
 
-def _without(faults: "Faults", arguments: Arguments) -> Callable[[Send, int], Copies]:
+def _never_snapshot(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     """One token of many is never heard of, whatever else its frames say."""
     market = arguments.market()
     token = market.token_ids[arguments.outcome(market)]
 
     def act(send: Send, now_ns: int) -> Copies:
-        if token not in str(send.text):
-            return ((now_ns, send),)
         frame = msgspec.json.decode(send.text)
         if isinstance(frame, list):
             left = [book for book in frame if book.get("asset_id") != token]
@@ -125,11 +123,7 @@ def _without(faults: "Faults", arguments: Arguments) -> Callable[[Send, int], Co
         frame["price_changes"] = [one for one in frame.get("price_changes", ()) if one["asset_id"] != token]
         return ((now_ns, replace(send, text=wire.encode(frame))),) if frame["price_changes"] else ()
 
-    return act
-
-
-def _never_snapshot(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
-    return faults.arm(Filter(act=_without(faults, arguments), **arguments.ends()))
+    return faults.arm(Filter(act=act, holding=token, **arguments.ends()))
 
 
 def _raw(header: int, payload: bytes, length: int | None = None, mask: int = 0) -> bytes:

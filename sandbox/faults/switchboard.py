@@ -10,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from sandbox import wire as venue_wire
 from sandbox.accounts import Accounts
 from sandbox.faults import frames, markets, matching, rest, wire
 from sandbox.faults.calls import Calls
@@ -21,6 +20,8 @@ from sandbox.limits import SignerBuckets
 from sandbox.log import Log
 from sandbox.messages import Answer, Effect, HttpRequest
 from sandbox.modes import Modes
+from sandbox.rest.refusals import Refused
+from sandbox.rest.routes import json_answer
 from sandbox.schedule import Schedule
 from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
@@ -68,17 +69,14 @@ class Faults:
 
     def answer(self, request: HttpRequest, now_ns: int) -> Answer:
         """Answer a control call: `GET`, `POST` or `DELETE` of `/faults`, or `DELETE` of `/faults/{name}`."""
-        _, _, name = request.path.removeprefix("/faults").partition("/")
         try:
-            if request.method == "GET" and not name:
-                return _answer(200, self.describe())
-            if request.method == "POST" and not name:
-                return _answer(200, self.throw(msgspec.json.decode(request.body), now_ns))
+            if request.method == "GET":
+                return json_answer(self.describe())
             if request.method == "DELETE":
-                return _answer(200, {"cleared": self.clear(name, now_ns)})
+                return json_answer({"cleared": self.clear(request.path.removeprefix("/faults").strip("/"), now_ns)})
+            return json_answer(self.throw(msgspec.json.decode(request.body), now_ns))
         except (FaultError, msgspec.DecodeError) as error:
-            return _answer(400, {"error": str(error)})
-        return _answer(404, {"error": "expected GET, POST or DELETE of /faults, or DELETE of /faults/{name}"})
+            return Refused(400, str(error)).answer
 
     def describe(self) -> dict[str, Any]:
         """All switches, those that are on, and what has none."""
@@ -160,7 +158,3 @@ class Faults:
         """Write a line about a fault."""
         if fault is not None:
             self.parts.log.write(now_ns, "fault", fault=fault.name, ids=fault.ids, what=what, **facts)
-
-
-def _answer(status: int, body: Any) -> Answer:
-    return Answer(status, venue_wire.encode(body))
