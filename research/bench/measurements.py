@@ -6,6 +6,7 @@ from research.bench.actors import markets_in_one_process, pool_against_threads
 from research.bench.machines import actors_over_machines, replay
 from research.bench.market_data import book, decode
 from research.bench.processes import help_seconds, memory
+from research.bench.signing import sign
 from research.bench.store import commit, restart, tape
 from research.bench.table import Figure, Measurement
 
@@ -54,6 +55,12 @@ MEASUREMENTS: Final = (
             Figure("threads_chain_p50_us", "us"),
         ),
         lambda quick: pool_against_threads(20_000 if quick else 200_000, 200 if quick else 1_000),
+    ),
+    Measurement(
+        "P7",
+        "sign an order of generation 2, against py-clob-client-v2",
+        (Figure("ratio", "x", at_most=0.15), Figure("ours_us", "us"), Figure("library_us", "us")),
+        lambda quick: sign(100 if quick else 500),
     ),
     Measurement(
         "P9",
