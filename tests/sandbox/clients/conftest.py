@@ -61,6 +61,12 @@ def hurried() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
+def newer() -> Iterator[dict[str, Any]]:
+    """Give the first line of a world, as hurried, whose markets are of the newer protocol."""
+    yield from _started("--protocol", "3", "--clock-speed", "10")
+
+
+@pytest.fixture(scope="module")
 def first_generation() -> Iterator[dict[str, Any]]:
     """Give the first line of the same world as it was before the second generation of orders."""
     yield from _started("--protocol", "1")

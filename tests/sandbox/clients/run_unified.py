@@ -189,7 +189,7 @@ async def trades(told):
         taker = await stack.enter_async_context(await secure(told, told["wallet"]))
         maker_stream = Followed(await maker.subscribe(UserSpec(markets=[told["condition_id"]])))
         taker_stream = Followed(await taker.subscribe(UserSpec()))
-        before = [await balances(maker, token), await balances(taker, opposite)]
+        before = [await balances(told, maker, token), await balances(told, taker, opposite)]
         # One tick behind the market, so that it certainly rests; the taker takes both levels.
         price = await maker.get_price(token_id=token, side="BUY") - Decimal("0.01")
         rested = await maker.place_limit_order(token_id=token, price=price, size="20", side="BUY")
@@ -198,7 +198,7 @@ async def trades(told):
         hashes = await taker.wait_for_order_fill_settlement(bought, timeout_s=PATIENCE_S)
         for stream in (maker_stream, taker_stream):
             await stream.until(settled)
-        after = [await balances(maker, token), await balances(taker, opposite)]
+        after = [await balances(told, maker, token), await balances(told, taker, opposite)]
         shares = bought.taking_amount.quantize(Decimal("0.01"), ROUND_DOWN)
         floor = await taker.get_price(token_id=opposite, side="BUY") - Decimal("0.05")
         sold = await taker.place_market_order(token_id=opposite, side="SELL", shares=shares, min_price=floor)
@@ -210,7 +210,7 @@ async def trades(told):
             "after": after,
             "sold": sold,
             "earned": await taker.wait_for_order_fill_settlement(sold, timeout_s=PATIENCE_S),
-            "last": await balances(taker, opposite),
+            "last": await balances(told, taker, opposite),
             "rested_order": await maker.get_order(order_id=rested.order_id),
             "bought_order": await taker.get_order(order_id=bought.order_id),
             "maker_trades": await listed(maker, told["condition_id"]),
@@ -250,10 +250,11 @@ def who(client):
     return {"signer": client.signer, "wallet": client.wallet, "type": client.wallet_type, "key": client.credentials.key}
 
 
-async def balances(client, token):
+async def balances(told, client, token):
     """Dollars and shares, in millionths."""
+    kind = "CONDITIONAL-V2" if told["version"] == "v2" else "CONDITIONAL"
     cash = await client.get_balance_allowance(asset_type="COLLATERAL")
-    tokens = await client.get_balance_allowance(asset_type="CONDITIONAL", token_id=token)
+    tokens = await client.get_balance_allowance(asset_type=kind, token_id=token)
     return {"cash": cash.balance, "tokens": tokens.balance}
 
 

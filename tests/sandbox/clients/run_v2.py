@@ -63,11 +63,11 @@ def limits(told):
     """Rest orders, look at them, cancel them in every way there is."""
     client = authenticated(told)
     token, market = told["token_id"], told["condition_id"]
-    first = client.create_and_post_order(limit(token, 0.02), TICK)
+    first = client.create_and_post_order(limit(told, 0.02), TICK)
     batch = client.post_orders(
-        [PostOrdersV2Args(order=client.create_order(limit(token, price), TICK)) for price in (0.03, 0.04, 0.05, 0.06)]
+        [PostOrdersV2Args(order=client.create_order(limit(told, price), TICK)) for price in (0.03, 0.04, 0.05, 0.06)]
     )
-    later = limit(token, 0.02, expiration=int(time.time()) + 600)
+    later = limit(told, 0.02, expiration=int(time.time()) + 600)
     dated = client.create_and_post_order(later, TICK, OrderType.GTD, post_only=True)
     ids = [answer["orderID"] for answer in batch]
     return {
@@ -92,15 +92,15 @@ def trades(told):
     """Buy with dollars, sell what was bought, and see the balances move."""
     client = authenticated(told)
     token = told["token_id"]
-    before = balances(client, token)
+    before = balances(client, told)
     price = min(round(float(client.get_price(token, "SELL")["price"]) + 0.05, 2), 0.99)
-    args = MarketOrderArgs(token_id=token, amount=20, side=Side.BUY, price=price, order_type=OrderType.FAK)
+    args = MarketOrderArgs(**asset(told), amount=20, side=Side.BUY, price=price, order_type=OrderType.FAK)
     bought = client.create_and_post_market_order(args, TICK, OrderType.FAK)
     buys = settled(client, bought["tradeIDs"])
-    between = balances(client, token)
+    between = balances(client, told)
     shares = int(between["tokens"]["balance"]) // 10_000 / 100
     price = max(round(float(client.get_price(token, "BUY")["price"]) - 0.05, 2), 0.01)
-    args = MarketOrderArgs(token_id=token, amount=shares, side=Side.SELL, price=price, order_type=OrderType.FAK)
+    args = MarketOrderArgs(**asset(told), amount=shares, side=Side.SELL, price=price, order_type=OrderType.FAK)
     sold = client.create_and_post_market_order(args, TICK, OrderType.FAK)
     sells = settled(client, sold["tradeIDs"])
     return {
@@ -111,7 +111,7 @@ def trades(told):
         "between": between,
         "sold": sold,
         "sells": sells,
-        "after": balances(client, token),
+        "after": balances(client, told),
         "all_trades": client.get_trades(TradeParams(asset_id=token)),
         "fees": client.get_clob_market_info(told["condition_id"]).get("fd"),
     }
@@ -122,13 +122,13 @@ def refusals(told):
     client = authenticated(told)
     token = told["token_id"]
     ask = float(client.get_price(token, "SELL")["price"])
-    crossing = limit(token, min(round(ask + 0.05, 2), 0.99))
-    huge = OrderArgs(token_id=token, price=0.5, size=10_000_000, side=Side.BUY)
-    one = client.create_order(limit(token, 0.02), TICK)
+    crossing = limit(told, min(round(ask + 0.05, 2), 0.99))
+    huge = OrderArgs(**asset(told), price=0.5, size=10_000_000, side=Side.BUY)
+    one = client.create_order(limit(told, 0.02), TICK)
     answer = client.post_order(one)
     out = {
         "post_only": refused(lambda: client.create_and_post_order(crossing, TICK, post_only=True)),
-        "small": refused(lambda: client.create_and_post_order(limit(token, 0.02, size=1), TICK)),
+        "small": refused(lambda: client.create_and_post_order(limit(told, 0.02, size=1), TICK)),
         "poor": refused(lambda: client.create_and_post_order(huge, TICK)),
         "twice": refused(lambda: client.post_order(one)),
         "order_id": answer["orderID"],
@@ -149,7 +149,7 @@ def beats(told):
 def rest(told):
     """Leave two orders in the book for another client to find."""
     client = authenticated(told)
-    answers = [client.create_and_post_order(limit(told["token_id"], price), TICK) for price in (0.02, 0.03)]
+    answers = [client.create_and_post_order(limit(told, price), TICK) for price in (0.02, 0.03)]
     return {"order_ids": [answer["orderID"] for answer in answers]}
 
 
@@ -171,16 +171,22 @@ def foreign(told):
     return client
 
 
-def limit(token, price, size=10.0, expiration=0):
+def asset(told):
+    """How the client is told what is traded: a position id lets it sign for the third generation."""
+    return {"position_id" if told["version"] == "v2" else "token_id": told["token_id"]}
+
+
+def limit(told, price, size=10.0, expiration=0):
     """A buy order that is far from the market at low prices."""
-    return OrderArgs(token_id=token, price=price, size=size, side=Side.BUY, expiration=expiration)
+    return OrderArgs(**asset(told), price=price, size=size, side=Side.BUY, expiration=expiration)
 
 
-def balances(client, token):
+def balances(client, told):
     """Dollars and shares."""
+    kind = "CONDITIONAL-V2" if told["version"] == "v2" else AssetType.CONDITIONAL
     return {
         "cash": client.get_balance_allowance(BalanceAllowanceParams(asset_type=AssetType.COLLATERAL)),
-        "tokens": client.get_balance_allowance(BalanceAllowanceParams(AssetType.CONDITIONAL, token)),
+        "tokens": client.get_balance_allowance(BalanceAllowanceParams(kind, told["token_id"])),
     }
 
 

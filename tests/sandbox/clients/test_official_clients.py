@@ -34,26 +34,30 @@ def account(request, eoa, wallet):
 @pytest.fixture(scope="module")
 def single(sandbox):
     """A market that stands alone."""
-    return facts_of(next(market for market in sandbox["markets"] if not market["neg_risk"]))
+    return facts_of(sandbox, "btc-above-64000")
 
 
 @pytest.fixture(scope="module")
 def grouped(sandbox):
     """A market of a neg-risk event: its orders are signed for another exchange contract."""
-    return facts_of(next(market for market in sandbox["markets"] if market["slug"].endswith("-hold")))
+    return facts_of(sandbox, "rate-decision-meeting-1-hold")
 
 
 @pytest.fixture(scope="module", params=["single", "grouped"])
-def market(request, single, grouped):
-    return single if request.param == "single" else grouped
+def market(request):
+    return request.getfixturevalue(request.param)
 
 
-def facts_of(market: dict[str, Any]) -> dict[str, Any]:
-    tokens = market["token_ids"]
-    return {name: market[name] for name in ("slug", "condition_id", "neg_risk")} | {
-        "token_ids": tokens,
-        "token_id": tokens[0],
-    }
+@pytest.fixture(scope="module", params=["hurried", "newer"], ids=["token", "position"])
+def world(request):
+    """Where the chain is quick: a world of CTF tokens (generation 2), and one of positions (generation 3)."""
+    return request.getfixturevalue(request.param)
+
+
+def facts_of(sandbox: dict[str, Any], slug: str) -> dict[str, Any]:
+    market = next(market for market in sandbox["markets"] if market["slug"] == slug)
+    facts = {name: market[name] for name in ("slug", "condition_id", "token_ids", "neg_risk", "version")}
+    return facts | {"token_id": market["token_ids"][0]}
 
 
 class TestVersion1:
@@ -143,8 +147,10 @@ class TestVersion2:
         assert seen["cancel_all"] == {"canceled": [], "not_canceled": {}}
         assert seen["left"] == []
 
-    def test_its_market_orders_trade_and_move_the_balances(self, run, hurried, account, market):
-        seen = run("v2", "trades", sandbox=hurried, account=account, **market)
+    @pytest.mark.parametrize("group", [False, True], ids=["single", "grouped"])
+    def test_its_market_orders_trade_and_move_the_balances(self, run, world, eoa, wallet, group):
+        market = facts_of(world, "rate-decision-meeting-1-hold" if group else "btc-above-64000")
+        seen = run("v2", "trades", sandbox=world, account=eoa if group else wallet, **market)
         bought, sold = seen["bought"], seen["sold"]
         assert (bought["status"], sold["status"]) == ("matched", "matched")
         assert bought["transactionsHashes"]
@@ -242,8 +248,9 @@ class TestUnified:
         assert seen["fok"]["answer"] == "order couldn't be fully filled. FOK orders are fully filled or killed."
         assert seen["fak"]["answer"].startswith("no orders found to match with FAK order.")
 
-    def test_two_accounts_trade_and_both_streams_tell_of_it(self, run, hurried, eoa, wallet, single):
-        seen = run("unified", "trades", sandbox=hurried, eoa=eoa, wallet=wallet, **single)
+    def test_two_accounts_trade_and_both_streams_tell_of_it(self, run, world, eoa, wallet):
+        single = facts_of(world, "btc-above-64000")
+        seen = run("unified", "trades", sandbox=world, eoa=eoa, wallet=wallet, **single)
         rested, bought = seen["rested"], seen["bought"]
         assert bought["status"] == "matched"
         assert seen["hashes"]
