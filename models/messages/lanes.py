@@ -1,0 +1,148 @@
+"""What the executor and the lanes to a live venue say to each other, beyond what a paper venue says as well.
+
+    SubmitOrder -> (submit lane) OrderAccepted | OrderRejected | OrderNotJournalled | SubmitUnanswered
+    SubmitCancel -> (cancel lane) OrderCancelled | CancelRejected | CancelUnanswered
+    QueryOrder -> (query lane) OrderFound | OrderNotFound | QueryFailed
+    ReadAccount -> (query lane) TradeReported ... AccountRead | QueryFailed
+
+Why "not found" and "failed" are two messages: a venue that says it does not know an order has said something, a line
+that broke has not. Only the first is evidence, and not even it is proof.
+"""
+
+from collections.abc import Hashable
+from typing import ClassVar, Literal, TypeAlias
+
+import msgspec
+
+from models.markets import Outcome, Side
+from models.messages.base import Lane, MarketId, Message
+from models.units import Money, Price, Size
+
+Found: TypeAlias = Literal["live", "matched", "cancelled"]
+VenueMode: TypeAlias = Literal["normal", "restarting", "post_only", "cancel_only", "disabled", "blocked"]
+
+
+class SubmitUnanswered(Message, frozen=True, gc=False):
+    """Bytes of an order left and no answer can be relied on: the order may stand. `text` says what was heard."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    text: str
+    at_ns: int
+
+
+class CancelUnanswered(Message, frozen=True, gc=False):
+    """A cancel has no answer that can be relied on; it may be repeated, for cancelling twice changes nothing."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    text: str
+    at_ns: int
+
+
+class QueryOrder(Message, frozen=True, gc=False):
+    """Ask the venue for an order by its id: the order itself, then open orders, then trades."""
+
+    lane: ClassVar[Lane] = Lane.INTENT
+    order_id: str
+    market: MarketId
+
+    @property
+    def key(self) -> Hashable:
+        return self.order_id
+
+
+class OrderFound(Message, frozen=True, gc=False):
+    """The venue knows an order; `filled` is what it says was matched, `text` its own word for the state."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    state: Found
+    filled: Size
+    text: str
+    at_ns: int
+
+
+class OrderNotFound(Message, frozen=True, gc=False):
+    """The venue answered every question about an order and knows it nowhere, its trades included."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    at_ns: int
+
+
+class QueryFailed(Message, frozen=True, gc=False):
+    """A question got no answer. `order_id` is the order that was asked for, None when the account was."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str | None
+    text: str
+    at_ns: int
+
+
+class ReadAccount(Message, frozen=True, gc=False):
+    """Read open orders, trades and balances: at the start, after every reconnect, and on a cadence.
+
+    Trades are read back to `since_ns`.
+    """
+
+    lane: ClassVar[Lane] = Lane.INTENT
+    reason: str
+    since_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return "account"
+
+
+class OpenOrderSeen(msgspec.Struct, frozen=True):
+    """One order that rests at the venue under our account."""
+
+    order_id: str
+    market: MarketId
+    outcome: Outcome
+    side: Side
+    price: Price
+    size: Size
+    filled: Size
+
+
+class AccountRead(Message, frozen=True):
+    """The whole of what the venue says of our account: all pages, or there is no such message.
+
+    `asked_ns` is when the first page was asked for: what happened later may be in it or not. `tokens` is what the
+    wallet holds of each market, YES and NO; its trades came before this as `TradeReported`.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    reason: str
+    open_orders: tuple[OpenOrderSeen, ...]
+    cash: Money
+    tokens: dict[MarketId, tuple[Size, Size]]
+    asked_ns: int
+    at_ns: int
+
+
+class LimitsSeen(Message, frozen=True, gc=False):
+    """What the venue's headers say of our signer's bucket after a call."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    bucket: Literal["orders", "cancels"]
+    remaining: int
+    tier: str
+    retry_after_ms: int | None
+    at_ns: int
+
+
+class VenueModeSeen(Message, frozen=True, gc=False):
+    """How the venue said it takes orders now; `until_ns` where it said for how long."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    mode: VenueMode
+    text: str
+    until_ns: int | None
+    at_ns: int
