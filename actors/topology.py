@@ -6,13 +6,13 @@ every arrow of the system on one page. Addresses are names, looked up when a mes
 stale.
 
 Names: `book/M`, `flow/M` belong to a market; `inventory/TAG/M` and `coordinator/TAG/GROUP` to a desk on it; the global
-ones are `risk`, `executor`, `journal`, `venue`, `board`, `feed`, `markets`.
+ones are `risk`, `executor`, `journal`, `board`, `feed`, `markets`, and either `venue` or a live venue's lanes.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from models.messages import audit, control, decisions, market, orders, position, recall, records
+from models.messages import audit, control, decisions, lanes, market, orders, position, recall, records
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
 
@@ -22,6 +22,9 @@ JOURNAL = "journal"
 VENUE = "venue"
 BOARD = "board"
 FEED = "feed"
+SUBMIT_LANE = "lane/submit"
+CANCEL_LANE = "lane/cancel"
+QUERY_LANE = "lane/query"
 MARKETS = "markets"
 
 Route = Callable[[Any], Iterable[str]]
@@ -74,6 +77,8 @@ class Topology:
         self._own_orders_in_feed = own_orders_in_feed
         self._board = (BOARD,) if BOARD in present else ()
         self._venue = (VENUE,) if VENUE in present else ()
+        self._cancels = (CANCEL_LANE,) if CANCEL_LANE in present else self._venue
+        self._queries = (QUERY_LANE,) if QUERY_LANE in present else ()
         self._feed = (FEED,) if FEED in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
@@ -136,7 +141,9 @@ class Topology:
             control.RaiseCell: lambda _: (RISK, *rows),
             # From the executor.
             orders.SubmitOrder: lambda _: (JOURNAL,),
-            orders.SubmitCancel: lambda _: (*venue, *rows),
+            orders.SubmitCancel: lambda _: (*self._cancels, *rows),
+            lanes.QueryOrder: lambda _: self._queries,
+            lanes.ReadAccount: lambda _: self._queries,
             orders.SubmitMerge: lambda _: venue,
             orders.OrderChanged: self._order_changed,
             orders.FillCounted: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
@@ -158,6 +165,14 @@ class Topology:
             orders.UserFeedLost: _executor,
             orders.UserFeedRestored: _executor,
             orders.UserFeedProven: _executor,
+            lanes.SubmitUnanswered: _executor,
+            lanes.CancelUnanswered: _executor,
+            lanes.OrderFound: _executor,
+            lanes.OrderNotFound: _executor,
+            lanes.QueryFailed: _executor,
+            lanes.AccountRead: _executor,
+            lanes.LimitsSeen: _executor,
+            lanes.VenueModeSeen: _executor,
             # Between the core's own, after a death.
             recall.RecallAsked: lambda _: (JOURNAL,),
             recall.Recalled: lambda _: (RISK, EXECUTOR),

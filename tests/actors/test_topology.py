@@ -14,10 +14,12 @@ import pytest
 import models.messages
 from actors.topology import (
     BOARD,
+    CANCEL_LANE,
     EXECUTOR,
     FEED,
     JOURNAL,
     MARKETS,
+    QUERY_LANE,
     RISK,
     VENUE,
     Topology,
@@ -36,7 +38,7 @@ TAGS = ("maker", "sets")
 M, N, ALONE = "m", "n", "alone"
 DESKS = {TAGS[0]: {M: (M,), N: (N,), ALONE: (ALONE,)}, TAGS[1]: {"event": (M, N)}}
 CORE = {RISK, EXECUTOR, JOURNAL, MARKETS}
-OPTIONAL = (BOARD, FEED, JOURNAL, VENUE)
+OPTIONAL = (BOARD, FEED, JOURNAL, VENUE, CANCEL_LANE, QUERY_LANE)
 
 WITHOUT_ARROW: dict[type[Message], str] = {
     runtime.WakeAt: "a machine's shell keeps the deadline itself",
