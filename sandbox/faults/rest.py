@@ -13,6 +13,7 @@ from sandbox import wire
 from sandbox.faults.calls import Rule
 from sandbox.faults.table import ENDS, Arguments, Fault, FaultError
 from sandbox.messages import Answer, HttpRequest, Manner, Service
+from sandbox.trading.engine import FAK_KILLED, FOK_KILLED, POST_ONLY
 from sandbox.units import MILLISECOND
 
 if TYPE_CHECKING:
@@ -30,11 +31,8 @@ _BUSY: Final = (
 )
 _MIB: Final = 1 << 20
 _LAST_PAGE: Final = "LTE="
-_POST_ONLY: Final = "invalid post-only order: order crosses book"
-_KILLED: Final = {
-    "FOK": "order couldn't be fully filled. FOK orders are fully filled or killed.",
-    "FAK": "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found.",
-}
+_KILLED: Final = {"FOK": FOK_KILLED, "FAK": FAK_KILLED}
+_GEOBLOCK: Final = "/api/geoblock"
 
 
 def _said(request: HttpRequest) -> list[dict[str, Any]]:
@@ -136,6 +134,18 @@ def _instead(answer: Answer) -> Callable[["Faults", Arguments], dict[str, Any]]:
     return lambda faults, arguments: {"instead": lambda request, now_ns: answer}
 
 
+def _region_block(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
+    """Whoever is where trading is not allowed may read, and is told so when it asks."""
+    page, ends = Answer(403, _BLOCKED, _HTML), arguments.ends()
+
+    def change(request: HttpRequest, answer: Answer, at_ns: int) -> Answer:
+        said = msgspec.json.decode(answer.body) | {"blocked": True, "country": "US", "region": "NY"}
+        return replace(answer, body=wire.encode(said))
+
+    faults.arm(Rule(method="POST", instead=lambda request, at_ns: page, **ends))
+    return faults.arm(Rule(service="site", path=_GEOBLOCK, change=change, **ends))
+
+
 def _unauthorized(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
     answer = Answer(401, wire.encode({"error": "Unauthorized/Invalid api key"}))
     return {"instead": lambda request, now_ns: answer, "fits": lambda request: "poly_signature" in request.headers}
@@ -200,7 +210,7 @@ def _stale_reads(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
 
 def _refuse_post_only(faults: "Faults", arguments: Arguments) -> dict[str, Any]:
     return {
-        "instead": lambda request, now_ns: _refusal(request, lambda order: _POST_ONLY),
+        "instead": lambda request, now_ns: _refusal(request, lambda order: POST_ONLY),
         "fits": lambda request: any(order.get("postOnly") is True for order in _said(request)),
     }
 
@@ -247,6 +257,8 @@ ROWS: Final = (
          takes=("delay",), count=None),
     _row("forbidden", ("F13",), "answer 403 with Cloudflare's HTML", _instead(Answer(403, _BLOCKED, _HTML)),
          method="POST"),
+    Fault("region_block", ("F13",), "answer POSTs with 403 and say that the caller's region is blocked", ("seconds",),
+          "cleared", _region_block),
     _row("unauthorized", ("F14",), "answer signed calls with 401", _unauthorized, count=3),
     _row("gzip_bomb", ("F18",), "answer with a small body that unpacks to many MiB", _gzip_bomb, takes=("mib",)),
     _row("redirect", ("F19",), "send a call elsewhere", _redirect, takes=("status", "to")),

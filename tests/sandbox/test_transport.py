@@ -335,11 +335,11 @@ def test_a_half_open_connection_stays_so_while_new_ones_work(running):
 
 def test_the_control_calls_of_a_held_connection_are_heard(running):
     answering(running, control=[Hold(LINES, hears=False, bytes_per_second=0)])
-    with httpx.Client(timeout=0.3) as client:
+    with httpx.Client(timeout=10) as client:
         assert client.post(running.url + "/sandbox/go", json={"a": 1}).text == '"done"'
         assert client.post(running.url + "/sandbox/go", json={"a": 1}).text == '"done"'
         with pytest.raises(httpx.TimeoutException):
-            client.get(running.url + "/book")
+            client.get(running.url + "/book", timeout=0.3)
 
 
 def test_a_narrow_line_lets_through_so_many_bytes_a_second(running):
