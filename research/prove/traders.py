@@ -71,6 +71,7 @@ class Trader:
             self._stocked.add(market.id)
             self._on_chain("deposit", {"amount": _REFILL})
             self._on_chain("split", {"market": market.id, "amount": _STOCK})
+            self._refresh(market, now_ns)
             return
         wanted = self._wish(market)
         if wanted is not None:
@@ -182,6 +183,17 @@ class Trader:
         headers = l2_headers(self._credentials, now_ns // 1_000_000_000, method, path, raw)
         lowered = {name.lower(): value for name, value in headers.items()}
         self._call(HttpRequest("clob", method, path, {}, raw, headers=lowered), heard)
+
+    def _refresh(self, market: Market, now_ns: int) -> None:
+        """Make the venue look at the chain again, of which it does not hear."""
+        path = "/balance-allowance/update"
+        kind = "CONDITIONAL-V2" if market.version else "CONDITIONAL"
+        asked = [("COLLATERAL", ""), *((kind, token.id) for token in market.tokens)]
+        for asset_type, token_id in asked:
+            query = {"asset_type": [asset_type], "token_id": [token_id], "signature_type": [str(self._type)]}
+            headers = l2_headers(self._credentials, now_ns // 1_000_000_000, "GET", path)
+            lowered = {name.lower(): value for name, value in headers.items()}
+            self._call(HttpRequest("clob", "GET", path, query, headers=lowered), lambda _: None)
 
     def _on_chain(self, action: str, said: Mapping[str, Any]) -> None:
         raw = json.dumps({"action": action, "wallet": self._funder, **said}).encode()
