@@ -72,13 +72,13 @@ def first_generation() -> Iterator[dict[str, Any]]:
     yield from _started("--protocol", "1")
 
 
-@pytest.fixture(scope="module")
-def run(python_of: Callable[[str], Path], sandbox: dict[str, Any]) -> Run:
+@pytest.fixture(scope="session")
+def run(python_of: Callable[[str], Path]) -> Run:
     """Let a client live through one of its stories and give the JSON document of what it saw."""
 
     def play(client: str, story: str, **facts: Any) -> dict[str, Any]:
         command = [python_of(client), "-I", Path(__file__).parent / f"run_{client}.py", story]
-        told = json.dumps({"sandbox": sandbox, **facts})
+        told = json.dumps(facts)
         done = subprocess.run(
             command, check=False, input=told, capture_output=True, text=True, env={}, timeout=_STORY_S
         )

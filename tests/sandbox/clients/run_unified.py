@@ -33,6 +33,7 @@ from polymarket.streams import MarketSpec, UserSpec
 
 NOWHERE = "127.0.0.1:9"
 PATIENCE_S = 40
+DAY_S = 86_400
 STREAMS = "polymarket.streams.clob"
 
 
@@ -145,7 +146,7 @@ async def orders(told):
         stream = Followed(await client.subscribe(UserSpec()))
         far = {"token_id": token, "size": "10", "side": "BUY"}
         rested = await client.place_limit_order(**far, price="0.02", post_only=True)
-        dated = await client.place_limit_order(**far, price="0.03", expiration=int(time.time()) + 600)
+        dated = await client.place_limit_order(**far, price="0.03", expiration=int(time.time()) + DAY_S)
         ask = await client.get_price(token_id=token, side="SELL")
         out = {"rested": rested, "dated": dated, "order": await client.get_order(order_id=rested.order_id)}
         out["open"] = [order.id async for page in client.list_open_orders(token_id=token) for order in page.items]

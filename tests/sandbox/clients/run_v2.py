@@ -29,6 +29,7 @@ from py_clob_client_v2.exceptions import PolyApiException
 CHAIN_ID = 137
 TICK = PartialCreateOrderOptions(tick_size="0.01")
 SETTLED_S = 40
+DAY_S = 86_400
 
 
 def read(told):
@@ -67,7 +68,7 @@ def limits(told):
     batch = client.post_orders(
         [PostOrdersV2Args(order=client.create_order(limit(told, price), TICK)) for price in (0.03, 0.04, 0.05, 0.06)]
     )
-    later = limit(told, 0.02, expiration=int(time.time()) + 600)
+    later = limit(told, 0.02, expiration=int(time.time()) + DAY_S)
     dated = client.create_and_post_order(later, TICK, OrderType.GTD, post_only=True)
     ids = [answer["orderID"] for answer in batch]
     return {
