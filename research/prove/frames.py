@@ -78,14 +78,13 @@ class Levels:
 
 @dataclass(slots=True)
 class Token:
-    """One token's book as its frames gave it; astray means that a frame must have been lost."""
+    """One token's book as its frames gave it; `told` once it had a whole one."""
 
     market: "Market"
     id: str
     bids: Levels = field(default_factory=lambda: Levels("bids"))
     asks: Levels = field(default_factory=lambda: Levels("asks"))
     told: bool = False
-    astray: bool = False
 
     def side(self, side: Side) -> Levels:
         """One of its sides."""
@@ -116,7 +115,6 @@ class Market:
 
     id: str
     slug: str
-    event: str
     min_order_size: str
     neg_risk: str
     tick: str
@@ -143,7 +141,6 @@ def market_of(described: Mapping[str, Any]) -> Market:
     market = Market(
         described["condition_id"],
         described["slug"],
-        described["event"],
         described["min_order_size"],
         "true" if described["neg_risk"] else "false",
         described["tick_size"],

@@ -21,7 +21,6 @@ from sandbox.signing.typed_data import POLYGON, Order, exchange_domain
 _SHARE: Final = 1_000_000
 _STOCK: Final = "200"
 _REFILL: Final = "5000"
-_LOW_CASH: Final = 1_000 * _SHARE
 _OVER: Final = re.compile("^Order (already|not found)")
 """Why an order cannot be cancelled that is gone; one that waits for its match is still there."""
 _KINDS: Final = ("GTC", "GTC", "GTC", "GTC", "GTC", "FAK", "FAK", "FOK")

@@ -58,7 +58,6 @@ class _Trade:
 class _Line:
     """What was seen last in a market."""
 
-    change: Mapping[str, Any] | None = None
     change_ms: int = 0
     left: dict[str, int] = field(default_factory=dict[str, int])
     books: int = 0

@@ -90,9 +90,11 @@ class Crowd:
         """Shift the touch by whole ticks, perhaps to another spread, in one frame; nothing moves in an ended market."""
         if self.market.closed:
             return
-        self.bid += ticks * self.step
+        tick = self.step
         if spread is not None:
             self._spread = spread
+        # However far accounts push it, one side at least can still be quoted.
+        self.bid = min(max(self.bid + ticks * tick, (1 - self._spread) * tick), ONE - tick)
         self._settle()
         self.shadow.carry(now_ns)
 
