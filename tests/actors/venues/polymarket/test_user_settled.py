@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actors.venues.polymarket.user_codec import UserCodec
-from models.ledger import Ledger
-from models.markets import Fees, Market, Outcome, Side
-from models.messages.orders import FillCounted, FillVoided, PlaceOrder, TradeReported
+from models.markets import NO, YES, Fees, Market, Side
+from models.messages.orders import PlaceOrder
 from models.orders import TimeInForce
 from models.units import ONE, SHARE, parse_size
 from sandbox.trading.settlement import FAILED, FAILED_THEN_CONFIRMED, RETRIED
+from tests.actors.venues.polymarket.fill_book import FillBook
 from tests.sandbox.house import CASH, MICRO, House, Trader
 
 SPLIT = 300
@@ -79,16 +79,14 @@ class Session:
 
 
 class Books:
-    """One account's fills, counted by our ledger from what the codec says."""
+    """One account, the orders that it signed, and its fills as the codec tells them."""
 
     def __init__(self, session: Session, trader: Trader) -> None:
         self.trader = trader
-        self.placed = {
-            one.id: placed(one) for one in session.house.engine.orders.values() if one.wallet is trader.wallet
-        }
+        orders = session.house.engine.orders.values()
+        self.placed = {order.id: placed(order) for order in orders if order.wallet is trader.wallet}
         self.codec = UserCodec([session.described], self)
-        self.fills: dict[tuple[str, str], FillCounted] = {}
-        self._ledger = Ledger()
+        self.fills = FillBook(self.placed)
 
     @property
     def api_key(self) -> str:
@@ -101,31 +99,6 @@ class Books:
     def owns(self, order_id: str) -> bool:
         return order_id in self.placed
 
-    def book(self, told: tuple[Any, ...]) -> None:
-        for report in told:
-            assert isinstance(report, TradeReported), report
-            assert report.cash is not None
-            for event in self._ledger.book(report, self.placed[report.order_id]).events:
-                if isinstance(event, FillCounted):
-                    self.fills[event.trade_id, event.order_id] = event
-                elif isinstance(event, FillVoided):
-                    del self.fills[event.fill.trade_id, event.fill.order_id]
-
-    def cash(self) -> int:
-        """What the fills leave of the account's dollars."""
-        left = (CASH - SPLIT) * MICRO
-        for fill in self.fills.values():
-            left += (-fill.cash if fill.side is Side.BUY else fill.cash) - fill.fee
-        return left
-
-    def tokens(self, outcome: Outcome) -> int:
-        """What the fills leave of one of its tokens."""
-        held = SPLIT * SHARE
-        for fill in self.fills.values():
-            if fill.outcome == outcome:
-                held += fill.size if fill.side is Side.BUY else -fill.size
-        return held
-
 
 def placed(order: Any) -> PlaceOrder:
     """An order of the venue as we would have wished for it."""
@@ -136,10 +109,11 @@ def placed(order: Any) -> PlaceOrder:
 
 
 def agrees(session: Session, books: Books) -> None:
-    wallet = books.trader.wallet
-    assert books.cash() == wallet.cash
-    for outcome, token in enumerate(session.market.token_ids):
-        assert books.tokens(1 if outcome else 0) == wallet.tokens.get(token, 0)
+    wallet, fills = books.trader.wallet, books.fills
+    yes, no = session.market.token_ids
+    assert wallet.cash == (CASH - SPLIT) * MICRO + fills.dollars
+    assert wallet.tokens.get(yes, 0) == SPLIT * SHARE + fills.shares(YES)
+    assert wallet.tokens.get(no, 0) == SPLIT * SHARE + fills.shares(NO)
     assert books.codec.counts.unknown_fields == {}
 
 
@@ -153,7 +127,7 @@ def test_fills_of_the_stream_add_up_to_the_wallet_in_any_order_with_any_repetiti
         again = frames + [chance.choice(frames) for _ in range(len(frames) // 2)]
         chance.shuffle(again)
         for frame in again:
-            books.book(books.codec.decode(frame, 0))
+            books.fills.book(books.codec.decode(frame, 0))
         agrees(session, books)
 
 
@@ -164,12 +138,12 @@ def test_fills_of_rest_alone_add_up_to_the_wallet_and_add_nothing_to_those_of_th
     for number, trader in enumerate(session.traders):
         read, both = Books(session, trader), Books(session, trader)
         rows = session.rows(number)
-        read.book(read.codec.decode_trades(rows, 0))
+        read.fills.book(read.codec.decode_trades(rows, 0))
         agrees(session, read)
         for frame in session.frames(number):
-            both.book(both.codec.decode(frame, 0))
-        both.book(both.codec.decode_trades(rows, 0))
-        assert both.fills.keys() == read.fills.keys()
+            both.fills.book(both.codec.decode(frame, 0))
+        both.fills.book(both.codec.decode_trades(rows, 0))
+        assert both.fills.fills.keys() == read.fills.fills.keys()
         agrees(session, both)
 
 
@@ -182,15 +156,15 @@ def test_these_sessions_have_what_they_are_meant_to_prove() -> None:
             for frame in session.frames(number):
                 told = books.codec.decode(frame, 0)
                 seen |= {"several of ours"} if len(told) > 1 else set()
-                books.book(told)
+                books.fills.book(told)
                 wire = json.loads(frame)
                 seen |= {wire["status"]}
                 parts = wire["maker_orders"]
                 seen |= {"several prices"} if len({part["price"] for part in parts}) > 1 else set()
                 seen |= {"pairs"} if any(part["asset_id"] != wire["asset_id"] for part in parts) else set()
-            seen |= {"maker" if fill.maker else "taker" for fill in books.fills.values()}
-            seen |= {"dust" for fill in books.fills.values() if fill.price * fill.size % ONE}
-            seen |= {"fee" for fill in books.fills.values() if fill.fee}
+            seen |= {"maker" if fill.maker else "taker" for fill in books.fills.fills.values()}
+            seen |= {"dust" for fill in books.fills.fills.values() if fill.price * fill.size % ONE}
+            seen |= {"fee" for fill in books.fills.fills.values() if fill.fee}
     assert seen >= {
         "several of ours", "several prices", "pairs", "dust", "fee", "maker", "taker", "MATCHED", "RETRYING", "MINED",
         "CONFIRMED", "FAILED",
