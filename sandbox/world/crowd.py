@@ -172,9 +172,10 @@ class Crowd:
 
     def _settle(self, *, at_once: bool = False) -> None:
         """Bring touch and depth towards what is wanted; leaving comes before arriving, so nothing crosses."""
-        for price in [price for price in self.shadow.bids.prices if price > self.bid]:
+        bid, ask = self.bid, self.ask
+        for price in [price for price in self.shadow.bids.prices if price > bid]:
             self.shadow.set("BUY", price, 0)
-        for price in [price for price in self.shadow.asks.prices if price < self.ask]:
+        for price in [price for price in self.shadow.asks.prices if price < ask]:
             self.shadow.set("SELL", price, 0)
         for side in _SIDES:
             self._settle_touch(side)
