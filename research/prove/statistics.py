@@ -228,7 +228,7 @@ class Statistics:
             self._spread_ends(line, market, line.change_ms)
         line.touch_moved, line.touch = touch != line.touch, touch
 
-    def traded(self, market: Market, at_ms: int, size: int) -> None:
+    def traded(self, market: Market, at_ms: int) -> None:
         """See a trade."""
         line = self._line(market)
         self.trades += 1

@@ -59,7 +59,7 @@ class _Line:
     """What was seen last in a market."""
 
     change_ms: int = 0
-    left: dict[str, int] = field(default_factory=dict[str, int])
+    left: dict[str, int] = field(default_factory=lambda: {"BUY": 0, "SELL": 0})
     books: int = 0
     trades: deque[_Trade] = field(default_factory=deque[_Trade])
     text: str = ""
@@ -197,7 +197,7 @@ class Witness:
         if line.books == 2:
             self.findings.hold("both books of a trade mirror", market.mirrors, lambda: market.slug)
             line.trades.append(_Trade(at_ms, line.left))
-            self.statistics.traded(market, at_ms, max(line.left.values()))
+            self.statistics.traded(market, at_ms)
 
     def _print(self, market: Market, line: _Line, frame: Mapping[str, Any], at_ms: int) -> None:
         market.last_price = frame["price"]

@@ -5,6 +5,9 @@ from research.prove.frames import Levels
 from research.prove.ranges import RANGES
 from research.prove.statistics import Histogram, Seconds
 from research.prove.venue import Proof, prove
+from sandbox import wire
+from sandbox.trading.ledger import Ledger
+from sandbox.venue import Venue
 
 BRIEF = {"demo": 0.03, "sports_inplay": 0.3, "crypto_5m": 0.05, "venue_wide_stress": 0.003, "adverse": 0.5}
 COUNTS = {"venue_wide_stress": 30, "crypto_5m": 1}
@@ -53,6 +56,33 @@ def test_what_does_not_hold_is_said_and_ends_with_one(capsys, monkeypatch):
     monkeypatch.setattr("sandbox.wire.book_hash", lambda *_: "0" * 40)
     assert main(["venue", "--profile", "sports_inplay", "--hours", "0.02", "--json"]) == 1
     assert '"holds":false' in capsys.readouterr().out
+
+
+def halved(venue, market, token, side, price, size, *more):
+    return PRINT(venue, market, token, side, price, max(size // 2, 1), *more)
+
+
+def leaking(ledger, *movements):
+    SETTLE(ledger, *movements)
+    ledger.fees += 1
+
+
+PRINT, SETTLE, MIRRORED = Venue.print_trade, Ledger.settle, wire.mirrored
+
+
+@pytest.mark.parametrize(
+    "where, name, broken, claim",
+    [
+        (wire, "mirrored", lambda changes: MIRRORED(changes)[:-1], "a change is mirrored on both tokens"),
+        (Venue, "print_trade", halved, "the prints of a trade sum to what left the book"),
+        (Ledger, "settle", leaking, "cash, locked dollars and fees are what came in"),
+    ],
+)
+def test_a_venue_that_breaks_a_promise_is_found_out(monkeypatch, where, name, broken, claim):
+    monkeypatch.setattr(where, name, broken)
+    report = prove("sports_inplay", 0.1, 3, lambda _: None, orders=60)
+    assert report.findings.wrong[claim]
+    assert not report.holds
 
 
 def test_hours_and_counts_are_numbers_above_nothing(capsys):
