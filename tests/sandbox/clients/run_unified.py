@@ -16,6 +16,7 @@ import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, replace
 from decimal import ROUND_DOWN, Decimal
+from urllib.request import Request, urlopen
 
 from polymarket import (
     AcceptedOrder,
@@ -25,6 +26,7 @@ from polymarket import (
     OrderHeartbeatMismatchError,
     PriceRequest,
     PublicClient,
+    RateLimitError,
     RequestRejectedError,
     SecureClient,
 )
@@ -234,8 +236,38 @@ async def beats(told):
             await client.send_order_heartbeat(heartbeat_id="no such id")
         except OrderHeartbeatMismatchError as mismatch:
             out["expected"] = mismatch.heartbeat_id
-        await stream.until(lambda seen: any(event.payload.order_event_type == "CANCELLATION" for event in seen))
+        await stream.until(lambda seen: len(of_order(seen, rested)) >= 2)
         return out | {"events": of_order(stream.seen, rested)}
+
+
+async def troubles(told):
+    """Meet, one after the other, what the venue does in bad hours; the sandbox is told to do it."""
+    far, met = {"token_id": told["token_id"], "price": "0.02", "size": "10", "side": "BUY"}, {}
+    async with await secure(told, told["account"]) as client:
+        for fault, more in told["faults"].items():
+            await asyncio.to_thread(control, told, "POST", {"fault": fault} | more)
+            met[fault] = [await trouble(client.place_limit_order(**far)), await trouble(client.cancel_all())]
+            await asyncio.to_thread(control, told, "DELETE")
+    return met
+
+
+def control(told, method, body=None):
+    """Throw a switch of the sandbox, or put all back."""
+    data = None if body is None else json.dumps(body).encode()
+    with urlopen(Request(told["sandbox"]["control_url"] + "/faults", data=data, method=method)) as answer:
+        return json.load(answer)
+
+
+async def trouble(calling):
+    """What the SDK makes of an answer."""
+    try:
+        return {"kind": type(await calling).__name__}
+    except RateLimitError as error:
+        limit = error.rate_limit and asdict(error.rate_limit)
+        return {"kind": "RateLimitError", "retry_after": error.retry_after, "rate_limit": limit}
+    except RequestRejectedError as error:
+        facts = {name: getattr(error, name) for name in ("status", "code", "restriction", "retry_after")}
+        return {"kind": "RequestRejectedError", "text": str(error)} | facts
 
 
 async def secure(told, account, **options):

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.timeout(600)
 """The first test that needs a client's environment pays for building it."""
 
 MILLION = 1_000_000
+VERSION_MISMATCH = "order_version_mismatch"
 SINGLE = "btc-above-64000"
 GROUPED = "rate-decision-meeting-1-hold"
 FINAL = "TRADE_STATUS_CONFIRMED"
@@ -94,7 +95,7 @@ class TestVersion1:
 
     def test_its_orders_are_refused_as_of_another_version(self, run, eoa, market):
         seen = run("v1", "order", account=eoa, **market)
-        assert seen == {"status": 400, "answer": {"error": "order_version_mismatch"}}
+        assert seen == {"status": 400, "answer": {"error": VERSION_MISMATCH}}
 
     @pytest.mark.parametrize("slug", [SINGLE, GROUPED], ids=["single", "grouped"])
     def test_its_orders_are_taken_where_the_first_generation_rules(self, run, first_generation, eoa, slug):
@@ -281,6 +282,43 @@ class TestUnified:
             assert chain_of(events, side) == ["MATCHED", "MINED", "CONFIRMED"]
             kinds = [event["payload"]["order_event_type"] for event in events if event["payload"]["id"] == order_id]
             assert "UPDATE" in kinds
+
+
+class TestTroubles:
+    """What the unified client, which tells them apart, makes of the venue's bad hours."""
+
+    def test_each_is_taken_for_what_it_is(self, run, wallet, single):
+        account = {"account": wallet["address"]}
+        faults = {
+            "restart": {},
+            "post_only": {},
+            "cancel_only": {},
+            "disabled": {},
+            "closed_only": account,
+            "version_mismatch": {},
+            "forbidden": {},
+            "too_many": {"how": "bare"},
+            "drain_bucket": {**account, "bucket": "cancels", "debt": 100},
+        }
+        met = run("unified", "troubles", account=wallet, faults=faults, **single)
+        orders = {fault: answers[0] for fault, answers in met.items()}
+        cancels = {fault: answers[1] for fault, answers in met.items()}
+        assert (orders["restart"]["status"], orders["restart"]["restriction"]) == (425, "restarting")
+        assert (orders["post_only"]["status"], orders["post_only"]["restriction"]) == (503, "post_only")
+        assert orders["post_only"]["code"] == "post_only_mode"
+        assert 0 < orders["post_only"]["retry_after"] <= 120
+        assert (orders["cancel_only"]["status"], orders["cancel_only"]["restriction"]) == (503, "cancel_only")
+        assert (orders["disabled"]["status"], cancels["disabled"]["status"]) == (503, 503)
+        assert "closed only" in orders["closed_only"]["text"]
+        assert (orders["version_mismatch"]["status"], orders["version_mismatch"]["text"]) == (400, VERSION_MISMATCH)
+        assert (orders["forbidden"]["status"], "Cloudflare" in orders["forbidden"]["text"]) == (403, True)
+        assert (orders["too_many"]["kind"], orders["too_many"]["rate_limit"]) == ("RateLimitError", None)
+        for fault in ("post_only", "cancel_only", "closed_only"):
+            assert cancels[fault] == {"kind": "CancelOrdersResponse"}
+        assert orders["drain_bucket"] == {"kind": "AcceptedOrder"}
+        limit = cancels["drain_bucket"]["rate_limit"]
+        assert (limit["tier"], limit["remaining"] < 0) == ("Standard", True)
+        assert cancels["drain_bucket"]["retry_after"] > 0
 
 
 class TestHeartbeats:
