@@ -142,6 +142,7 @@ class Topology:
             # From the executor.
             orders.SubmitOrder: lambda _: (JOURNAL,),
             orders.SubmitCancel: lambda _: (*self._cancels, *rows),
+            lanes.ConfirmCancel: lambda _: self._queries,  # from the lane of cancels
             lanes.QueryOrder: lambda _: self._queries,
             lanes.ReadAccount: lambda _: self._queries,
             orders.SubmitMerge: lambda _: venue,

@@ -1,7 +1,8 @@
 """What the executor and the lanes to a live venue say to each other, beyond what a paper venue says as well.
 
     SubmitOrder -> (submit lane) OrderAccepted | OrderRejected | OrderNotJournalled | SubmitUnanswered
-    SubmitCancel -> (cancel lane) OrderCancelled | CancelRejected | CancelUnanswered
+    SubmitCancel -> (cancel lane) CancelRejected | CancelUnanswered | ConfirmCancel
+    ConfirmCancel -> (query lane) OrderCancelled | CancelRejected | CancelUnanswered
     QueryOrder -> (query lane) OrderFound | OrderNotFound | QueryFailed
     ReadAccount -> (query lane) TradeReported ... AccountRead | QueryFailed
 
@@ -42,12 +43,28 @@ class CancelUnanswered(Message, frozen=True, gc=False):
     at_ns: int
 
 
+class ConfirmCancel(Message, frozen=True, gc=False):
+    """Ask how an order ended, before anybody is told that it has: a cancel is answered without what was matched.
+
+    `text` is why the venue did not cancel (already matched or cancelled), empty where it did.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    order_id: str
+    market: MarketId
+    text: str
+
+
 class QueryOrder(Message, frozen=True, gc=False):
-    """Ask the venue for an order by its id: the order itself, then open orders, then trades."""
+    """Ask the venue for an order by its id: the order itself, then open orders, then trades.
+
+    `since_ns`: when it was made at the earliest; older trades are not read.
+    """
 
     lane: ClassVar[Lane] = Lane.INTENT
     order_id: str
     market: MarketId
+    since_ns: int = 0
 
     @property
     def key(self) -> Hashable:
