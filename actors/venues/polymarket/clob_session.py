@@ -4,7 +4,7 @@ Why a failed read raises: "could not read" is not "there is none". An empty list
 orders, so it may not come out of an error, a missing page or a cursor that goes round.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -102,15 +102,21 @@ class ClobSession:
 
     def read_pages(self, path: str, kind: type[Page[Shape]], query: Mapping[str, str]) -> list[Shape]:
         """Read a list of the account to its last page. Raises ReadFailed."""
-        items: list[Shape] = []
+        return [item for page in self.pages(path, kind, query) for item in page]
+
+    def pages(self, path: str, kind: type[Page[Shape]], query: Mapping[str, str]) -> Iterator[list[Shape]]:
+        """Read a list page by page, for who has other things to do in between. It is whole once this has ended.
+
+        Raises ReadFailed.
+        """
         cursor, seen = _FIRST, {""}
         for _ in range(self._pages_max):
             seen.add(cursor)
             page = self.read(path, kind, {**query, "next_cursor": cursor})
-            items += page.data
+            yield page.data
             cursor = page.next_cursor
             if cursor == END:
-                return items
+                return
             if cursor in seen:
                 raise malformed(path, f"the cursor {cursor[:40]!r} comes again")
         raise malformed(path, f"more than {self._pages_max} pages")
