@@ -157,6 +157,9 @@ class Stage:
             })  # fmt: skip
         self.before = {told["funder"]: self.wallet(told["funder"]) for told in chosen}
         self.parties = [Party(venue, told, gate, world, self.market) for told in chosen]
+        for party in self.parties:
+            for token in self.market.token_ids:
+                party.client.refresh_balance("CONDITIONAL", token)  # or the venue does not know of the split
 
     def wallet(self, address: str) -> dict[str, Any]:
         """What the venue says that a wallet holds."""
@@ -245,6 +248,7 @@ def stage(venue: dict[str, Any], tmp_path: Path) -> Iterator[Stage]:
 def test_each_fill_is_told_once_for_each_status_and_all_add_up_to_the_wallets(stage: Stage) -> None:
     stage.trade(5)
     stage.settle()
+    seen: set[tuple[Side, Outcome]] = set()
     for party in stage.parties:
         told = party.told
         stage.world.until(lambda told=told: all_final(told))
@@ -262,6 +266,8 @@ def test_each_fill_is_told_once_for_each_status_and_all_add_up_to_the_wallets(st
         read.book(party.trades_by_rest())
         assert read.fills.keys() == fills.fills.keys()
         assert {one.trade_id for one in reports} >= stage.common()
+        seen |= {(one.side, one.outcome) for one in reports}
+    assert seen == {(Side.BUY, YES), (Side.BUY, NO), (Side.SELL, YES)}
 
 
 def test_what_is_doubled_reordered_lost_and_cut_off_is_whole_again_with_rest(

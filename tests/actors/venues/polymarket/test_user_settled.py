@@ -163,9 +163,10 @@ def test_these_sessions_have_what_they_are_meant_to_prove() -> None:
                 seen |= {"several prices"} if len({part["price"] for part in parts}) > 1 else set()
                 seen |= {"pairs"} if any(part["asset_id"] != wire["asset_id"] for part in parts) else set()
             seen |= {"maker" if fill.maker else "taker" for fill in books.fills.fills.values()}
+            seen |= {f"{fill.side} {fill.outcome}" for fill in books.fills.fills.values()}
             seen |= {"dust" for fill in books.fills.fills.values() if fill.price * fill.size % ONE}
             seen |= {"fee" for fill in books.fills.fills.values() if fill.fee}
     assert seen >= {
         "several of ours", "several prices", "pairs", "dust", "fee", "maker", "taker", "MATCHED", "RETRYING", "MINED",
-        "CONFIRMED", "FAILED",
+        "CONFIRMED", "FAILED", "BUY 0", "BUY 1", "SELL 0", "SELL 1",
     }  # fmt: skip
