@@ -1,0 +1,288 @@
+"""The lane of questions: what became of an order, how a cancelled one ended, and what the account holds.
+
+Why a question is asked in steps, one request in a turn: reading an account takes hundreds of requests, and a question
+about one order must not wait for them, nor a stop.
+
+Why "not found" needs three answers: an order that was filled and is old is shown by nobody but its trades, and a read
+may be older than the order. What is found anywhere is found; a question that failed has no answer at all.
+"""
+
+from collections.abc import Generator, Hashable, Mapping
+from itertools import chain
+from typing import Any, ClassVar, Final, TypeAlias
+
+import msgspec
+
+from actors.runtime.actor import Context
+from actors.runtime.machine import Route
+from actors.venues.polymarket.clob_answers import OpenOrder, Page, WireOrder
+from actors.venues.polymarket.clob_client import AssetType, ClobClient
+from actors.venues.polymarket.clob_session import ReadFailed, malformed
+from actors.venues.polymarket.codec import MalformedFrame
+from actors.venues.polymarket.lanes.intents import Markets
+from actors.venues.polymarket.lanes.lane import Lane
+from actors.venues.polymarket.user_codec import OwnAccount, UserCodec
+from actors.venues.polymarket.verdicts import Fate, Verdict
+from models.markets import NO, YES, Market, Outcome
+from models.messages.base import Lane as MailLane
+from models.messages.base import MarketId, Message
+from models.messages.lanes import (
+    AccountRead,
+    CancelUnanswered,
+    ConfirmCancel,
+    Found,
+    OpenOrderSeen,
+    OrderFound,
+    OrderNotFound,
+    QueryFailed,
+    QueryOrder,
+    ReadAccount,
+)
+from models.messages.orders import CancelRejected, ForeignOrderSeen, OrderCancelled, TradeReported
+from models.text import clean
+from models.units import Size
+
+_S: Final = 1_000_000_000
+_OVERLAP_S: Final = 600
+"""Trades are read from so long before the time that was asked for: the venue dates and lists them as it likes."""
+
+_LIVE: Final = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
+_DONE: Final = Verdict(Fate.DONE)
+_HARMLESS: Final = frozenset({"parts", "whose"})
+"""Kinds of what the codec does not understand of a trade that take no fill of ours away."""
+
+_ACCOUNT: Final = "account"
+
+_Job: TypeAlias = Generator[None]
+"""A question under way; each step is at most one request."""
+
+
+class AskOn(Message, frozen=True, gc=False):
+    """Tells the lane to itself: take the next step."""
+
+    lane: ClassVar[MailLane] = MailLane.MARKET
+
+    @property
+    def key(self) -> Hashable:
+        return "ask"
+
+
+class QueryLane(Lane):
+    """Asks about orders and reads the account. `own` knows which orders are ours, those of earlier runs too."""
+
+    batch: ClassVar[int] = 1
+
+    def __init__(self, context: Context, client: ClobClient, route: Route, own: OwnAccount, markets: Markets) -> None:
+        super().__init__(context, client, route)
+        self._own = own
+        self._markets = markets
+        self._codec = UserCodec((), own)
+        self._jobs: dict[Hashable, _Job] = {}
+        """Questions under way, by what they are about, oldest first."""
+        self._stopping = False
+
+    def on_receive(self, message: Any) -> None:
+        match message:
+            case AskOn():
+                self._step()
+            case QueryOrder():
+                self._begin(("order", message.order_id), self._find(message))
+            case ConfirmCancel():
+                self._begin(("cancel", message.order_id), self._confirm(message))
+            case ReadAccount():
+                self._jobs.pop(_ACCOUNT, None)  # what is asked later has to be read later
+                self._begin(_ACCOUNT, self._read_account(message))
+            case _:
+                pass
+
+    def on_asked_to_stop(self) -> None:
+        """Stop with the `AskOn` that is on its way, so that none is left unread."""
+        self._stopping = True
+        if not self._jobs:
+            self._stop()
+
+    def _begin(self, about: Hashable, job: _Job) -> None:
+        """Begin a question, unless it is under way."""
+        self._jobs.setdefault(about, job)
+        self.context.send(self.context.name, AskOn())
+
+    def _step(self) -> None:
+        """Take one step: with a question about an order, if there is one, else with the account."""
+        if self._stopping:
+            self._stop()
+            return
+        about = next((about for about in self._jobs if about != _ACCOUNT), _ACCOUNT)
+        try:
+            next(self._jobs[about])
+        except StopIteration:
+            del self._jobs[about]
+        if self._jobs:
+            self.context.send(self.context.name, AskOn())
+
+    # One order
+
+    def _find(self, asked: QueryOrder) -> _Job:
+        order_id, market = asked.order_id, asked.market
+        try:
+            order = self.client.order(order_id)
+            yield
+            if order is None:
+                listed = yield from self._open_orders(self._query(market))
+                order = next((found for found in listed if found.order_id.lower() == order_id.lower()), None)
+            if order is not None:
+                self.tell(self._found(order, asked))
+            if order is None or order.filled:
+                told = yield from self._told_of(asked)
+                if order is None:
+                    self.tell(self._found_by_trades(asked, told))
+        except ReadFailed as failed:
+            self._failed(order_id, failed)
+        else:
+            self.note(_DONE)
+
+    def _found(self, order: OpenOrder, asked: QueryOrder) -> OrderFound:
+        return OrderFound(
+            asked.order_id, asked.market, _state(order), order.filled, clean(order.status), self.read_clock()
+        )
+
+    def _found_by_trades(self, asked: QueryOrder, told: Mapping[str, Size]) -> OrderFound | OrderNotFound:
+        """Say of an order that only its trades know that it may rest: they do not say whether it is over."""
+        if not told:
+            return OrderNotFound(asked.order_id, asked.market, self.read_clock())
+        matched = sum(told.values())
+        return OrderFound(asked.order_id, asked.market, "live", matched, "known by its trades alone", self.read_clock())
+
+    def _told_of(self, asked: QueryOrder) -> Generator[None, None, dict[str, Size]]:
+        """Tell the trades of an order; return their sizes by their ids. Raises ReadFailed."""
+        told: dict[str, Size] = {}
+        for page in self._trades(self._query(asked.market), asked.since_ns):
+            for trade in self._decoded(page):
+                if isinstance(trade, TradeReported) and trade.order_id.lower() == asked.order_id.lower():
+                    self.tell(trade)
+                    told[trade.trade_id] = 0 if trade.status == "FAILED" else trade.size
+            yield
+        return told
+
+    def _confirm(self, asked: ConfirmCancel) -> _Job:
+        order_id, market = asked.order_id, asked.market
+        try:
+            order = self.client.order(order_id)
+            state = None if order is None else _state(order)
+        except ReadFailed as failed:
+            self.note(failed.verdict)
+            text = f"{asked.text or 'cancelled'}, but how it ended cannot be read: {failed}"
+            self.tell(CancelUnanswered(order_id, market, text, self.read_clock()))
+            return
+        self.note(_DONE)
+        now_ns = self.read_clock()
+        if order is not None and state != "live":
+            self.tell(OrderCancelled(order_id, market, order.filled, clean(order.status), now_ns))
+        elif asked.text:
+            self.tell(CancelRejected(order_id, market, asked.text, now_ns))
+        else:
+            shown = "not at all" if order is None else clean(order.status)
+            self.tell(CancelUnanswered(order_id, market, f"cancelled, but the venue shows it as {shown}", now_ns))
+        yield
+
+    # The account
+
+    def _read_account(self, asked: ReadAccount) -> _Job:
+        asked_ns = self.read_clock()
+        try:
+            listed = yield from self._open_orders({})
+            for page in self._trades({}, asked.since_ns):
+                for decoded in self._decoded(page):
+                    self.tell(decoded)
+                yield
+            cash = self.client.balance().amount
+            yield
+            tokens: dict[MarketId, tuple[Size, Size]] = {}
+            for market in tuple(self._markets().values()):
+                tokens[market.id] = yield from self._holding(market)
+        except ReadFailed as failed:
+            self._failed(None, failed)
+            return
+        self.note(_DONE)
+        ours = self._ours(listed)
+        self.tell(AccountRead(asked.reason, ours, cash, tokens, asked_ns, self.read_clock()))
+
+    def _holding(self, market: Market) -> Generator[None, None, tuple[Size, Size]]:
+        asset: AssetType = "CONDITIONAL-V2" if market.version == "v2" else "CONDITIONAL"
+        yes = self.client.balance(asset, market.token_ids[YES]).amount
+        yield
+        no = self.client.balance(asset, market.token_ids[NO]).amount
+        yield
+        return yes, no
+
+    def _ours(self, listed: tuple[OpenOrder, ...]) -> tuple[OpenOrderSeen, ...]:
+        """Return our open orders, and tell of those that are not ours, or in a token that nobody here knows."""
+        tokens: dict[str, tuple[Market, Outcome]] = {}
+        for market in self._markets().values():
+            tokens |= {market.token_ids[YES]: (market, YES), market.token_ids[NO]: (market, NO)}
+        ours: list[OpenOrderSeen] = []
+        for order in listed:
+            known = tokens.get(order.token_id)
+            if known is None or not self._own.owns(order.order_id):
+                market_id = clean(order.market, 80) if known is None else known[0].id
+                self.tell(ForeignOrderSeen(clean(order.order_id, 100), market_id, None, self.read_clock()))
+                continue
+            market, outcome = known
+            ours.append(
+                OpenOrderSeen(order.order_id, market.id, outcome, order.side, order.price, order.size, order.filled)
+            )
+        return tuple(ours)
+
+    # What is read
+
+    def _query(self, market_id: MarketId) -> dict[str, str]:
+        market = self._markets().get(market_id)
+        return {} if market is None else {"market": market.condition_id or market.id}
+
+    def _open_orders(self, query: Mapping[str, str]) -> Generator[None, None, tuple[OpenOrder, ...]]:
+        """Read open orders page by page; one that moved to a later page meanwhile is taken as it was last."""
+        found: dict[str, OpenOrder] = {}
+        for page in self.client.session.pages("/data/orders", Page[WireOrder], query):
+            try:
+                found |= {order.order_id: order for order in (wire.typed() for wire in page)}
+            except ValueError as error:
+                raise malformed("/data/orders", str(error)) from error
+            yield
+        return tuple(found.values())
+
+    def _trades(self, query: Mapping[str, str], since_ns: int) -> Generator[list[msgspec.Raw]]:
+        """Read trades page by page. Raises ReadFailed."""
+        after_s = since_ns // _S - _OVERLAP_S
+        since = {"after": str(after_s)} if after_s > 0 else {}
+        yield from self.client.session.pages("/data/trades", Page[msgspec.Raw], {**query, **since})
+
+    def _decoded(self, page: list[msgspec.Raw]) -> Generator[TradeReported | ForeignOrderSeen]:
+        """Decode trades. Raises ReadFailed behind the last one if a fill of ours may hide in what is not understood."""
+        for market in self._markets().values():
+            self._codec.add(market)
+        now_ns, lost = self.read_clock(), ""
+        for decoded in chain.from_iterable(self._codec.decode_trades(bytes(one), now_ns) for one in page):
+            if isinstance(decoded, TradeReported | ForeignOrderSeen):
+                yield decoded
+            elif isinstance(decoded, MalformedFrame):
+                self.log.bind(kind=decoded.kind).warning("a trade is not wholly understood: {}", decoded.detail)
+                lost = lost or ("" if decoded.kind in _HARMLESS else decoded.detail)
+        if lost:
+            raise malformed("/data/trades", lost)
+
+    def _failed(self, order_id: str | None, failed: ReadFailed) -> None:
+        self.note(failed.verdict)
+        self.tell(QueryFailed(order_id, str(failed), self.read_clock()))
+
+
+def _state(order: OpenOrder) -> Found:
+    """Return what the venue's word for an order means. Raises ReadFailed for a word that nobody knows.
+
+    MATCHED below its size is a cancelled order with a fill, or one that ended a grain of dust short: over, both.
+    """
+    if order.status in _LIVE:
+        return "live"
+    if order.status == "MATCHED":
+        return "matched" if order.filled >= order.size else "cancelled"
+    if order.status.startswith("CANCEL") or order.status == "INVALID":
+        return "cancelled"
+    raise malformed("order", f"status {clean(order.status, 40)!r} is not known")

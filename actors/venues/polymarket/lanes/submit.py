@@ -1,0 +1,129 @@
+"""The lane on which orders leave: what waits goes out as one request, once, and comes to exactly one answer each.
+
+Why an order is signed here again: the same intent gives the same bytes, so they need not travel. What is signed must
+come to the id that was journalled; else it is another order, which nobody knows, and it is not sent.
+
+Why "never sent" has to be true for all time: the executor forgets the order upon it. A second attempt that does not
+leave, or is refused, says nothing of a first one that may stand, so its order stays unanswered.
+"""
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, Literal
+
+from actors.runtime.actor import Context
+from actors.runtime.machine import Route
+from actors.venues.polymarket.clob_client import ClobClient
+from actors.venues.polymarket.lanes.lane import Lane, said
+from actors.venues.polymarket.order_body import ORDERS_MAX, order_body
+from actors.venues.polymarket.orders import SignedOrder
+from actors.venues.polymarket.verdicts import Fate, Verdict
+from models.limits import Refusal
+from models.messages.lanes import SubmitUnanswered
+from models.messages.orders import (
+    INTENT_TIME_TO_LIVE_NS,
+    OrderAccepted,
+    OrderNotJournalled,
+    OrderRejected,
+    PlaceOrder,
+    SubmitOrder,
+)
+
+_REMEMBERED_MAX: Final = 10_000
+"""Orders without an answer that are remembered. Each blocks its market, so there are never nearly as many."""
+
+
+class SubmitLane(Lane):
+    """Places orders. `client` has the gate; `sign` makes of an intent the order whose id is journalled."""
+
+    batch: ClassVar[int] = ORDERS_MAX
+    bucket: ClassVar[Literal["orders", "cancels"] | None] = "orders"
+
+    def __init__(
+        self, context: Context, client: ClobClient, route: Route, sign: Callable[[PlaceOrder], SignedOrder | Refusal]
+    ) -> None:
+        super().__init__(context, client, route)
+        self._sign = sign
+        self._waiting: dict[str, SubmitOrder] = {}
+        self._unanswered: dict[str, None] = {}
+        """Orders that may stand, for bytes of them have left, latest last."""
+        self._began_ns = self.read_clock()
+
+    def on_receive(self, message: Any) -> None:
+        if isinstance(message, SubmitOrder):
+            self._waiting[message.order_id] = message
+
+    def on_turn_end(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        bodies = {message.order_id: self._body(message) for message in waiting.values()}
+        ready = {order_id: body for order_id, body in bodies.items() if body is not None}
+        if not ready:
+            return
+        verdicts = self._send(ready)
+        self.note(*verdicts)
+        for order_id, verdict in zip(ready, verdicts, strict=True):
+            self._answer(waiting[order_id], verdict)
+
+    def on_end(self) -> None:
+        for message in self._waiting.values():
+            self._not_sent(message, "the lane has ended")
+        super().on_end()
+
+    def _body(self, message: SubmitOrder) -> bytes | None:
+        """Return what is sent for an order, None where nothing is."""
+        order = message.order
+        if self.read_clock() - order.created_ns > INTENT_TIME_TO_LIVE_NS:
+            return self._not_sent(message, "expired")
+        signed = self._sign(order)
+        if isinstance(signed, Refusal):
+            return self._not_sent(message, f"{signed.reason}: {signed.detail}")
+        if signed.order_id != message.order_id:
+            reason = f"signed it is {signed.order_id}, which was not journalled"
+            self.log.bind(order_id=message.order_id, intent=order.intent).error("order not sent: {}", reason)
+            return self._not_sent(message, reason)
+        credentials = self.client.session.credentials
+        assert credentials is not None  # the lane would not have been made
+        try:
+            return order_body(signed, order.time_in_force, order.post_only, credentials.api_key)
+        except ValueError as error:
+            return self._not_sent(message, str(error))
+
+    def _send(self, ready: dict[str, bytes]) -> tuple[Verdict, ...]:
+        order_ids, bodies = tuple(ready), tuple(ready.values())
+        if len(ready) == 1:
+            return (self.client.place(bodies[0], order_ids[0]),)
+        return self.client.place_many(bodies, order_ids)
+
+    def _answer(self, message: SubmitOrder, verdict: Verdict) -> None:
+        order_id, market, now_ns = message.order_id, message.order.market, self.read_clock()
+        if verdict.fate is Fate.DONE:
+            self._unanswered.pop(order_id, None)
+            self.tell(OrderAccepted(order_id, market, now_ns))
+            if self.mode != "post_only" or not message.order.post_only:
+                self.back_to_normal("an order was taken")
+        elif verdict.fate is Fate.UNKNOWN:
+            self._remember(order_id)
+            self.tell(SubmitUnanswered(order_id, market, said(verdict), now_ns))
+        elif verdict.fate is Fate.NEVER_SENT:
+            self._not_sent(message, f"{verdict.cause}: {verdict.text}")
+        elif self._may_stand(message):
+            self.tell(SubmitUnanswered(order_id, market, f"refused when sent again: {said(verdict)}", now_ns))
+        else:
+            self.tell(OrderRejected(order_id, market, said(verdict), now_ns))
+
+    def _not_sent(self, message: SubmitOrder, reason: str) -> None:
+        if self._may_stand(message):
+            now_ns = self.read_clock()
+            text = f"not sent again: {reason}"
+            self.tell(SubmitUnanswered(message.order_id, message.order.market, text, now_ns))
+        else:
+            self.tell(OrderNotJournalled(message.order_id, reason))
+
+    def _may_stand(self, message: SubmitOrder) -> bool:
+        """Whether an earlier attempt may have left: this lane's, or that of the one whose place it took."""
+        return message.order_id in self._unanswered or message.order.created_ns < self._began_ns
+
+    def _remember(self, order_id: str) -> None:
+        self._unanswered.pop(order_id, None)
+        self._unanswered[order_id] = None
+        if len(self._unanswered) > _REMEMBERED_MAX:
+            del self._unanswered[next(iter(self._unanswered))]
