@@ -17,6 +17,7 @@ from models.messages.base import Message
 from models.messages.control import Kill, MarketParked, RaiseCell, SetOperatorState, TradingStateChanged
 from models.messages.market import MarketResolved
 from models.messages.orders import (
+    ForeignOrderSeen,
     IntentDenied,
     OrderAccepted,
     OrderApproved,
@@ -26,6 +27,8 @@ from models.messages.orders import (
     SubmitMerge,
     SubmitOrder,
     TradeReported,
+    UserFeedLost,
+    UserFeedRestored,
 )
 from tests.actors.runtime.worlds import SimWorld
 from tests.models.wishes import M, fill, report, wish
@@ -101,6 +104,12 @@ def test_a_journal_gets_what_it_had_not_written_but_no_order(post: Post) -> None
     post.lose(JOURNAL, SUBMIT, counted, MarketResolved(M, 0, 0), answered)
     assert post.begin(JOURNAL) == [counted, MarketResolved(M, 0, 0), answered]
     assert post.told == [], "an order that is not in the chain was never sent: the executor sees that itself"
+
+
+def test_an_executor_hears_of_foreign_orders_and_of_its_user_feed_although_it_was_down(post: Post) -> None:
+    said = (UserFeedLost("gone", 1), UserFeedRestored(None, 2), ForeignOrderSeen("o9", M, None, 3))
+    post.lose(EXECUTOR, *said)
+    assert post.begin(EXECUTOR) == [*said]
 
 
 def test_what_the_chain_recalls_or_risk_says_again_is_not_brought(post: Post) -> None:
