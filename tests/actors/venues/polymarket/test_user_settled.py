@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actors.venues.polymarket.user_codec import UserCodec
 from models.markets import NO, YES, Fees, Market, Side
-from models.messages.orders import PlaceOrder
+from models.messages.orders import ForeignOrderSeen, OrderAccepted, OrderCancelled, PlaceOrder
 from models.orders import TimeInForce
 from models.units import ONE, SHARE, parse_size
 from sandbox.trading.settlement import FAILED, FAILED_THEN_CONFIRMED, RETRIED
@@ -48,6 +48,10 @@ class Session:
             house.engine.overfill_next = chance.choice([0, 3_001])
             size = chance.randint(1, 40 * SHARE)
             house.venue.trade(self.market, chance.randint(0, 1), chance.choice(["BUY", "SELL"]), size, 0, house.now_ns)
+        elif house.engine.open and chance.random() < 0.2:
+            order = chance.choice(list(house.engine.open.values()))
+            owner = next(trader for trader in self.traders if trader.account is order.account)
+            owner.call("DELETE", "/order", {"orderID": order.id})
         else:
             trader, price = chance.choice(self.traders), chance.randint(40, 60)
             kind = chance.choice(["GTC", "GTC", "GTC", "FAK"])
@@ -63,9 +67,9 @@ class Session:
         fees = Fees(parse_size(market.category.rate))
         return Market("rain", "rain", market.token_ids, condition_id=market.condition_id, fees=fees)
 
-    def frames(self, number: int) -> list[bytes]:
-        """What an account was told of its trades."""
-        return [json.dumps(frame).encode() for frame in self.house.events(self.connections[number], "trade")]
+    def frames(self, number: int, kind: str = "trade") -> list[bytes]:
+        """What an account was told of its trades, or of its orders."""
+        return [json.dumps(frame).encode() for frame in self.house.events(self.connections[number], kind)]
 
     def rows(self, number: int) -> bytes:
         """What REST says of an account's trades, as one array."""
@@ -145,6 +149,25 @@ def test_fills_of_rest_alone_add_up_to_the_wallet_and_add_nothing_to_those_of_th
         both.fills.book(both.codec.decode_trades(rows, 0))
         assert both.fills.fills.keys() == read.fills.fills.keys()
         agrees(session, both)
+
+
+@settings(max_examples=15)
+@given(st.integers(0, 10**6), st.randoms(use_true_random=False))
+def test_each_order_that_is_over_and_no_other_is_told_so_with_what_was_matched(seed: int, chance: Random) -> None:
+    session = Session(seed)
+    for number, trader in enumerate(session.traders):
+        books = Books(session, trader)
+        frames = session.frames(number, "order")
+        chance.shuffle(frames)
+        told = [one for frame in frames for one in books.codec.decode(frame, 0)]
+        assert {type(one) for one in told} <= {OrderAccepted, OrderCancelled, ForeignOrderSeen}
+        killed = {one.order_id for one in told if isinstance(one, ForeignOrderSeen)}
+        assert killed.isdisjoint(session.house.engine.orders), "they never were on the book, nor in our list of it"
+        ends = {one.order_id: one.filled for one in told if isinstance(one, OrderCancelled)}
+        mine = [order for order in session.house.engine.orders.values() if order.wallet is trader.wallet]
+        assert ends == {order.id: order.matched for order in mine if not order.open}
+        accepted = {one.order_id for one in told if isinstance(one, OrderAccepted)}
+        assert {order.id for order in mine if order.open} <= accepted <= set(books.placed)
 
 
 def test_these_sessions_have_what_they_are_meant_to_prove() -> None:
