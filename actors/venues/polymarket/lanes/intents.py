@@ -14,6 +14,7 @@ from models.limits import Refusal
 from models.markets import Market
 from models.messages.base import MarketId
 from models.messages.orders import PlaceOrder
+from models.order_ids import paper_order_id
 
 Markets = Callable[[], Mapping[MarketId, Market]]
 """All markets as they are known now. Asked by any thread."""
@@ -45,6 +46,11 @@ class IntentSigner:
         except (SigningRefused, LibraryMissing) as error:
             return Refusal("generation", str(error))
         return signer.sign(unsigned(order, market, amounts, self._run_id))
+
+    def identify(self, order: PlaceOrder) -> str:
+        """Return the id under which an intent is journalled. What cannot be signed has one that no lane sends."""
+        signed = self.sign(order)
+        return paper_order_id(self._run_id, order) if isinstance(signed, Refusal) else signed.order_id
 
     def _signer_of(self, market: Market) -> Signer:
         generation = generation_of(market.version, self._venue_version)
