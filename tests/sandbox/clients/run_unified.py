@@ -193,17 +193,18 @@ async def trades(told):
         maker_stream = Followed(await maker.subscribe(UserSpec(markets=[told["condition_id"]])))
         taker_stream = Followed(await taker.subscribe(UserSpec()))
         before = [await balances(told, maker, token), await balances(told, taker, opposite)]
-        # One tick behind the market, so that it certainly rests; the taker takes both levels.
-        price = await maker.get_price(token_id=token, side="BUY") - Decimal("0.01")
-        rested = await maker.place_limit_order(token_id=token, price=price, size="20", side="BUY")
-        bought = await taker.place_market_order(token_id=opposite, side="BUY", amount="400", max_price=1 - price)
+        # A little behind the market, so that it certainly rests, and both signed before the market can move away.
+        price = await maker.get_price(token_id=token, side="BUY") - Decimal("0.04")
+        bid = await maker.create_limit_order(token_id=token, price=price, size="20", side="BUY")
+        hit = await taker.create_market_order(token_id=opposite, side="BUY", amount="2000", max_price=1 - price)
+        rested, bought = await maker.post_order(bid), await taker.post_order(hit)
         assert isinstance(bought, AcceptedOrder), bought
         hashes = await taker.wait_for_order_fill_settlement(bought, timeout_s=PATIENCE_S)
         for stream in (maker_stream, taker_stream):
             await stream.until(settled)
         after = [await balances(told, maker, token), await balances(told, taker, opposite)]
         shares = bought.taking_amount.quantize(Decimal("0.01"), ROUND_DOWN)
-        floor = await taker.get_price(token_id=opposite, side="BUY") - Decimal("0.05")
+        floor = max(await taker.get_price(token_id=opposite, side="BUY") - Decimal("0.10"), Decimal("0.01"))
         sold = await taker.place_market_order(token_id=opposite, side="SELL", shares=shares, min_price=floor)
         return {
             "before": before,

@@ -94,13 +94,13 @@ def trades(told):
     client = authenticated(told)
     token = told["token_id"]
     before = balances(client, told)
-    price = min(round(float(client.get_price(token, "SELL")["price"]) + 0.05, 2), 0.99)
+    price = min(round(float(client.get_price(token, "SELL")["price"]) + 0.1, 2), 0.99)
     args = MarketOrderArgs(**asset(told), amount=20, side=Side.BUY, price=price, order_type=OrderType.FAK)
     bought = client.create_and_post_market_order(args, TICK, OrderType.FAK)
     buys = settled(client, bought["tradeIDs"])
     between = balances(client, told)
     shares = int(between["tokens"]["balance"]) // 10_000 / 100
-    price = max(round(float(client.get_price(token, "BUY")["price"]) - 0.05, 2), 0.01)
+    price = max(round(float(client.get_price(token, "BUY")["price"]) - 0.1, 2), 0.01)
     args = MarketOrderArgs(**asset(told), amount=shares, side=Side.SELL, price=price, order_type=OrderType.FAK)
     sold = client.create_and_post_market_order(args, TICK, OrderType.FAK)
     sells = settled(client, sold["tradeIDs"])
