@@ -18,9 +18,15 @@ def venue() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture
-def lanes(venue: dict[str, Any], tmp_path: Path) -> Iterator[Lanes]:
+def number() -> int:
+    """Which account of the venue trades. The bucket of the third is emptied."""
+    return 0
+
+
+@pytest.fixture
+def lanes(venue: dict[str, Any], number: int, tmp_path: Path) -> Iterator[Lanes]:
     logger.disable("actors")
-    made = Lanes(venue, venue["accounts"][0], tmp_path)
+    made = Lanes(venue, venue["accounts"][number], tmp_path)
     yield made
     clear(venue)
     made.close()

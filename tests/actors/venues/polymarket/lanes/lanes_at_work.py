@@ -1,7 +1,8 @@
 """All lanes of one account at work against a whole local venue, and what they told the executor."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 
 from actors.gate import Gate
 from actors.runtime.actor import Context
+from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ClobSession
@@ -47,6 +49,20 @@ class Owned:
         return order_id in self.order_ids
 
 
+class Tap:
+    """Lets every write pass, and keeps when it did."""
+
+    closed = None
+
+    def __init__(self) -> None:
+        self.wrote_ns: list[int] = []
+
+    @contextmanager
+    def passes(self) -> Iterator[bool]:
+        self.wrote_ns.append(CLOCK.now_ns())
+        yield True
+
+
 class Lanes:
     """Starts the lanes of an account. `told` is what the executor heard, `cells` what risk did."""
 
@@ -66,6 +82,7 @@ class Lanes:
         self.world = RealWorld("threads")
         self.told: list[Any] = self.world.record("executor")
         self.cells: list[RaiseCell] = self.world.record("risk")
+        self.tap = Tap()
         self.healthy = True
         self.sessions: dict[str, ClobSession] = {}
         self.truth = self._client("truth")
@@ -78,7 +95,7 @@ class Lanes:
 
     def start_one(self, name: str, **more: Any) -> None:
         context = Context(name, self.world.threads, "nobody")
-        client = self._client(name, self.gate if name == SUBMIT else None)
+        client = self._client(name, self.gate if name == SUBMIT else self.tap if name == CANCEL else None)
         if name == SUBMIT:
             SubmitLane.start(context, client, route, more.get("sign", self.signer.sign))
         elif name == CANCEL:
@@ -197,7 +214,7 @@ class Lanes:
     def resting(self) -> set[str]:
         return {order.order_id for order in self.truth.open_orders()}
 
-    def _client(self, name: str, gate: Gate | None = None) -> ClobClient:
+    def _client(self, name: str, gate: Passage | None = None) -> ClobClient:
         http = HttpClient(self.venue["clob_url"], gate)
         session = ClobSession(http, self.trader.account, CLOCK, self.trader.credentials, within_s=WITHIN_S)
         self.sessions[name] = session

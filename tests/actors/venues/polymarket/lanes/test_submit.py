@@ -264,6 +264,7 @@ def test_post_only_mode_is_told_with_its_end_and_no_post_only_order_ends_it(lane
     lanes.until(lambda: lanes.of(VenueModeSeen)[-1].mode == "normal")
 
 
+@pytest.mark.parametrize("number", [2])
 def test_an_empty_bucket_is_told_with_how_long_to_wait(lanes: Lanes) -> None:
     throw(lanes.venue, "drain_bucket", account=lanes.trader.account.key.address, bucket="orders")
     orders = [lanes.submit() for _ in range(40)]
