@@ -144,6 +144,22 @@ class AccountRead(Message, frozen=True):
     at_ns: int
 
 
+class DriftFound(Message, frozen=True, gc=False):
+    """The executor's own: the wallet holds other than our ledger says, twice in a row; nothing is corrected for it.
+
+    `least` and `most` are what it may hold, with all that is under way taken into account. Said once as long as it
+    stays the same; `held` within the bounds says that it is over.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+    outcome: Outcome
+    held: Size
+    least: Size
+    most: Size
+    at_ns: int
+
+
 class LimitsSeen(Message, frozen=True, gc=False):
     """What the venue's headers say of our signer's bucket after a call."""
 
