@@ -7,8 +7,10 @@ Why a payout waits: a resolved market is redeemed when no fill of it is provisio
 that came after the payout would have nothing to void. Fills that settle later are redeemed then.
 """
 
+from typing import NamedTuple
+
 from models.ledger import Booking, FillEvent, Ledger
-from models.markets import Side
+from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Message, Tag
 from models.messages.market import MarketResolved
 from models.messages.orders import (
@@ -21,8 +23,30 @@ from models.messages.orders import (
     TradeReported,
 )
 from models.messages.position import LedgerSnapshot, Position
-from models.positions import advance, cost_leaving, mergeable
+from models.positions import advance, cost_leaving, leg_of, mergeable
 from models.units import Price, Size
+
+
+class Bounds(NamedTuple):
+    """The least and the most shares of a token that the wallet may hold."""
+
+    least: Size
+    most: Size
+
+    def plus(self, other: "Bounds") -> "Bounds":
+        """Return what two desks may hold together."""
+        return Bounds(self.least + other.least, self.most + other.most)
+
+    def miss(self, held: Size) -> Size:
+        """Return by how much a holding is outside: above zero too much, below zero too little."""
+        return held - min(max(held, self.least), self.most)
+
+
+class Holdings(NamedTuple):
+    """Both tokens of a market."""
+
+    yes: Bounds
+    no: Bounds
 
 
 class Accounts:
@@ -45,6 +69,26 @@ class Accounts:
     def is_resolved(self, market: MarketId) -> bool:
         """Whether the market has paid out."""
         return market in self._payouts
+
+    def holdings(self) -> dict[MarketId, Holdings]:
+        """Return what the wallet may hold of every market that is traded and has not paid out.
+
+        Shares are there once a trade was mined, which is told later or not yet: bought ones from the match on may be,
+        sold ones may still be, and so may those on their way into a merge.
+        """
+        held: dict[MarketId, Holdings] = {}
+        for (_, market), position in self._positions.items():
+            if market not in self._payouts:
+                before = held.get(market, Holdings(Bounds(0, 0), Bounds(0, 0)))
+                held[market] = Holdings(
+                    *(before[outcome].plus(_bounds(position, outcome)) for outcome in (YES, NO)),
+                )
+        return held
+
+    def oldest_provisional_ns(self) -> int | None:
+        """Return when the oldest fill was made of which the venue has not said the last word."""
+        fills = (fill for position in self._positions.values() for fill in position.provisional)
+        return min((fill.at_ns for fill in fills), default=None)
 
     # Fills
 
@@ -109,6 +153,10 @@ class Accounts:
         """Return the markets that have paid out, and what a YES share got."""
         return tuple(self._payouts.items())
 
+    def paid_out(self) -> frozenset[MarketId]:
+        """Return the markets that have paid out, whose tokens the wallet may still hold or not."""
+        return frozenset(self._payouts)
+
     def redeem(self, market: MarketId, now_ns: int) -> tuple[PositionsRedeemed, ...]:
         """Pay out the desks of a resolved market that hold something and wait for nothing."""
         payout_yes = self._payouts.get(market)
@@ -148,3 +196,9 @@ class Accounts:
         position = advance(self.position(tag, market), event)
         assert position is not None, f"{type(event).__name__} moves no position"
         self._positions[tag, market] = position
+
+
+def _bounds(position: Position, outcome: Outcome) -> Bounds:
+    settled = leg_of(position, outcome).settled
+    under_way = sum(fill.size for fill in position.provisional if fill.outcome == outcome)
+    return Bounds(settled - position.merging, settled + under_way)

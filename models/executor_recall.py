@@ -6,10 +6,11 @@ and whose `SubmitOrder` is not in the chain has therefore never left, whatever b
 Why everything that rests is cancelled: it was priced before the fall, and nobody has watched it since.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
-from models.executor import ExecutorMachine, ExecutorParameters, Mode
+from models.executor import ExecutorMachine
+from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import TradingStateChanged
 from models.messages.market import BookEpochChanged, MarketResolved
@@ -42,16 +43,21 @@ class RecalledExecutor(ExecutorMachine):
         mode: Mode,
         parameters: ExecutorParameters,
         desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
+        identify: Callable[[PlaceOrder], str] | None = None,
     ) -> None:
-        super().__init__(run_id, mode, parameters, desks)
+        super().__init__(run_id, mode, parameters, desks, identify)
         self._unsent: dict[str, OrderRecord] = {}
+        self._begun = True  # it reads the account once it knows what to hold it against
 
     def recall(self, entry: Message, at_ns: int) -> None:
         """Learn one entry; kinds that say nothing of orders and accounts are passed over."""
+        self._reading.lived(at_ns)
         match entry:
             case SubmitOrder():
-                if self._unsent.pop(entry.order_id, None) is None:
-                    self._orders.add(entry.order_id, entry.order)
+                record = self._unsent.pop(entry.order_id, None)
+                if record is None:
+                    record = self._orders.add(entry.order_id, entry.order)
+                record.sent_ns = entry.submitted_ns
             case OrderChanged():
                 self._recall_order(entry)
             case FillCounted():
@@ -88,6 +94,7 @@ class RecalledExecutor(ExecutorMachine):
         for record in self._orders.open_in(None):
             self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
             out += self._cancel(record, _RECOVERED, now_ns)
+        out += self._ask_for_all(now_ns)
         out += [SubmitMerge(merge.operation, merge.market, merge.size) for merge in self._accounts.under_way()]
         for tag, groups in self._desks.items():
             for market in dict.fromkeys(market for members in groups.values() for market in members):
@@ -100,9 +107,11 @@ class RecalledExecutor(ExecutorMachine):
             if event.state in TERMINAL:
                 return  # never sent, and never to be heard of again
             record = self._unsent[event.order_id] = self._orders.add(event.order_id, _wish_of(event))
-        if not record.is_open:
-            record.matched(event.filled)  # an end is left by nothing, but fills may come late
+        if not record.is_open and event.state in TERMINAL:
+            record.matched(event.filled)  # fills may come late
             return
+        if not record.is_open:
+            self._orders.reopen(record)
         record.recall(event)
         if not record.is_open:
             for order_id in self._orders.end(record, self._accounts.is_final):

@@ -17,11 +17,16 @@ from models.units import Size
 class OrderRecord:
     """One order. Its state is changed by `happened` alone, its filled size by the ledger's count alone.
 
-    `cancel_reason` is set once somebody wants it gone, whether or not a cancel could be sent yet. `taken_off` is what
-    the venue says was matched when it took the order off its book, while we still wait for some of these fills.
+    `cancel_reason` is set once somebody wants it gone, whether or not a cancel could be sent yet; it is urgent unless
+    only its price is out of date. `taken_off` is what
+    the venue says was matched when it took the order off its book, while we still wait for some of these fills. Times
+    are those of our own turns: when it was submitted, last known to be accepted, and ended; 0 where nobody knows.
     """
 
-    __slots__ = ("cancel_reason", "filled", "order_id", "placed", "state", "taken_off")
+    __slots__ = (
+        "accepted_ns", "cancel_reason", "cancel_urgent", "cancels_sent", "ended_ns", "filled", "order_id", "placed",
+        "sent_ns", "state", "taken_off",
+    )  # fmt: skip
 
     def __init__(self, order_id: str, placed: PlaceOrder) -> None:
         self.order_id = order_id
@@ -30,6 +35,11 @@ class OrderRecord:
         self.filled: Size = 0
         self.cancel_reason: str | None = None
         self.taken_off: Size | None = None
+        self.cancel_urgent = False
+        self.cancels_sent = 0
+        self.sent_ns = 0
+        self.accepted_ns = 0
+        self.ended_ns = 0
 
     @property
     def is_open(self) -> bool:
@@ -125,6 +135,12 @@ class OrderRegister:
             else:
                 self._ended.append(oldest)
         return tuple(forgotten)
+
+    def reopen(self, record: OrderRecord) -> None:
+        """Take an ended order among the open ones again: it stands after all."""
+        if record in self._ended:
+            self._ended.remove(record)
+        self._open.setdefault(record.placed.market, {})[record.order_id] = record
 
     def _open_of(self, market: MarketId | None) -> Iterator[OrderRecord]:
         if market is not None:

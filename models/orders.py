@@ -1,8 +1,8 @@
 """The life of an order: its states and the only transitions there are, as a table.
 
 Why a table: what a late, doubled or contradictory event does must be readable in one place. An event that the table
-does not list for a state changes nothing and is reported by the caller; a terminal state is left by nothing, but its
-filled size may still grow (a fill that raced the cancel).
+does not list for a state changes nothing and is reported by the caller. A terminal state is left only by proof that the
+order stands after all (REAPPEARED), but its filled size may still grow (a fill that raced the cancel).
 
 Why UNKNOWN is a state and not an error: a request without an answer may be on the book. It keeps its reservation until
 the venue has said otherwise.
@@ -14,7 +14,7 @@ from typing import Final
 
 
 class OrderState(StrEnum):
-    """Where an order is. The last five are terminal."""
+    """Where an order is. The last six are terminal; NEVER_ACCEPTED was sent, and the venue knows it nowhere."""
 
     PLACING = "placing"
     UNKNOWN = "unknown"
@@ -25,6 +25,7 @@ class OrderState(StrEnum):
     REJECTED = "rejected"
     EXPIRED = "expired"
     NEVER_SENT = "never_sent"
+    NEVER_ACCEPTED = "never_accepted"
 
 
 class OrderEvent(StrEnum):
@@ -39,6 +40,8 @@ class OrderEvent(StrEnum):
     CANCELLED = "cancelled"
     EXPIRED = "expired"
     FILLED = "filled"
+    ABSENT = "absent"
+    REAPPEARED = "reappeared"
 
 
 class TimeInForce(StrEnum):
@@ -51,7 +54,14 @@ class TimeInForce(StrEnum):
 
 
 TERMINAL: Final = frozenset(
-    {OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED, OrderState.EXPIRED, OrderState.NEVER_SENT}
+    {
+        OrderState.FILLED,
+        OrderState.CANCELLED,
+        OrderState.REJECTED,
+        OrderState.EXPIRED,
+        OrderState.NEVER_SENT,
+        OrderState.NEVER_ACCEPTED,
+    }
 )
 
 _S = OrderState
@@ -77,12 +87,15 @@ TRANSITIONS: Final = MappingProxyType(
             _E.FILLED: _S.FILLED,
             _E.CANCELLED: _S.CANCELLED,
             _E.EXPIRED: _S.EXPIRED,
+            _E.ABSENT: _S.NEVER_ACCEPTED,
         },
+        # What was once accepted and is nowhere any more was taken off the book, and nobody told us.
         _S.WORKING: {
             _E.CANCEL_SENT: _S.CANCELLING,
             _E.FILLED: _S.FILLED,
             _E.CANCELLED: _S.CANCELLED,
             _E.EXPIRED: _S.EXPIRED,
+            _E.ABSENT: _S.CANCELLED,
         },
         _S.CANCELLING: {
             _E.CANCEL_SENT: _S.CANCELLING,
@@ -90,7 +103,13 @@ TRANSITIONS: Final = MappingProxyType(
             _E.FILLED: _S.FILLED,
             _E.CANCELLED: _S.CANCELLED,
             _E.EXPIRED: _S.EXPIRED,
+            _E.ABSENT: _S.CANCELLED,
         },
+        _S.CANCELLED: {_E.REAPPEARED: _S.WORKING},
+        _S.REJECTED: {_E.REAPPEARED: _S.WORKING},
+        _S.EXPIRED: {_E.REAPPEARED: _S.WORKING},
+        _S.NEVER_SENT: {_E.REAPPEARED: _S.WORKING},
+        _S.NEVER_ACCEPTED: {_E.REAPPEARED: _S.WORKING},
     }
 )
 

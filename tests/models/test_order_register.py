@@ -1,5 +1,6 @@
 """Lives of orders, and what is remembered of them."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +18,10 @@ def ended(register: OrderRegister, number: int, *, may_forget: bool = True) -> t
     return register.end(record, lambda _: may_forget)
 
 
-@given(st.lists(st.one_of(st.sampled_from(OrderEvent), st.integers(0, 20 * SHARE)), max_size=20))
+EVENTS = [event for event in OrderEvent if event is not OrderEvent.REAPPEARED]
+
+
+@given(st.lists(st.one_of(st.sampled_from(EVENTS), st.integers(0, 20 * SHARE)), max_size=20))
 def test_no_row_of_events_leaves_a_terminal_state_and_exposure_is_never_negative(events) -> None:
     record = OrderRecord("id", wish(size=5 * SHARE))
     for event in events:
@@ -31,6 +35,23 @@ def test_no_row_of_events_leaves_a_terminal_state_and_exposure_is_never_negative
             assert record.state is before
         assert 0 <= record.exposure <= 5 * SHARE
         assert record.exposure == 0 or record.is_open
+
+
+@pytest.mark.parametrize("event", [OrderEvent.CANCELLED, OrderEvent.REJECTED, OrderEvent.NOT_SENT, OrderEvent.EXPIRED])
+def test_an_ended_order_that_stands_after_all_has_its_exposure_again(event: OrderEvent) -> None:
+    register = OrderRegister(9)
+    record = register.add("id", wish(size=5 * SHARE))
+    record.happened(event)
+    register.end(record, lambda _: True)
+    assert record.happened(OrderEvent.REAPPEARED)
+    register.reopen(record)
+    assert (record.exposure, register.open_in(M)) == (5 * SHARE, (record,))
+
+
+def test_a_filled_order_cannot_stand_again() -> None:
+    record = OrderRecord("id", wish())
+    record.happened(OrderEvent.FILLED)
+    assert not record.happened(OrderEvent.REAPPEARED)
 
 
 def test_an_event_that_means_nothing_changes_nothing() -> None:

@@ -1,0 +1,119 @@
+"""What we have to read from the venue before we may go on, and how its word on our holdings compares with ours.
+
+Why a drift needs two reads: a read takes seconds, and fills go on meanwhile. What two reads in a row say alike is so.
+Why nothing is corrected: our ledger counts what was traded. Where the wallet holds other shares, something happened
+that we do not know of, and a person has to say what.
+"""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from models.accounts import Bounds, Holdings
+from models.cells import TradingState
+from models.executor_parameters import ExecutorParameters
+from models.markets import NO, YES, Outcome
+from models.messages.base import MarketId, Message
+from models.messages.control import RaiseCell
+from models.messages.lanes import AccountRead, DriftFound
+from models.units import Size, format_size
+
+DRIFT: Final = "drift"
+"""The source of the cell of a market in which the wallet holds too much or too little."""
+
+_MS: Final = 1_000_000
+_NOTHING: Final = Holdings(Bounds(0, 0), Bounds(0, 0))
+
+
+class _Seen(NamedTuple):
+    """A token's difference as the last read had it, and as it was last reported."""
+
+    last: Size = 0
+    said: Size = 0
+
+
+class Reconciliation:
+    """Reads that are still needed, by market (None: of the whole account), and drifts that were seen."""
+
+    def __init__(self, parameters: ExecutorParameters) -> None:
+        self._overlap_ns = parameters.read_overlap_ms * _MS
+        self._reported, self._halts = parameters.drift_reported, parameters.drift_halts
+        self._needed_ns: dict[MarketId | None, int] = {None: 0}
+        self._began_ns: int | None = None
+        self._known_ns: int | None = None
+        self._seen: dict[tuple[MarketId, Outcome], _Seen] = {}
+        self._halted: set[MarketId] = set()
+
+    # What has to be read
+
+    def lived(self, at_ns: int) -> None:
+        """Note that we were there at that time, and heard what was said until then."""
+        self._began_ns = at_ns if self._began_ns is None else self._began_ns
+        self._known_ns = max(at_ns, self._known_ns or 0)
+
+    def need(self, market: MarketId | None, since_ns: int) -> None:
+        """Ask for a read that begins no earlier than that."""
+        self._needed_ns[market] = max(since_ns, self._needed_ns.get(market, 0))
+
+    def lacks(self, market: MarketId | None) -> bool:
+        """Whether a market has still to be read before orders may go out there."""
+        return None in self._needed_ns or market in self._needed_ns
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether anything has still to be read."""
+        return bool(self._needed_ns)
+
+    def taken(self, read: AccountRead) -> None:
+        """Note what a read was asked early enough for."""
+        self._needed_ns = {market: since for market, since in self._needed_ns.items() if since > read.asked_ns}
+        self._known_ns = max(read.asked_ns, self._known_ns or 0)
+
+    def since_ns(self, oldest_open_ns: int | None, now_ns: int) -> int:
+        """Return from when on trades have to be read: nothing that is under way may be missed.
+
+        Never from before our own beginning: what was traded then is not ours.
+        """
+        began_ns = now_ns if self._began_ns is None else self._began_ns
+        known_ns = now_ns if self._known_ns is None else self._known_ns
+        wanted_ns = known_ns - self._overlap_ns
+        return max(began_ns, wanted_ns if oldest_open_ns is None else min(wanted_ns, oldest_open_ns))
+
+    # What was read of holdings
+
+    def compare(
+        self, read: AccountRead, ours: Mapping[MarketId, Holdings], skipped: frozenset[MarketId]
+    ) -> list[Message]:
+        """Return what drifted, what stopped drifting, and the cells for it. `skipped`: markets that have paid out."""
+        out: list[Message] = []
+        for market in dict.fromkeys((*ours, *read.tokens)):
+            if market in skipped:
+                continue
+            held = read.tokens.get(market, (0, 0))
+            may_hold = ours.get(market, _NOTHING)
+            for outcome in (YES, NO):
+                out += self._compare(read, market, outcome, held[outcome], may_hold[outcome])
+            out += self._cell(market)
+        return out
+
+    def _compare(
+        self, read: AccountRead, market: MarketId, outcome: Outcome, held: Size, bounds: Bounds
+    ) -> list[Message]:
+        miss = bounds.miss(held)
+        drift = miss if abs(miss) > self._reported else 0
+        seen = self._seen.get((market, outcome), _Seen())
+        agreed = drift == seen.last and drift != seen.said
+        self._seen[market, outcome] = _Seen(drift, drift if agreed else seen.said)
+        return [DriftFound(market, outcome, held, bounds.least, bounds.most, read.at_ns)] if agreed else []
+
+    def _cell(self, market: MarketId) -> list[Message]:
+        """Halt a market beyond the threshold, and let it go once two reads agree that all is well again."""
+        said = {outcome: self._seen.get((market, outcome), _Seen()).said for outcome in (YES, NO)}
+        halts = any(abs(drift) > self._halts for drift in said.values())
+        if halts == (market in self._halted):
+            return []
+        if not halts:
+            self._halted.discard(market)
+            return [RaiseCell(market, DRIFT, TradingState.ACTIVE, "")]
+        self._halted.add(market)
+        what = f"the wallet differs by {format_size(said[YES])} YES and {format_size(said[NO])} NO"
+        return [RaiseCell(market, DRIFT, TradingState.HALTED, what)]
