@@ -192,7 +192,7 @@ def _enliven_window(crowd: Crowd, random: Random, now_ns: int) -> None:
     Churn(
         crowd,
         seconds_around(0.14, 0.8),
-        lambda source: min(1 + int(source.expovariate(0.1)), 45),
+        lambda source: min(1 + int(source.expovariate(0.1)), 32),
         seconds_apart(0.003),
         0.0,
         random,
