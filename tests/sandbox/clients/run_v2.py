@@ -90,13 +90,13 @@ def limits(told):
 
 
 def trades(told):
-    """Buy with dollars, sell what was bought, and see the balances move."""
+    """Buy with dollars, all or nothing, sell what was bought as far as it goes, and see the balances move."""
     client = authenticated(told)
     token = told["token_id"]
     before = balances(client, told)
     price = min(round(float(client.get_price(token, "SELL")["price"]) + 0.1, 2), 0.99)
-    args = MarketOrderArgs(**asset(told), amount=20, side=Side.BUY, price=price, order_type=OrderType.FAK)
-    bought = client.create_and_post_market_order(args, TICK, OrderType.FAK)
+    args = MarketOrderArgs(**asset(told), amount=20, side=Side.BUY, price=price, order_type=OrderType.FOK)
+    bought = client.create_and_post_market_order(args, TICK, OrderType.FOK)
     buys = settled(client, bought["tradeIDs"])
     between = balances(client, told)
     shares = int(between["tokens"]["balance"]) // 10_000 / 100
