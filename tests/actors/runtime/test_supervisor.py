@@ -521,7 +521,9 @@ def test_thousands_of_markets_start_mend_one_death_and_stop() -> None:
     world.until(lambda: log[4 * size :] == ["book/7", "flow/7", "inventory/7", "coordinator/7"])
     world.directory.stop("markets")
     world.until(lambda: len(world.directory) == 0)
-    assert world.dead_letters.counts == {("book/7", "Raise", "crashed"): 1}
+    # Deadlines of starts that are long over may come due while all stops; where a machine is slow, nobody reads them.
+    dead = {letter: count for letter, count in world.dead_letters.counts.items() if letter[1] != "Woke"}
+    assert dead == {("book/7", "Raise", "crashed"): 1}
     assert world.aborts == []
     world.close()
 
