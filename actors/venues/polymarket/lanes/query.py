@@ -124,7 +124,7 @@ class QueryLane(Lane):
     def _find(self, asked: QueryOrder) -> _Job:
         order_id, market = asked.order_id, asked.market
         try:
-            order = self.client.order(order_id)
+            order = self._order(order_id)
             yield
             if order is None:
                 listed = yield from self._open_orders(self._query(market))
@@ -166,7 +166,7 @@ class QueryLane(Lane):
     def _confirm(self, asked: ConfirmCancel) -> _Job:
         order_id, market = asked.order_id, asked.market
         try:
-            order = self.client.order(order_id)
+            order = self._order(order_id)
             state = None if order is None else _state(order)
         except ReadFailed as failed:
             self.note(failed.verdict)
@@ -233,6 +233,13 @@ class QueryLane(Lane):
         return tuple(ours)
 
     # What is read
+
+    def _order(self, order_id: str) -> OpenOrder | None:
+        """Read one order. Raises ReadFailed, also where the answer is about another."""
+        order = self.client.order(order_id)
+        if order is not None and order.order_id.lower() != order_id.lower():
+            raise malformed(f"order {order_id}", f"the answer is about {clean(order.order_id, 80)}")
+        return order
 
     def _query(self, market_id: MarketId) -> dict[str, str]:
         market = self._markets().get(market_id)

@@ -15,6 +15,7 @@ from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ClobSession
+from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.lanes.cancel import CancelLane
 from actors.venues.polymarket.lanes.heartbeat import Heartbeat
 from actors.venues.polymarket.lanes.intents import IntentSigner
@@ -82,6 +83,8 @@ class Lanes:
         self.world = RealWorld("threads")
         self.told: list[Any] = self.world.record("executor")
         self.cells: list[RaiseCell] = self.world.record("risk")
+        self.credentials: Credentials | None = self.trader.credentials
+        self.slowest_s = WITHIN_S
         self.tap = Tap()
         self.healthy = True
         self.sessions: dict[str, ClobSession] = {}
@@ -216,7 +219,7 @@ class Lanes:
 
     def _client(self, name: str, gate: Passage | None = None) -> ClobClient:
         http = HttpClient(self.venue["clob_url"], gate)
-        session = ClobSession(http, self.trader.account, CLOCK, self.trader.credentials, within_s=WITHIN_S)
+        session = ClobSession(http, self.trader.account, CLOCK, self.credentials, within_s=self.slowest_s)
         self.sessions[name] = session
         return ClobClient(session)
 
