@@ -14,10 +14,10 @@ from models.messages.runtime import ActorFailed, ActorRestarted
 from models.order_ids import paper_order_id
 from models.order_life import Messages
 from models.orders import OrderEvent
-from models.venue_watch import VenueWatch
+from models.venue_account import VenueAccount
 
 
-class ExecutorMachine(VenueWatch):
+class ExecutorMachine(VenueAccount):
     """All orders and positions of one run. `desks` maps a tag to its groups, and those to their markets.
 
     `identify` names an order before it is sent; where none is given it is the hash of what a signed order would cover.

@@ -67,9 +67,6 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     read_answer_ms: Annotated[
         int, parameter("Live: a read of the account that has no answer for this long is asked for again.", "ms", gt=0)
     ] = 10_000
-    read_overlap_ms: Annotated[
-        int, parameter("Live: trades are read again from this long before the last complete read.", "ms", ge=0)
-    ] = 600_000
     drift_reported: Annotated[
         Size, parameter("Live: a difference to the wallet of more than this is reported.", "shares", ge=0)
     ] = SHARE // 100

@@ -12,7 +12,7 @@ from typing import Final
 from models.executor import ExecutorMachine
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import TradingStateChanged
+from models.messages.control import RaiseCell, TradingStateChanged
 from models.messages.market import BookEpochChanged, MarketResolved
 from models.messages.orders import (
     CancelMarket,
@@ -70,6 +70,8 @@ class RecalledExecutor(ExecutorMachine):
                 self._accounts.recall_payout(entry)
             case MarketResolved():
                 self._accounts.resolve(entry)
+            case RaiseCell():
+                self._reading.recall(entry)
             case _:
                 pass
 

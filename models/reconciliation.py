@@ -20,7 +20,9 @@ from models.units import Size, format_size
 DRIFT: Final = "drift"
 """The source of the cell of a market in which the wallet holds too much or too little."""
 
-_MS: Final = 1_000_000
+_UNREAD: Final[Size] = 1 << 62
+"""Stands for a drift of unknown size: more than any threshold, and like no read."""
+
 _NOTHING: Final = Holdings(Bounds(0, 0), Bounds(0, 0))
 
 
@@ -35,11 +37,11 @@ class Reconciliation:
     """Reads that are still needed, by market (None: of the whole account), and drifts that were seen."""
 
     def __init__(self, parameters: ExecutorParameters) -> None:
-        self._overlap_ns = parameters.read_overlap_ms * _MS
         self._reported, self._halts = parameters.drift_reported, parameters.drift_halts
         self._needed_ns: dict[MarketId | None, int] = {None: 0}
         self._began_ns: int | None = None
         self._known_ns: int | None = None
+        self._read_ns: int | None = None
         self._seen: dict[tuple[MarketId, Outcome], _Seen] = {}
         self._halted: set[MarketId] = set()
 
@@ -63,32 +65,46 @@ class Reconciliation:
         """Whether anything has still to be read."""
         return bool(self._needed_ns)
 
-    def taken(self, read: AccountRead) -> None:
-        """Note what a read was asked early enough for."""
-        self._needed_ns = {market: since for market, since in self._needed_ns.items() if since > read.asked_ns}
+    def take(self, read: AccountRead) -> bool:
+        """Note what a read was asked late enough for; False for one that is no newer than the last."""
+        if self._read_ns is not None and read.asked_ns <= self._read_ns:
+            return False
+        self._read_ns = read.asked_ns
         self._known_ns = max(read.asked_ns, self._known_ns or 0)
+        self._needed_ns = {market: since for market, since in self._needed_ns.items() if since > read.asked_ns}
+        return True
 
     def since_ns(self, oldest_open_ns: int | None, now_ns: int) -> int:
-        """Return from when on trades have to be read: nothing that is under way may be missed.
-
-        Never from before our own beginning: what was traded then is not ours.
-        """
-        began_ns = now_ns if self._began_ns is None else self._began_ns
+        """Return from when on trades have to be read: since the last read, and since anything under way began."""
         known_ns = now_ns if self._known_ns is None else self._known_ns
-        wanted_ns = known_ns - self._overlap_ns
-        return max(began_ns, wanted_ns if oldest_open_ns is None else min(wanted_ns, oldest_open_ns))
+        return known_ns if oldest_open_ns is None else min(known_ns, oldest_open_ns)
+
+    def is_before_us(self, at_ns: int) -> bool:
+        """Whether that was before this run began."""
+        return self._began_ns is not None and at_ns < self._began_ns
 
     # What was read of holdings
+
+    def recall(self, cell: RaiseCell) -> None:
+        """Learn that a market was halted for a drift, or let go; until it was read twice nothing is known of it."""
+        if cell.market is None or cell.source != DRIFT:
+            return
+        halted = cell.state is not TradingState.ACTIVE
+        (self._halted.add if halted else self._halted.discard)(cell.market)
+        for outcome in (YES, NO):
+            self._seen[cell.market, outcome] = _Seen(_UNREAD, _UNREAD) if halted else _Seen()
 
     def compare(
         self, read: AccountRead, ours: Mapping[MarketId, Holdings], skipped: frozenset[MarketId]
     ) -> list[Message]:
-        """Return what drifted, what stopped drifting, and the cells for it. `skipped`: markets that have paid out."""
+        """Return what drifted, what stopped drifting, and the cells for it. `skipped`: markets that have paid out.
+
+        A market that the read does not name was not read.
+        """
         out: list[Message] = []
-        for market in dict.fromkeys((*ours, *read.tokens)):
+        for market, held in read.tokens.items():
             if market in skipped:
                 continue
-            held = read.tokens.get(market, (0, 0))
             may_hold = ours.get(market, _NOTHING)
             for outcome in (YES, NO):
                 out += self._compare(read, market, outcome, held[outcome], may_hold[outcome])

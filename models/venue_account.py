@@ -1,0 +1,188 @@
+"""What a live venue says of the whole account, held against what we know: at the start, after a silence, and in time.
+
+Nothing here is done in another mode.
+
+Why orders wait for a read: whoever does not know what stands and what was filled cannot say what a new order adds to.
+Why one read ends nothing: it may be older than what we were told. What is not listed is asked for, then cancelled, and
+is gone once the venue has left it out several times and does not cancel it either.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from models.cells import TradingState
+from models.executor_parameters import ExecutorParameters, Mode
+from models.messages.base import MarketId, Message
+from models.messages.control import RaiseCell
+from models.messages.lanes import AccountRead, OpenOrderSeen, QueryFailed, ReadAccount
+from models.messages.orders import (
+    ForeignOrderSeen,
+    OrderAccepted,
+    PlaceOrder,
+    SubmitCancel,
+    TradeReported,
+    UserFeedRestored,
+)
+from models.order_life import NEVER_STOOD, Messages
+from models.order_register import OrderRecord
+from models.orders import OrderEvent, OrderState
+from models.reconciliation import Reconciliation
+from models.stops import Refusal
+from models.venue_answers import VenueAnswers
+from models.venue_limits import VENUE
+
+FOREIGN: Final = "foreign"
+"""The source of the cell on everything while somebody else trades on our account."""
+
+_ACCOUNT: Final = "account"
+"""Key of the deadline of the next read."""
+
+_MS: Final = 1_000_000
+
+
+class VenueAccount(VenueAnswers):
+    """The life of orders in an account that others may have touched, and of which we may not have heard all."""
+
+    def __init__(self, mode: Mode, parameters: ExecutorParameters, identify: Callable[[PlaceOrder], str]) -> None:
+        super().__init__(mode, parameters, identify)
+        self._begun = not self._live
+        self._failed_reads = 0
+        self._reading = Reconciliation(parameters)
+        if self._live:
+            self._handlers |= {
+                QueryFailed: self._query_failed,
+                AccountRead: self._account_read,
+                ForeignOrderSeen: self._foreign_seen,
+            }
+
+    def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
+        """Take in one message; the first one of all makes a live machine read the account."""
+        if self._begun:
+            return super().step(message, now_ns)
+        self._begun = True
+        self._reading.lived(now_ns)
+        return *self._read("start", now_ns), *super().step(message, now_ns), *self._deadlines.ask()
+
+    def _unsafe(self, market: MarketId, now_ns: int) -> Refusal | None:
+        if self._blind is None and self._reading.lacks(market):
+            return Refusal("not_reconciled", "the account has still to be read")
+        return super()._unsafe(market, now_ns)
+
+    # Reads
+
+    def _feed_restored(self, restored: UserFeedRestored, now_ns: int) -> Messages:
+        """Read what was said while nobody listened."""
+        super()._feed_restored(restored, now_ns)
+        self._reading.need(restored.market, restored.at_ns)
+        return self._read("user_feed", now_ns)
+
+    def _read(self, reason: str, now_ns: int) -> Messages:
+        self._deadlines.put(_ACCOUNT, now_ns + self._parameters.read_answer_ms * _MS)
+        under_way = [record.sent_ns or record.placed.created_ns for record in self._orders.open_in(None)]
+        provisional_ns = self._accounts.oldest_provisional_ns()
+        if provisional_ns is not None:
+            under_way.append(provisional_ns)
+        return (ReadAccount(reason, self._reading.since_ns(min(under_way, default=None), now_ns)),)
+
+    def _query_failed(self, failed: QueryFailed, now_ns: int) -> Messages:
+        """Learn nothing; ask again when it is time. Only the account has no other deadline that comes soon."""
+        if failed.order_id is None:
+            first_ms, most_ms = self._parameters.query_first_ms, self._parameters.query_max_ms
+            self._deadlines.put(_ACCOUNT, now_ns + min(first_ms << min(self._failed_reads, 20), most_ms) * _MS)
+            self._failed_reads += 1
+        return ()
+
+    def _account_read(self, read: AccountRead, now_ns: int) -> Messages:
+        """Hold what the venue lists against what we know; what differs is asked for, halted or reported."""
+        if not self._reading.take(read):
+            return ()
+        self._failed_reads = 0
+        self._deadlines.put(_ACCOUNT, now_ns + self._parameters.reconcile_every_ms * _MS)
+        out: list[Message] = []
+        for seen in read.open_orders:
+            out += self._listed(seen, read, now_ns)
+        listed = {seen.order_id for seen in read.open_orders}
+        for record in self._orders.open_in(None):
+            if record.order_id not in listed:
+                out += self._not_listed(record, read, now_ns)
+        out += self._reading.compare(read, self._accounts.holdings(), self._accounts.paid_out())
+        if self._reading.is_needed:
+            out += self._read("again", now_ns)
+        return tuple(out)
+
+    def _listed(self, seen: OpenOrderSeen, read: AccountRead, now_ns: int) -> Messages:
+        record = self._orders.of_id(seen.order_id)
+        if record is None:
+            return self._foreign_order(seen.order_id, seen.market)
+        if record.state in (OrderState.PLACING, OrderState.UNKNOWN):
+            return self._accepted(OrderAccepted(seen.order_id, seen.market, read.at_ns), now_ns)
+        if record.is_open:
+            record.unlisted = 0
+            self._answered(record)
+            return ()
+        if record.state is OrderState.FILLED:
+            return ()
+        if record.state in NEVER_STOOD:
+            return self._accepted_after_all(record, now_ns)
+        if read.asked_ns < record.ended_ns + self._parameters.read_lag_ms * _MS:
+            return ()
+        cancel = SubmitCancel(record.order_id, record.placed.market, "listed_after_its_end")
+        return cancel, *self._ask(record, now_ns)
+
+    def _not_listed(self, record: OrderRecord, read: AccountRead, now_ns: int) -> Messages:
+        """Ask for an order that ought to be listed; one whose fills are awaited ought not.
+
+        What stays unlisted is cancelled. If the venue will not do that either, it is gone, whatever it says of it when
+        asked: of an order that is old and was partly filled it may know the trades alone.
+        """
+        if record.state not in (OrderState.WORKING, OrderState.CANCELLING) or record.taken_off is not None:
+            return ()
+        if read.asked_ns < record.accepted_ns + self._parameters.read_lag_ms * _MS or self._blind is not None:
+            return ()
+        record.unlisted += 1
+        asked = self._ask(record, now_ns)
+        if record.unlisted < self._parameters.absences_needed:
+            return asked
+        if record.state is OrderState.WORKING and record.cancels_sent:
+            return self._ended(record, OrderEvent.ABSENT, record.cancel_reason or "not_listed", now_ns)
+        return *asked, *self._cancel(record, "not_listed", now_ns)
+
+    def _ask_for_all(self, now_ns: int) -> Messages:
+        """Ask for what a predecessor left open: the account, and every order without an answer."""
+        if not self._live:
+            return ()
+        out = [RaiseCell(None, VENUE, TradingState.ACTIVE, ""), *self._read("restart", now_ns)]
+        for record in self._orders.open_in(None):
+            if record.state is OrderState.PLACING:
+                out += self._unanswered(record, "not answered before the restart", now_ns)
+            elif record.state is OrderState.UNKNOWN:
+                out += (*self._ask(record, now_ns), *self._send_cancel(record, now_ns))
+        return tuple(out)
+
+    def _due(self, key: str, now_ns: int) -> Messages:
+        if key != _ACCOUNT:
+            return super()._due(key, now_ns)
+        return self._read("again" if self._reading.is_needed else "cadence", now_ns)
+
+    # What is not ours
+
+    def _foreign_seen(self, seen: ForeignOrderSeen, now_ns: int) -> Messages:
+        if self._orders.of_id(seen.order_id) is not None:
+            return ()
+        if seen.trade_id is None:
+            return self._foreign_order(seen.order_id, seen.market)
+        return self._foreign(seen.market, f"foreign fill {seen.trade_id} of {seen.order_id}")
+
+    def _foreign_order(self, order_id: str, market: MarketId) -> Messages:
+        """Halt everything and take it off: whoever placed it, our limits do not know of it."""
+        return *self._foreign(market, f"foreign order {order_id}"), SubmitCancel(order_id, market, FOREIGN)
+
+    def _traded(self, report: TradeReported, now_ns: int) -> Messages:
+        """Pass over what was traded before this run: it is in the books of an earlier one."""
+        earlier = self._live and self._reading.is_before_us(report.at_ns)
+        return () if earlier and self._orders.of_id(report.order_id) is None else super()._traded(report, now_ns)
+
+    def _foreign(self, market: MarketId, what: str) -> Messages:
+        if not self._live:
+            return super()._foreign(market, what)
+        return (RaiseCell(None, FOREIGN, TradingState.HALTED, f"{what} in {market}"),)
