@@ -27,7 +27,8 @@ def test_every_claim_holds_in_every_profile_while_accounts_trade(profile):
     report = prove(profile, BRIEF[profile], 3, lambda _: None, count=COUNTS.get(profile), orders=40)
     assert report.findings.wrong == {}, report.findings.cases
     assert report.orders
-    assert len(report.findings.checked) == 14
+    lossy = profile in ("demo", "adverse")
+    assert len(report.findings.checked) == 14 + lossy
     assert min(report.findings.checked.values()) > 0
 
 
