@@ -276,6 +276,13 @@ def test_an_empty_bucket_is_told_with_how_long_to_wait(lanes: Lanes) -> None:
     assert lanes.resting() == taken
 
 
+def test_what_is_left_of_a_bucket_is_told_once_by_whoever_said_it(lanes: Lanes) -> None:
+    lanes.rests()
+    throw(lanes.venue, "lose_request", manner="reset")
+    lanes.answer(lanes.submit().order_id, SubmitUnanswered)
+    assert len(lanes.of(LimitsSeen)) == 1
+
+
 def test_too_many_without_the_limiters_headers_leaves_nothing_to_spend(lanes: Lanes) -> None:
     throw(lanes.venue, "too_many", how="retry_after", retry_after=7)
     lanes.submit()
