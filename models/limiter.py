@@ -1,8 +1,8 @@
 """How many orders and cancels the account may still send: the venue's buckets of tokens, as plain state.
 
 Why a bucket of our own: limits are part of the pure core here, stepped with the time of the turn; the library that the
-shells may use for this does not belong in it, and a bucket is ten lines of integers. Time is exact: a token is a
-billion parts, and a rate a second is that many parts a nanosecond.
+shells may use for this does not belong in it, and a bucket is ten lines of integers. Time is exact: a token is as
+many parts as its rate's span has nanoseconds, and the rate is that many parts a nanosecond.
 
 Why quotes leave tokens for exits, and re-quotes leave cancels for stops: when there is not enough for all, the least
 useful waits. Nothing is queued: an order that gets no token is refused, and its strategy decides anew. A cancel is
@@ -20,7 +20,6 @@ from models.messages.lanes import LimitsSeen
 
 Kind: TypeAlias = Literal["orders", "cancels"]
 
-_PARTS: Final = 1_000_000_000
 _MS: Final = 1_000_000
 
 
@@ -57,37 +56,33 @@ class Bucket:
     """Tokens that come back at `rate` in `seconds`, up to `burst`; below zero where the venue says so."""
 
     def __init__(self, rate: int, burst: int, seconds: int = 1) -> None:
-        self._rate, self._seconds = rate, seconds
-        self._burst_parts = burst * _PARTS
-        self._parts = self._burst_parts
+        self.burst = burst
+        self._rate = rate
+        self._token = seconds * 1_000_000_000
+        self._parts = burst * self._token
         self._at_ns: int | None = None
-
-    @property
-    def burst(self) -> int:
-        """The most that it holds."""
-        return self._burst_parts // _PARTS
 
     def tokens(self, now_ns: int) -> int:
         """Return the whole tokens that are there; a time before the last one brings nothing."""
         elapsed_ns = 0 if self._at_ns is None else max(0, now_ns - self._at_ns)
         self._at_ns = now_ns if self._at_ns is None else max(now_ns, self._at_ns)
-        self._parts = min(self._burst_parts, self._parts + elapsed_ns * self._rate // self._seconds)
-        return self._parts // _PARTS
+        self._parts = min(self.burst * self._token, self._parts + elapsed_ns * self._rate)
+        return self._parts // self._token
 
     def wait_ns(self, kept: int, now_ns: int) -> int:
         """Return how long until there is a token beyond those that are kept; 0: there is."""
         if self.tokens(now_ns) > kept:
             return 0
-        return -((self._parts - (kept + 1) * _PARTS) * self._seconds // self._rate)
+        return -((self._parts - (kept + 1) * self._token) // self._rate)
 
     def take(self) -> None:
         """Take a token, whether there is one or not."""
-        self._parts -= _PARTS
+        self._parts -= self._token
 
     def lower(self, tokens: int, now_ns: int) -> None:
         """Believe who counts fewer tokens; more are not believed, for they do not know what is under way."""
         if tokens < self.tokens(now_ns):
-            self._parts = tokens * _PARTS
+            self._parts = tokens * self._token
 
 
 class Limiter:

@@ -255,7 +255,7 @@ class OrderLife:
         if matched > record.placed.size + _OVERFILL_MAX:
             alarm = (self._alarm(record.placed.market, f"overfilled order {record.order_id}"),)
         elif record.state in NEVER_STOOD:
-            alarm = self._filled_after_all(record, now_ns)
+            return record.changed(reason, now_ns), *self._filled_after_all(record, now_ns)
         if record.is_open and record.filled == record.placed.size:
             return *self._ended(record, OrderEvent.FILLED, reason, now_ns), *alarm
         if record.is_open and record.taken_off is not None and record.filled >= record.taken_off:

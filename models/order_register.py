@@ -61,8 +61,11 @@ class OrderRecord:
         return True
 
     def matched(self, size: Size) -> None:
-        """Take the ledger's count of matched shares; what the venue matched beyond the order's size is no exposure."""
-        self.filled = min(size, self.placed.size)
+        """Take the ledger's count of matched shares; what the venue matched beyond the order's size is no exposure.
+
+        Never fewer than before: a ledger that was recalled does not know of trades that failed before they counted.
+        """
+        self.filled = max(self.filled, min(size, self.placed.size))
 
     def changed(self, reason: str, now_ns: int) -> OrderChanged:
         """Say how the order stands."""

@@ -1,0 +1,154 @@
+"""How much a live executor sends: tokens, modes of the venue, and what goes first when there is not enough for all."""
+
+import pytest
+from msgspec.structs import replace
+
+from models.markets import NO, Side
+from models.messages.orders import PlaceOrder
+from models.orders import OrderState
+from models.units import SHARE
+from tests.models.live_venue import LiveFloor
+from tests.models.venue import MS, S
+from tests.models.wishes import wish
+
+HELD = wish(1, market="held")
+HEDGE = wish(2, market="held", outcome=NO)
+EXIT = wish(3, market="held", side=Side.SELL, price="0.60")
+
+
+def quotes(count: int) -> list[PlaceOrder]:
+    """As many quotes, each in a market of its own."""
+    return [wish(1, market=f"m{number}") for number in range(count)]
+
+
+def holding() -> LiveFloor:
+    """A floor that holds five shares in a market."""
+    floor = LiveFloor()
+    floor.working(HELD)
+    floor.trade(HELD, "CONFIRMED")
+    floor.said.clear()
+    floor.now_ns += 10 * S
+    return floor
+
+
+def test_an_order_that_finds_no_token_is_refused_in_figures_and_never_queued() -> None:
+    floor = LiveFloor()
+    for quote in quotes(46):
+        floor.approve(quote)
+    assert len(floor.submitted()) == 45
+    assert floor.denials() == [("rate_limited", "15 of 60 tokens for orders, 15 of them kept back; the next in 25 ms")]
+    assert floor.state(quotes(46)[-1]) is OrderState.NEVER_SENT
+    said = floor.wait(S)
+    assert not any(getattr(message, "order_id", None) == floor.id_of(quotes(46)[-1]) for message in said)
+
+
+def test_a_hedge_and_an_exit_go_out_when_quotes_no_longer_do() -> None:
+    floor = holding()
+    for quote in quotes(60):
+        floor.approve(quote)
+    sent = len(floor.submitted())
+    for useful in (HEDGE, EXIT):
+        floor.approve(useful)
+    assert floor.submitted()[sent:] == [floor.id_of(HEDGE), floor.id_of(EXIT)]
+
+
+def test_what_adds_to_a_naked_leg_is_a_quote() -> None:
+    floor = holding()
+    floor.limits(remaining=15)
+    floor.approve(wish(9, market="held"))
+    assert [reason for reason, _ in floor.denials()] == ["rate_limited"]
+
+
+def test_a_quote_that_could_not_be_cancelled_is_not_sent() -> None:
+    floor = holding()
+    floor.limits("cancels", remaining=10)
+    floor.approve(wish(9))
+    ((reason, detail),) = floor.denials()
+    assert (reason, detail) == (
+        "rate_limited",
+        "10 of 120 tokens for cancels, 30 of them kept back; the next in 263 ms",
+    )
+    assert floor.approve(HEDGE) in floor.submitted()
+
+
+def test_the_venue_wants_to_be_left_alone() -> None:
+    floor = LiveFloor()
+    floor.limits(retry_after_ms=2_000)
+    floor.approve(wish(1))
+    assert [reason for reason, _ in floor.denials()] == ["rate_limited"]
+    floor.now_ns += 2 * S
+    assert floor.approve(wish(2)) in floor.submitted()
+
+
+def test_re_quotes_wait_for_a_cancel_token_and_stops_do_not() -> None:
+    floor = LiveFloor()
+    quote, stopped = quotes(2)
+    for order in (quote, stopped):
+        floor.working(order)
+    floor.limits("cancels", remaining=5)
+    floor.cancel(quote)
+    assert floor.cancels() == []
+    floor.cancel_market(stopped.market)
+    assert floor.cancels() == [(floor.id_of(stopped), "toxic_flow")]
+    floor.wait(340 * MS)
+    assert floor.cancels()[1:] == [(floor.id_of(quote), "reprice")]
+
+
+def test_a_stop_hurries_a_re_quote_that_waits_for_its_token() -> None:
+    floor = LiveFloor()
+    quote = wish(1)
+    floor.working(quote)
+    floor.limits("cancels", remaining=5)
+    floor.cancel(quote)
+    floor.cancel_market()
+    assert floor.cancels() == [(floor.id_of(quote), "reprice")]
+
+
+def test_in_debt_every_cancel_waits_and_each_is_sent_in_the_end() -> None:
+    floor = LiveFloor()
+    orders = quotes(8)
+    for order in orders:
+        floor.working(order)
+    floor.limits("cancels", remaining=-8)
+    floor.cancel_market(None)
+    assert floor.cancels() == []
+    for _ in range(20):
+        floor.wait(20 * MS)
+    assert sorted(order_id for order_id, _ in floor.cancels()) == sorted(map(floor.id_of, orders))
+
+
+@pytest.mark.parametrize("mode", ["restarting", "cancel_only", "disabled", "blocked"])
+def test_a_venue_that_takes_no_orders_is_sent_none_and_cancels_go_on(mode: str) -> None:
+    floor = LiveFloor()
+    floor.working(wish(1))
+    floor.venue_mode(mode)
+    floor.approve(wish(2))
+    assert [reason for reason, _ in floor.denials()] == [mode]
+    floor.cancel(wish(1))
+    assert len(floor.cancels()) == 1
+
+
+def test_while_only_post_only_orders_pass_a_take_is_refused() -> None:
+    floor = LiveFloor()
+    floor.venue_mode("post_only", floor.now_ns + 120 * S)
+    floor.approve(replace(wish(1), post_only=False))
+    assert [reason for reason, _ in floor.denials()] == ["post_only"]
+    assert floor.approve(wish(2)) in floor.submitted()
+
+
+def test_being_shut_out_halts_everything_until_the_venue_takes_us_again() -> None:
+    floor = LiveFloor()
+    for mode in ("blocked", "blocked", "normal"):
+        floor.venue_mode(mode)
+    assert floor.cells() == [(None, "venue", "HALTED"), (None, "venue", "ACTIVE")]
+
+
+def test_a_token_is_taken_only_by_what_is_sent() -> None:
+    floor = LiveFloor()
+    floor.unknown(wish(1))
+    for number in range(100):
+        floor.approve(wish(2 + number))
+    assert {reason for reason, _ in floor.denials()} == {"unknown_order"}
+    floor.found(wish(1))
+    floor.limits(remaining=16)
+    assert floor.approve(wish(200, size=SHARE)) in floor.submitted()
