@@ -82,6 +82,8 @@ class ExecutorMachine(VenueAccount):
         """Give an empty actor what it has to know of us. A coordinator's position comes through its inventory."""
         tag, markets = self._whose(restarted.name)
         kind = restarted.name.partition("/")[0]
+        if kind == "lane":
+            return self._read_again(now_ns)
         out: list[Message] = []
         for market in markets:
             if kind in ("inventory", "coordinator"):

@@ -66,7 +66,7 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     ] = 30_000
     read_answer_ms: Annotated[
         int, parameter("Live: a read of the account that has no answer for this long is asked for again.", "ms", gt=0)
-    ] = 10_000
+    ] = 120_000
     drift_reported: Annotated[
         Size, parameter("Live: a difference to the wallet of more than this is reported.", "shares", ge=0)
     ] = SHARE // 100

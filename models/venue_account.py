@@ -47,6 +47,7 @@ class VenueAccount(VenueAnswers):
         super().__init__(mode, parameters, identify)
         self._begun = not self._live
         self._failed_reads = 0
+        self._is_reading = False
         self._reading = Reconciliation(parameters)
         if self._live:
             self._handlers |= {
@@ -71,12 +72,13 @@ class VenueAccount(VenueAnswers):
     # Reads
 
     def _feed_restored(self, restored: UserFeedRestored, now_ns: int) -> Messages:
-        """Read what was said while nobody listened."""
+        """Read what was said while nobody listened; for one market's sake no read under way is begun anew."""
         super()._feed_restored(restored, now_ns)
         self._reading.need(restored.market, restored.at_ns)
-        return self._read("user_feed", now_ns)
+        return () if self._is_reading and restored.market is not None else self._read("user_feed", now_ns)
 
     def _read(self, reason: str, now_ns: int) -> Messages:
+        self._is_reading = True
         self._deadlines.put(_ACCOUNT, now_ns + self._parameters.read_answer_ms * _MS)
         under_way = [record.sent_ns or record.placed.created_ns for record in self._orders.open_in(None)]
         provisional_ns = self._accounts.oldest_provisional_ns()
@@ -87,6 +89,7 @@ class VenueAccount(VenueAnswers):
     def _query_failed(self, failed: QueryFailed, now_ns: int) -> Messages:
         """Learn nothing; ask again when it is time. Only the account has no other deadline that comes soon."""
         if failed.order_id is None:
+            self._is_reading = False
             first_ms, most_ms = self._parameters.query_first_ms, self._parameters.query_max_ms
             self._deadlines.put(_ACCOUNT, now_ns + min(first_ms << min(self._failed_reads, 20), most_ms) * _MS)
             self._failed_reads += 1
@@ -96,7 +99,7 @@ class VenueAccount(VenueAnswers):
         """Hold what the venue lists against what we know; what differs is asked for, halted or reported."""
         if not self._reading.take(read):
             return ()
-        self._failed_reads = 0
+        self._failed_reads, self._is_reading = 0, False
         self._deadlines.put(_ACCOUNT, now_ns + self._parameters.reconcile_every_ms * _MS)
         out: list[Message] = []
         for seen in read.open_orders:
@@ -146,6 +149,10 @@ class VenueAccount(VenueAnswers):
         if record.state is OrderState.WORKING and record.cancels_sent:
             return self._ended(record, OrderEvent.ABSENT, record.cancel_reason or "not_listed", now_ns)
         return *asked, *self._cancel(record, "not_listed", now_ns)
+
+    def _read_again(self, now_ns: int) -> Messages:
+        """Ask once more for a read whose reader is gone."""
+        return self._read("again", now_ns) if self._is_reading else ()
 
     def _ask_for_all(self, now_ns: int) -> Messages:
         """Ask for what a predecessor left open: the account, and every order without an answer."""

@@ -9,7 +9,7 @@ from models.messages.control import RaiseCell
 from models.messages.lanes import DriftFound, ReadAccount
 from models.messages.market import MarketResolved
 from models.messages.orders import ForeignOrderSeen, OrderChanged, SubmitOrder
-from models.messages.runtime import WakeAt
+from models.messages.runtime import ActorRestarted, WakeAt
 from models.orders import OrderState
 from models.units import ONE, SHARE
 from tests.models.live_venue import HALTED, HALTED_ALL, LiveFloor
@@ -69,8 +69,19 @@ def test_a_read_without_an_answer_is_asked_for_again() -> None:
     floor = LiveFloor(ready=False)
     floor.connect()
     reads = len(floor.reads())
-    floor.wait(10 * S)
+    floor.wait(119 * S)
+    assert len(floor.reads()) == reads, "it takes hundreds of requests, and asking again begins it anew"
+    floor.wait(S)
     assert len(floor.reads()) == reads + 1
+
+
+def test_a_read_whose_reader_died_is_asked_for_again() -> None:
+    floor = LiveFloor()
+    floor.tell(ActorRestarted("lane/query", "", 1))
+    assert floor.reads() == []
+    floor.wait(30 * S)
+    floor.tell(ActorRestarted("lane/query", "", 2))
+    assert floor.reads() == ["cadence", "again"]
 
 
 def test_it_is_read_on_a_cadence() -> None:
@@ -112,6 +123,17 @@ def test_what_could_not_be_understood_of_one_market_stops_that_market_alone() ->
     floor.approve(wish(5, market="elsewhere"))
     assert [reason for reason, _ in floor.denials()] == ["not_reconciled"]
     assert floor.approve(BID) in floor.submitted()
+
+
+def test_for_one_markets_sake_a_read_under_way_is_not_begun_anew() -> None:
+    floor = LiveFloor()
+    floor.wait(30 * S)
+    asked_ns = floor.now_ns + 1
+    floor.now_ns += S
+    floor.connect("elsewhere")
+    assert floor.reads() == ["cadence"]
+    floor.read(asked_ns=asked_ns)
+    assert floor.reads() == ["cadence", "again"]
 
 
 def test_trades_are_read_since_the_oldest_thing_that_is_under_way() -> None:

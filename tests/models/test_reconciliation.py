@@ -1,0 +1,74 @@
+"""What has still to be read of the account, and what two reads in a row say of its holdings."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.accounts import Bounds, Holdings
+from models.executor_parameters import ExecutorParameters
+from models.messages.control import RaiseCell
+from models.messages.lanes import AccountRead, DriftFound
+from models.reconciliation import Reconciliation
+from models.units import SHARE
+from tests.models.wishes import M
+
+
+def read(asked_ns: int, yes: int | None = None) -> AccountRead:
+    return AccountRead("test", (), 0, {} if yes is None else {M: (yes, 0)}, asked_ns, asked_ns + 1)
+
+
+def fresh() -> Reconciliation:
+    return Reconciliation(ExecutorParameters())
+
+
+def test_at_first_everything_has_to_be_read_and_any_read_does() -> None:
+    reading = fresh()
+    assert reading.lacks(M)
+    assert reading.take(read(1))
+    assert not reading.lacks(M)
+    assert not reading.is_needed
+
+
+def test_what_is_needed_is_needed_since_its_time() -> None:
+    reading = fresh()
+    reading.take(read(1))
+    reading.need(M, 100)
+    reading.take(read(99))
+    assert (reading.lacks(M), reading.lacks("elsewhere")) == (True, False)
+    reading.take(read(100))
+    assert not reading.lacks(M)
+
+
+def test_a_read_that_is_no_newer_than_the_last_is_none() -> None:
+    reading = fresh()
+    assert reading.take(read(5))
+    assert not reading.take(read(5))
+    assert not reading.take(read(4))
+
+
+def test_trades_are_read_since_we_were_last_there() -> None:
+    reading = fresh()
+    reading.lived(10)
+    reading.lived(30)
+    assert reading.since_ns(None, 99) == 30
+    assert reading.since_ns(20, 99) == 20
+    assert reading.is_before_us(9)
+    assert not reading.is_before_us(10)
+
+
+@given(st.lists(st.integers(0, 4), max_size=30))
+def test_only_what_two_reads_say_alike_is_said_and_the_cell_follows_what_is_said(held) -> None:
+    reading, said, halted = fresh(), 0, False
+    ours = {M: Holdings(Bounds(2 * SHARE, 2 * SHARE), Bounds(0, 0))}
+    for index, shares in enumerate(held):
+        out = reading.compare(read(index, shares * SHARE), ours, frozenset())
+        agreed = index > 0 and held[index - 1] == shares
+        drift = shares - 2
+        # The first read of all agrees with the beginning, in which nothing differs.
+        if agreed and drift != said:
+            said = drift
+            assert [message.held for message in out if isinstance(message, DriftFound)] == [shares * SHARE]
+        else:
+            assert not any(isinstance(message, DriftFound) for message in out)
+        cells = [message for message in out if isinstance(message, RaiseCell)]
+        assert len(cells) == ((abs(said) > 1) != halted)
+        halted = abs(said) > 1
