@@ -7,7 +7,8 @@ import msgspec
 
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
-from models.messages.market import MarketResolved
+from models.messages.control import TradingStateChanged
+from models.messages.market import BookEpochChanged, MarketResolved
 from models.messages.orders import CancelMarket, MergePairs, MergeReported, PlaceOrder, SubmitMerge
 from models.messages.position import OrdersSnapshot
 from models.messages.runtime import ActorFailed, ActorRestarted
@@ -37,6 +38,8 @@ class ExecutorMachine(VenueAccount):
         super().__init__(mode, parameters, identify or partial(paper_order_id, run_id))
         self._desks = desks
         self._handlers |= {
+            BookEpochChanged: self._epoch_changed,
+            TradingStateChanged: self._state_changed,
             MergePairs: self._merge,
             MergeReported: self._merge_reported,
             MarketResolved: self._resolved,
@@ -67,7 +70,15 @@ class ExecutorMachine(VenueAccount):
         ]
         return *gone, *self._accounts.redeem(resolved.market, now_ns)
 
-    # Deaths and births in the engine
+    # What the rest of the engine says
+
+    def _epoch_changed(self, changed: BookEpochChanged, now_ns: int) -> Messages:
+        self._stops.epoch_changed(changed)
+        return ()
+
+    def _state_changed(self, changed: TradingStateChanged, now_ns: int) -> Messages:
+        self._stops.state_changed(changed)
+        return ()
 
     def _actor_failed(self, failed: ActorFailed, now_ns: int) -> Messages:
         """Cancel the markets that an actor of ours no longer watches."""

@@ -16,8 +16,7 @@ from models.deadlines import Deadlines
 from models.executor_parameters import ExecutorParameters, Mode
 from models.markets import Side
 from models.messages.base import MarketId, Message
-from models.messages.control import RaiseCell, TradingStateChanged
-from models.messages.market import BookEpochChanged
+from models.messages.control import RaiseCell
 from models.messages.orders import (
     CancelMarket,
     CancelOrder,
@@ -90,8 +89,6 @@ class OrderLife:
             OrderCancelled: self._cancelled,
             CancelRejected: self._cancel_rejected,
             TradeReported: self._traded,
-            BookEpochChanged: self._epoch_changed,
-            TradingStateChanged: self._state_changed,
             Woke: self._woke,
         }
 
@@ -282,15 +279,7 @@ class OrderLife:
     def _alarm(market: MarketId, reason: str) -> RaiseCell:
         return RaiseCell(market, SOURCE, TradingState.HALTED, reason)
 
-    # What stops orders, and what they wait for
-
-    def _epoch_changed(self, changed: BookEpochChanged, now_ns: int) -> Messages:
-        self._stops.epoch_changed(changed)
-        return ()
-
-    def _state_changed(self, changed: TradingStateChanged, now_ns: int) -> Messages:
-        self._stops.state_changed(changed)
-        return ()
+    # Deadlines
 
     def _woke(self, woke: Woke, now_ns: int) -> Messages:
         return tuple(message for key in self._deadlines.take_due(now_ns) for message in self._due(key, now_ns))
