@@ -49,7 +49,7 @@ _OVERFILL_MAX: Final[Size] = 10_000
 NEVER_STOOD: Final = frozenset({OrderState.REJECTED, OrderState.NEVER_SENT, OrderState.NEVER_ACCEPTED})
 """Ends of orders that, as far as we knew, the venue never had on its book."""
 
-RESTS: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+_RESTS: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
 
 _TTL: Final = "ttl "
 """Before an order's id: the deadline of its rest, not of an answer."""
@@ -111,7 +111,7 @@ class OrderLife:
             return self._never_sent(record, refusal, now_ns)
         record.sent_ns = now_ns
         self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
-        if self._parameters.order_ttl_ms and placed.time_in_force in RESTS:
+        if self._parameters.order_ttl_ms and placed.time_in_force in _RESTS:
             self._deadlines.put(_TTL + record.order_id, now_ns + self._parameters.order_ttl_ms * _MS)
         return SubmitOrder(record.order_id, placed, now_ns), record.changed(placed.reason, now_ns)
 

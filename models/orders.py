@@ -70,7 +70,8 @@ _E = OrderEvent
 TRANSITIONS: Final = MappingProxyType(
     {
         # A cancel asked for while placing waits for the acceptance: an id that the venue may not know yet cannot be
-        # cancelled with evidence. CANCEL_SENT therefore does not leave PLACING.
+        # cancelled with evidence. CANCEL_SENT therefore does not leave PLACING, nor UNKNOWN, where a cancel may be sent
+        # but proves nothing.
         _S.PLACING: {
             _E.ACCEPTED: _S.WORKING,
             _E.REJECTED: _S.REJECTED,
