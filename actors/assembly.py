@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+import msgspec
+
 from actors.runtime.machine import Machine
 from actors.topology import (
     EXECUTOR,
@@ -28,12 +30,13 @@ from models.flow import FlowMachine
 from models.inventory import InventoryMachine
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId, Tag
+from models.messages.orders import PlaceOrder
 from models.paper.exchange import PaperMachine
 from models.risk import RiskMachine
 from models.risk_recall import RecalledRisk
 from models.strategies.catalogue import STRATEGIES
 
-Mode = Literal["observe", "paper"]
+Mode = Literal["observe", "paper", "live"]
 MachineT = TypeVar("MachineT", bound=Machine)
 Build = Callable[[bool], Machine]
 """Builds a new machine; told whether it takes the place of one that died."""
@@ -50,7 +53,10 @@ class Part:
 
 @dataclass(frozen=True)
 class Plan:
-    """What an engine trades and how. `desks` maps a tag to the name of its strategy; `seed` decides all paper draws."""
+    """What an engine trades and how. `desks` maps a tag to the name of its strategy; `seed` decides all paper draws.
+
+    `identify` names the orders of a live engine, whose books also show them, and which has no lane that merges.
+    """
 
     catalogue: Catalogue
     desks: dict[Tag, str]
@@ -58,6 +64,14 @@ class Plan:
     mode: Mode
     run_id: str
     seed: int = 0
+    identify: Callable[[PlaceOrder], str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.mode == "live":
+            book = msgspec.structs.replace(self.parameters.book, own_orders_in_feed=True)
+            inventory = msgspec.structs.replace(self.parameters.inventory, auto_merge="off")
+            live = msgspec.structs.replace(self.parameters, book=book, inventory=inventory)
+            object.__setattr__(self, "parameters", live)
 
 
 class Assembly:
@@ -86,7 +100,7 @@ class Assembly:
         markets = plan.catalogue.markets
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
-        executor = (plan.run_id, plan.mode, parameters.executor, self.groups)
+        executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify)
         return (
             self._part(RISK, lambda again: RecalledRisk(*risk, parameters.flow) if again else RiskMachine(*risk)),
             self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),

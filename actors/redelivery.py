@@ -21,11 +21,19 @@ from actors.runtime.dead_letters import Reason
 from actors.runtime.directory import Directory
 from actors.runtime.machine import Route
 from actors.runtime.mailbox import Mailbox
-from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, VENUE
+from actors.topology import CANCEL_LANE, EXECUTOR, JOURNAL, MARKETS, QUERY_LANE, RISK, SUBMIT_LANE, VENUE
 from models.cells import TradingState
 from models.messages.audit import CommandAnswered
 from models.messages.base import Lane, Message
 from models.messages.control import ClearKill, Kill, MarketParked, RaiseCell, SetOperatorState
+from models.messages.lanes import (
+    CancelUnanswered,
+    ConfirmCancel,
+    OrderFound,
+    OrderNotFound,
+    SubmitUnanswered,
+    VenueModeSeen,
+)
 from models.messages.orders import (
     CancelMarket,
     CancelRejected,
@@ -58,11 +66,15 @@ BROUGHT: Final[Mapping[str, frozenset[type[Message]]]] = MappingProxyType(
             {
                 OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, TradeReported, MergeReported,
                 OrderNotJournalled, CancelMarket, ForeignOrderSeen, UserFeedLost, UserFeedRestored,
+                SubmitUnanswered, CancelUnanswered, OrderFound, OrderNotFound, VenueModeSeen,
             }
         ),
         RISK: frozenset({SetOperatorState, Kill, ClearKill}),
         JOURNAL: frozenset(get_args(Chained)) - {SubmitOrder} | {CommandAnswered},
         VENUE: frozenset({SubmitOrder, SubmitCancel, SubmitMerge}),
+        SUBMIT_LANE: frozenset({SubmitOrder}),
+        CANCEL_LANE: frozenset({SubmitCancel}),
+        QUERY_LANE: frozenset({ConfirmCancel}),
         MARKETS: frozenset({MarketParked}),
     }
 )  # fmt: skip

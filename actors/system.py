@@ -3,13 +3,13 @@
     root                rest_for_one, 1 death in 10 min, beyond: the gate closes and the process ends (exit 70)
       outside           one_for_one: what the others can do without for a moment
         board           keeps its rows over a restart
-        venue           the paper exchange, which outlives its actor
+        venue           the paper exchange, which outlives its actor; or a live venue's lanes
       core              one_for_all: journal, risk and executor know of the same orders, or all begin again and are
                         recalled what the journal has of this run
       markets           one_for_one, one supervisor a market
         market/M        rest_for_one: book, flow, inventory, coordinator; beyond 3 deaths a minute: quarantine of M
         event/E         one_for_one: the coordinators of a group
-      feed              one_for_one: shards, snapshots, references
+      feed              one_for_one: shards, snapshots, references, our own orders and fills, the heartbeat
 
 Why a market's supervisor and not the market's actors says that something died: what has just failed cannot be trusted
 to say so. The executor cancels the market on that word; when the new incarnation stands it is given the ledger's truth.
@@ -41,6 +41,8 @@ _MARKETS_SUPERVISOR = "markets/supervisor"
 _SECOND_NS = 1_000_000_000
 _JOURNAL_STOPS_NS = 6 * _SECOND_NS
 """Longer than a stuck handler of it may live: two journals must never share the database."""
+_LANE_STOPS_NS = 9 * _SECOND_NS
+"""Longer than the two requests that a turn of a lane may hold."""
 _CORE_STOPS_NS = 10 * _SECOND_NS
 
 Start = Callable[[Context], ActorRef[Any]]
@@ -59,12 +61,13 @@ class Runners:
 class Outside:
     """The actors that the composition root brings: name -> how it starts, each on a thread of its own.
 
-    `journal` commits and passes orders on to `venue`, which shares the markets' worker. `watchers` are told of deaths
-    and restarts besides executor and risk.
+    `journal` commits and passes orders on to `venue`, which shares the markets' worker, or to the first of `lanes`.
+    `watchers` are told of deaths and restarts besides executor and risk.
     """
 
     journal: Start
     venue: Start | None = None
+    lanes: tuple[tuple[str, Start], ...] = ()
     board: Start | None = None
     feeds: tuple[tuple[str, Start], ...] = ()
     watchers: tuple[str, ...] = ()
@@ -99,7 +102,7 @@ class System:
         """Start the tree under a context of the caller's."""
         supervision = Supervision(Strategy.REST_FOR_ONE, 1, 600 * _SECOND_NS, Excess.ESCALATE, self._listeners)
         children = [
-            ChildSpec(OUTSIDE, self._surroundings, self._runners.control),
+            ChildSpec(OUTSIDE, self._surroundings, self._runners.control, stop_timeout_ns=_CORE_STOPS_NS),
             ChildSpec(CORE, self._core, self._runners.control, stop_timeout_ns=_CORE_STOPS_NS),
             self._global(MARKETS, self._keeper, self._runners.markets),
             ChildSpec(_MARKETS_SUPERVISOR, self._markets, self._runners.markets, stop_timeout_ns=10 * _SECOND_NS),
@@ -115,6 +118,9 @@ class System:
             children.append(ChildSpec("board", self._outside.board, self._runners.threads, self._wide))
         if self._outside.venue is not None:
             children.append(self._global(VENUE, self._outside.venue, self._runners.markets))
+        for name, start in self._outside.lanes:
+            lane = self._global(name, start, self._runners.threads)
+            children.append(replace(lane, stop_timeout_ns=_LANE_STOPS_NS))
         return Supervisor.start(context, supervision, children, "", self._chance)
 
     def _core(self, context: Context) -> ActorRef[Any]:

@@ -32,13 +32,16 @@ class UnknownMarket(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """Where the venue is. `reference_ws_url` and `status_url` are the sandbox's own."""
+    """Where the venue is. `reference_ws_url` and `status_url` are the sandbox's own; live needs the last three."""
 
     clob_url: str
     market_ws_url: str
     gamma_url: str
     reference_ws_url: str | None = None
     status_url: str | None = None
+    user_ws_url: str = ""
+    relayer_url: str = ""
+    site_url: str = ""
 
 
 class _SandboxEndpoints(msgspec.Struct):
@@ -46,6 +49,9 @@ class _SandboxEndpoints(msgspec.Struct):
     market_ws_url: str
     gamma_url: str
     reference_ws_url: str
+    user_ws_url: str
+    relayer_url: str
+    site_url: str
 
 
 class _SandboxMarket(msgspec.Struct):
@@ -63,7 +69,10 @@ def sandbox_endpoints(url: str) -> Endpoints:
     status_url = f"{url.rstrip('/')}/sandbox/status"
     with _client() as client:
         where = _status(client, status_url).endpoints
-    return Endpoints(where.clob_url, where.market_ws_url, where.gamma_url, where.reference_ws_url, status_url)
+    return Endpoints(
+        where.clob_url, where.market_ws_url, where.gamma_url, where.reference_ws_url, status_url,
+        where.user_ws_url, where.relayer_url, where.site_url,
+    )  # fmt: skip
 
 
 def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:

@@ -6,14 +6,14 @@ control server a command bus and the actors their venue, and neither sees the ot
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from random import Random
 from threading import Event
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
@@ -37,7 +37,17 @@ from actors.store.journal import JournalActor, Outlets
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
 from actors.system import ROOT, Outside, Runners, Start, System
-from actors.topology import BOARD, EXECUTOR, FEED, JOURNAL, RISK, VENUE
+from actors.topology import (
+    BOARD,
+    CANCEL_LANE,
+    EXECUTOR,
+    FEED,
+    JOURNAL,
+    QUERY_LANE,
+    RISK,
+    SUBMIT_LANE,
+    VENUE,
+)
 from actors.venues.paper import PaperVenue
 from actors.venues.polymarket.feed import FeedShard, shards
 from actors.venues.polymarket.snapshots import Snapshots
@@ -47,20 +57,29 @@ from bin.logs import log_event
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
-from models.messages.base import Lane, Message, Tag
+from models.messages.base import Lane, MarketId, Message, Tag
 from models.messages.control import Kill, RaiseCell
 from models.messages.runtime import DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
-from models.snapshot import LogLine, OrderLine
+from models.snapshot import LogLine
 from models.units import format_size
 from surfaces.control_server import ControlServer
+
+if TYPE_CHECKING:
+    from actors.live import Live, LiveVenue
 
 _SWITCH_INTERVAL_S: Final = 0.0005
 _SLOW_TURN_NS: Final = 50_000_000
 _START_S: Final = 15.0
 _CANCEL_S: Final = 5.0
+_SWEEP_S: Final = 15.0
 _STOP_S: Final = 15.0
 _SHUTDOWN: Final = "shutdown"
+_VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
+    "observe": (),
+    "paper": (VENUE,),
+    "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE),
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,18 @@ class Options:
     markets: tuple[str, ...] = ()
     recording: bool = True
     seed: int = 0
+    live: "LiveVenue | None" = None
+    """The venue that was found ready, in mode `live` and in no other."""
+    forced: bool = False
+    """Whether another mode was asked for and could not be had."""
+
+
+@dataclass(frozen=True)
+class Left:
+    """An order that may still fill; `market` is empty where only the venue knows of it."""
+
+    order_id: str
+    market: MarketId
 
 
 class Engine:
@@ -103,10 +134,19 @@ class Engine:
             [Worker("markets", *watched, slow_after_ns=_SLOW_TURN_NS), Worker("control", *watched)]
         )
         self._threads = ThreadDispatcher(*common)
-        plan = Plan(self.catalogue, options.desks, options.parameters, options.mode, self._writer.run, options.seed)
+        self._live = self._live_account()
+        plan = Plan(
+            self.catalogue,
+            options.desks,
+            options.parameters,
+            options.mode,
+            self._writer.run,
+            options.seed,
+            self._live.identify if self._live is not None else None,
+        )
         self._assembly = Assembly(plan)
-        present = {BOARD, JOURNAL, FEED} | ({VENUE} if options.mode == "paper" else set())
-        self._topology = self._assembly.topology(frozenset(present), recording=True)
+        present = frozenset({BOARD, JOURNAL, FEED, *_VENUES[options.mode]})
+        self._topology = self._assembly.topology(present, recording=True)
         self.board = self._shared_board()
         self._system = System(
             self._assembly,
@@ -121,6 +161,11 @@ class Engine:
         self._server = ControlServer(self.control, options.data_dir)
         for lane in (Lane.CONTROL, Lane.ORDER):
             self._dead_letters.watch(lane, self._letter_lost)
+
+    @property
+    def mode_shown(self) -> str:
+        """The mode in words, which also say when it is not the one that was asked for."""
+        return f"{self.options.mode} (forced)" if self.options.forced else self.options.mode
 
     def start(self) -> Path:
         """Start everything; return the control socket, on which commands now arrive.
@@ -145,6 +190,8 @@ class Engine:
         for tag, strategy in self.options.desks.items():
             if not self._assembly.groups[tag]:
                 yield f"{strategy} decides on none of the {len(self.catalogue.markets)} markets"
+        if self.options.mode == "live" and self.options.parameters.inventory.auto_merge != "off":
+            yield "pairs are not merged in live (auto_merge): a market that is full stays so until it is merged by hand"
         size = self.options.parameters.maker.bid_size
         small = [market.slug for market in self.catalogue.markets.values() if size < market.min_order_size]
         if "maker" in self.options.desks.values() and small:
@@ -167,7 +214,7 @@ class Engine:
         """Ask the engine to end; returns at once."""
         self._ended.put(None)
 
-    def stop(self) -> tuple[OrderLine, ...]:
+    def stop(self) -> tuple[Left, ...]:
         """Let no order out, cancel what rests, write what waits, and stop all in reverse.
 
         Returns the orders that could not be cancelled in time. May be called whatever became of `start`.
@@ -176,6 +223,9 @@ class Engine:
         self.gate.close(_SHUTDOWN)
         self.tell(RaiseCell(None, "engine", TradingState.CANCEL_ONLY, _SHUTDOWN))
         board, _ = self.board.wait_for(lambda seen: not seen.orders, _CANCEL_S)
+        left = [Left(order.order_id, order.market) for order in board.orders.values()]
+        if self._live is not None:
+            left = self._swept(self._live, left)
         self._server.stop()
         self._watchdog.stop()
         self._dead_letters.end()
@@ -186,7 +236,7 @@ class Engine:
         self._timers.stop()
         if self._tape is not None:
             self._close_tape(self._tape)
-        return tuple(board.orders.values())
+        return tuple(left)
 
     def tell(self, message: Message) -> None:
         """Send a message to all whom it concerns."""
@@ -195,9 +245,20 @@ class Engine:
 
     # Parts
 
+    def _live_account(self) -> "Live | None":
+        """Return the account that trades; in every other mode nothing that could sign is even loaded."""
+        options = self.options
+        if options.mode != "live":
+            return None
+        if options.live is None:
+            raise ValueError("a live engine needs a venue that was found ready")
+        from actors.live import Live
+
+        return Live(options.live, self._writer.run, self.catalogue.markets, self.clock, self.gate)
+
     def _shared_board(self) -> SharedBoard:
         line = EngineLine(
-            self.options.mode,
+            self.mode_shown,
             tuple(self.options.desks),
             self._writer.run,
             os.getpid(),
@@ -210,7 +271,7 @@ class Engine:
     def _outside(self) -> Outside:
         options, route = self.options, self._topology.route
         outlets = Outlets(
-            VENUE,
+            SUBMIT_LANE if self._live is not None else VENUE,
             EXECUTOR,
             self._journal_refused,
             options.data_dir / "emergency.jsonl",
@@ -222,9 +283,11 @@ class Engine:
         if options.mode == "paper":
             machine = self._assembly.venue()
             venue = lambda context: PaperVenue.start(context, machine, route, self.gate)  # noqa: E731
+        lanes = self._live.lanes(route) if self._live is not None else ()
         return Outside(
             journal=lambda context: JournalActor.start(context, self._writer, options.parameters.journal, outlets),
             venue=venue,
+            lanes=tuple(lanes),
             board=lambda context: MachineActor.start(context, lambda: self.board, route),
             feeds=tuple(self._feeds(route)),
             watchers=(JOURNAL, BOARD),
@@ -234,6 +297,10 @@ class Engine:
         endpoints, parameters = self.options.endpoints, self.options.parameters.feed
         markets = self.catalogue.markets
         chance = Random(self.options.seed).random
+        if self._live is not None:
+            yield self._live.user_feed(parameters, route, chance)
+            yield self._live.heartbeat(route, self._healthy, self.gate.close)
+            route = self._live.noticing(route)
         yield FEED, lambda context: Snapshots.start(context, endpoints.clob_url, markets, route)
         for number, tokens in enumerate(shards(markets.values())):
             yield (
@@ -246,6 +313,22 @@ class Engine:
         url = endpoints.reference_ws_url
         if names and url is not None:
             yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, parameters, route, chance)
+
+    def _healthy(self) -> bool:
+        """Whether our orders may stay: nothing is stuck, and nobody has said stop."""
+        return self.gate.closed is None and self._watchdog.healthy
+
+    def _swept(self, live: "Live", known: list[Left]) -> list[Left]:
+        """Cancel whatever the venue still lists, and return what it may still fill."""
+        from actors.live import Unproven
+
+        try:
+            return [Left(order.order_id, order.market) for order in live.sweep(_SWEEP_S)]
+        except Unproven as error:
+            logger.bind(reason=str(error)).error(
+                "the venue did not say whether orders rest there; it cancels them soon"
+            )
+            return known or [Left("unknown", "")]
 
     def _close_tape(self, tape: TapeWriter) -> None:
         try:

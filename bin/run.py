@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
+from bin.live import admitted, refuse_unasked
 from bin.lock import only_engine
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Options
 
 if TYPE_CHECKING:
     from actors.assembly import Mode
+    from actors.live import LiveVenue
     from bin.catalogue import Endpoints
     from bin.engine import Engine
     from config.settings import Settings
@@ -37,6 +39,7 @@ def command(
     wallet: str | None = None,
     paused: bool | None = None,
     tape: bool = True,
+    i_understand_live: Annotated[bool, Parameter(negative="")] = False,
     options: Options = DEFAULTS,
 ) -> int:
     """Run the engine until Ctrl-C, SIGTERM or `keel stop`.
@@ -46,7 +49,8 @@ def command(
     Parameters
     ----------
     mode
-        observe records what it would do, paper trades against a simulated venue. The strictest switch present decides.
+        observe records what it would do, paper trades against a simulated venue, live trades money. The strictest
+        switch present decides.
     dry_run
         The same as --mode observe.
     sandbox
@@ -71,6 +75,8 @@ def command(
         Come up paused and wait for `keel resume`.
     tape
         Keep every raw frame.
+    i_understand_live
+        With --yes: start live without asking for the end of the wallet's address.
     """
     from bin.catalogue import Endpoints, VenueUnreachable, sandbox_endpoints
     from config.problems import ConfigurationError
@@ -89,11 +95,9 @@ def command(
             env_file=env_file or ENV_FILE,
         )
     except ConfigurationError as error:
-        if error.mode == "live":
-            raise _no_live() from error
         raise CommandError("configuration", str(error)) from error
     if settings.mode == "live":
-        raise _no_live()
+        refuse_unasked(settings)
     data_dir = options.data_dir if options.data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
     with interruptible(), only_engine(data_dir):
         try:
@@ -105,17 +109,20 @@ def command(
                     settings.endpoints.market_ws_url,
                     settings.endpoints.gamma_url,
                     settings.endpoints.reference_ws_url,
+                    user_ws_url=settings.endpoints.user_ws_url,
+                    relayer_url=settings.endpoints.relayer_url,
+                    site_url=settings.endpoints.site_url,
                 )
             )
         except VenueUnreachable as error:
             hint = "start one: keel sandbox --port 8642"
             raise CommandError("failure", str(error), hint, retryable=True) from error
-        engine = built(settings, settings.mode, endpoints, data_dir, recording=tape)
+        live, chosen = None, settings.mode
+        if chosen == "live":
+            live = admitted(settings, endpoints, env_file or ENV_FILE, options, understood=i_understand_live)
+            chosen = "paper" if live is None else chosen
+        engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live)
         return _serve(engine, settings, data_dir, quiet=options.quiet)
-
-
-def _no_live() -> CommandError:
-    return CommandError("refused", "live trading is not part of this version", "run with --mode paper")
 
 
 def built(
@@ -126,6 +133,7 @@ def built(
     *,
     recording: bool,
     seed: int = 0,
+    live: "LiveVenue | None" = None,
     leave: Callable[[int], object] = os._exit,
 ) -> "Engine":
     """Build an engine, which calls `leave` when going on would be worse than ending.
@@ -149,6 +157,8 @@ def built(
                 settings.run.markets,
                 recording,
                 seed,
+                live,
+                forced=mode != settings.mode,
             ),
             leave,
         )
@@ -196,8 +206,10 @@ def _serve(engine: "Engine", settings: "Settings", data_dir: Path, *, quiet: boo
         try:
             socket = engine.start()
             logger.bind(
-                mode=settings.mode, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
+                mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
             ).info("running; stop with Ctrl-C or: keel stop")
+            if engine.options.mode == "live":
+                logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
             for warning in engine.warnings():
                 logger.warning(warning)
             # A signal that the system gave to another thread is acted on when this one wakes.

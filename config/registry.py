@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from config.run import EndpointParameters, RunParameters
+from config.run import AccountParameters, EndpointParameters, RunParameters
 from models.engine import EngineParameters
 from models.parameters import Unit
 
@@ -55,7 +55,7 @@ class Key:
 
 def _sections() -> dict[str, type[msgspec.Struct]]:
     engine = {field.name: field.type for field in msgspec.structs.fields(EngineParameters)}
-    return {ROOT: RunParameters, "endpoints": EndpointParameters, **engine}
+    return {ROOT: RunParameters, "endpoints": EndpointParameters, "account": AccountParameters, **engine}
 
 
 def _keys() -> dict[str, Key]:

@@ -20,6 +20,10 @@ class RunParameters(msgspec.Struct, frozen=True):
             "choice",
         ),
     ] = "paper"
+    armed: Annotated[
+        bool,
+        parameter("With this configuration money may be traded: live starts with nothing that is not armed.", "switch"),
+    ] = False
     profile: Annotated[
         str | None, parameter("Name of a profile, whose values stand below those of this file.", "text")
     ] = None
@@ -63,9 +67,57 @@ class EndpointParameters(msgspec.Struct, frozen=True):
     market_ws_url: Annotated[str, parameter("WebSocket of market data.", "text", env=["CLOB_WS_URL"])] = (
         "wss://ws-subscriptions-clob.polymarket.com/ws/market"
     )
+    user_ws_url: Annotated[
+        str, parameter("WebSocket of our own orders and fills.", "text", env=["CLOB_USER_WS_URL"])
+    ] = "wss://ws-subscriptions-clob.polymarket.com/ws/user"
     gamma_url: Annotated[str, parameter("REST of the catalogue of markets.", "text", env=["GAMMA_URL"])] = (
         "https://gamma-api.polymarket.com"
+    )
+    relayer_url: Annotated[str, parameter("REST that knows which wallets stand on chain.", "text")] = (
+        "https://relayer-v2.polymarket.com"
+    )
+    site_url: Annotated[str, parameter("Web site that says whether one may trade from here.", "text")] = (
+        "https://polymarket.com"
     )
     reference_ws_url: Annotated[
         str | None, parameter("WebSocket of outside prices that strategies follow; none without one.", "text")
     ] = None
+
+
+class AccountParameters(msgspec.Struct, frozen=True):
+    """Whose money is traded in live. The secrets of the account stand in the environment or in `.env`, never here."""
+
+    chain_id: Annotated[
+        int, parameter("Chain of the account: 137 is Polygon, 80002 its test chain.", "count", env=["CHAIN_ID"], gt=0)
+    ] = 137
+    signature_type: Annotated[
+        int,
+        parameter(
+            "Whose money orders spend: 0 that of the account itself, 1 of its proxy, 2 of its safe, 3 of its deposit "
+            "wallet.",
+            "count",
+            env=["SIGNATURE_TYPE", "POLYMARKET_SIGNATURE_TYPE"],
+            ge=0,
+            le=3,
+        ),
+    ] = 0
+    funder: Annotated[
+        str | None,
+        parameter(
+            "Address of the wallet that holds the money; null: the account's own, which is right for type 0 alone.",
+            "text",
+            env=["POLYMARKET_FUNDER"],
+        ),
+    ] = None
+    private_key_file: Annotated[
+        str | None,
+        parameter(
+            "File with the private key, which nobody but its owner may read (0600); null: it stands in the environment "
+            "as POLYMARKET_PRIVATE_KEY or PRIVATE_KEY.",
+            "text",
+        ),
+    ] = None
+    clock_skew_max_ms: Annotated[
+        int,
+        parameter("Live is not started when our clock is farther from the venue's; 0: whatever it is.", "ms", ge=0),
+    ] = 5_000

@@ -15,7 +15,7 @@ def endpoints(venue: Sandbox) -> Endpoints:
 def test_a_sandbox_says_where_its_services_are(venue: Sandbox, endpoints: Endpoints) -> None:
     assert endpoints == Endpoints(
         venue.said["clob_url"], venue.said["market_ws_url"], venue.said["gamma_url"], venue.said["reference_ws_url"],
-        f"{venue.url}/sandbox/status",
+        f"{venue.url}/sandbox/status", venue.said["user_ws_url"], venue.said["relayer_url"], venue.said["site_url"],
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ import json
 import resource
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -47,10 +48,20 @@ def test_an_unknown_key_or_value_is_named_with_its_file_and_the_nearest_one(
     assert not (tmp_path / "data").exists(), "nothing was begun"
 
 
-def test_live_is_refused_whatever_else_would_allow_it(tmp_path: Path) -> None:
-    done = keel("run", "--mode", "live", "--yes", "--data-dir", tmp_path / "data", BOT_MODE="live", DRY_RUN="false")
+@pytest.mark.parametrize(
+    ("arguments", "variables", "said"),
+    [
+        (("--mode", "live"), {}, "not armed for live"),
+        ((), {"KEEL_ARMED": "true"}, "asked for by the command itself"),
+    ],
+)
+def test_live_needs_the_command_and_an_armed_configuration(
+    tmp_path: Path, arguments: tuple[str, ...], variables: dict[str, Any], said: str
+) -> None:
+    switches: dict[str, Any] = {"BOT_MODE": "live", "DRY_RUN": "false", **variables}
+    done = keel("run", *arguments, "--tag", "desk", "--yes", "--data-dir", tmp_path / "data", **switches)
     assert done.returncode == 6
-    assert "live trading is not part of this version" in done.stderr
+    assert said in done.stderr
     assert not (tmp_path / "data").exists()
 
 

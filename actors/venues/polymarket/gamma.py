@@ -23,6 +23,7 @@ _Object: TypeAlias = Mapping[str, Any]
 
 _PAGE: Final = 100
 _OK: Final = 200
+_CONDITION_ID_SHORT: Final = 2 + 62
 _PAGES_MAX: Final = 200
 _PLACEHOLDERS: Final = ("other", "person ", "candidate ", "team ", "option ")
 
@@ -80,10 +81,13 @@ def catalogue_of(
 
 def market_of(found: _Object) -> Market:
     """Read one Gamma market object. Raises KeyError, TypeError or ValueError naming what is missing or wrong."""
-    condition_id = str(found["conditionId"])
-    token_ids = _strings(found.get("clobTokenIds"))
+    version = str(found.get("version") or "v1")
+    condition_id = _condition_id(str(found["conditionId"]), version)
+    # A market that moves to the newer protocol may show both for a time; the version says which of them is traded.
+    ids = "positionIds" if version == "v2" else "clobTokenIds"
+    token_ids = _strings(found.get(ids))
     if len(token_ids) != 2 or not all(token.isdigit() for token in token_ids):
-        raise ValueError(f"clobTokenIds {found.get('clobTokenIds')!r} are not two token ids")
+        raise ValueError(f"{ids} {found.get(ids)!r} are not two token ids")
     outcomes = _strings(found.get("outcomes")) or ["Yes", "No"]
     assumed = [field for field in ("orderPriceMinTickSize", "orderMinSize") if found.get(field) is None]
     neg_risk = bool(found.get("negRisk"))
@@ -105,9 +109,19 @@ def market_of(found: _Object) -> Market:
         group=_group(found) if neg_risk else None,
         placeholder=bool(found.get("negRiskOther")) or title.lower().startswith(_PLACEHOLDERS),
         accepting_orders=bool(found.get("acceptingOrders", True)) and not found.get("closed", False),
-        version=str(found.get("version") or "v1"),
+        version=version,
         assumed=tuple(assumed),
     )
+
+
+def _condition_id(text: str, version: str) -> str:
+    """Return the id as everybody but Gamma writes it: there the newer protocol's lacks its last byte, which is zero.
+
+    Raises ValueError for a version that nobody knows: its orders could not be signed.
+    """
+    if version not in ("v1", "v2"):
+        raise ValueError(f"version {clean(version, 20)!r} is not known")
+    return f"{text}00" if version == "v2" and len(text) == _CONDITION_ID_SHORT else text
 
 
 def _groups(

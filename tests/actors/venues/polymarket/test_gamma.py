@@ -124,3 +124,19 @@ def test_real_objects_of_all_vintages_are_read(shared: Path) -> None:
     catalogue, skipped = catalogue_of(json.loads(gzip.decompress(dump.read_bytes())))
     assert len(catalogue.markets) == 596, "four of the 600 objects come twice"
     assert skipped == ()
+
+
+def test_a_market_of_the_newer_protocol_is_traded_by_its_positions_and_its_whole_condition() -> None:
+    short = "0x017791f201d5a788e0039e511fc1900e5f0000000000000000000000000000"
+    newer = LISTED | {"version": "v2", "conditionId": short, "positionIds": ["6635", "6636"]}
+    market = market_of(newer)
+    assert (market.token_ids, market.version) == (("6635", "6636"), "v2")
+    assert market.id == market.condition_id == f"{short}00"
+    assert market_of(newer | {"conditionId": f"{short}00"}).id == f"{short}00"
+    assert market_of(newer | {"version": "v1"}).token_ids == ("111", "222"), "both may be shown"
+
+
+def test_a_market_of_an_unknown_protocol_is_skipped() -> None:
+    catalogue, skipped = catalogue_of([LISTED | {"version": "v3"}])
+    assert not catalogue.markets
+    assert "'v3' is not known" in skipped[0].reason

@@ -1,0 +1,194 @@
+"""One account at a live venue: its signer, its lanes, its user feed, and the sweep at the end.
+
+Why everything of the account is made here: an order is ours because it was signed here, so whoever names orders also
+knows which of those that the venue shows are ours. Each lane has a connection and a signer of its own, made anew with
+each incarnation, so that nothing of a dead lane is used again.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from threading import Event
+from typing import Any, Final, TypeAlias
+
+from loguru import logger
+from msgspec.structs import replace
+from pykka import ActorRef
+
+from actors.runtime.actor import Context
+from actors.runtime.clock import Clock
+from actors.topology import CANCEL_LANE, QUERY_LANE, SUBMIT_LANE
+from actors.venues.gated_transport import Passage
+from actors.venues.http_client import HttpClient
+from actors.venues.polymarket.clob_answers import OpenOrder
+from actors.venues.polymarket.clob_client import ClobClient
+from actors.venues.polymarket.clob_session import ClobSession, ReadFailed
+from actors.venues.polymarket.credentials import Credentials
+from actors.venues.polymarket.lanes.cancel import CancelLane
+from actors.venues.polymarket.lanes.heartbeat import Heartbeat
+from actors.venues.polymarket.lanes.intents import IntentSigner
+from actors.venues.polymarket.lanes.query import QueryLane
+from actors.venues.polymarket.lanes.submit import SubmitLane
+from actors.venues.polymarket.orders import Account
+from actors.venues.polymarket.user_codec import UserCodec
+from actors.venues.polymarket.user_feed import UserFeed
+from models.feeds import FeedParameters
+from models.markets import Market
+from models.messages.base import MarketId, Message
+from models.messages.market import TickSizeChanged
+from models.messages.orders import PlaceOrder
+
+_USER_FEED: Final = "feed/user"
+_HEARTBEAT: Final = "lane/heartbeat"
+
+_WITHIN_S: Final = 4.0
+"""Most that a request of a lane takes: a turn may hold two, and one of ten seconds ends the process."""
+_CLEAN_READS: Final = 2
+"""Listings without an order, one after the other, that prove that none is left: one may be older than the cancel."""
+_SWEEP_PAUSE_S: Final = 0.25
+
+Route: TypeAlias = Callable[[Message], Iterable[str]]
+Start: TypeAlias = Callable[[Context], ActorRef[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVenue:
+    """A venue that was found ready to be traded on by an account.
+
+    `version` is what `GET /version` answers, `clock_offset_s` by how much the venue's clock is ahead of ours.
+    """
+
+    clob_url: str
+    user_ws_url: str
+    account: Account
+    credentials: Credentials
+    version: int
+    clock_offset_s: int = 0
+
+
+class Unproven(RuntimeError):
+    """The venue did not say in time what rests there."""
+
+
+class Live:
+    """An account at work. `earlier` are the ids of orders that earlier runs signed."""
+
+    def __init__(
+        self,
+        venue: LiveVenue,
+        run_id: str,
+        markets: Mapping[MarketId, Market],
+        clock: Clock,
+        gate: Passage,
+        earlier: frozenset[str] = frozenset(),
+    ) -> None:
+        self._venue = venue
+        self._run_id = run_id
+        self._markets = dict(markets)
+        self._clock = clock
+        self._gate = gate
+        self._earlier = earlier
+        self._signed = set[str]()
+        self._namer = self._signer()
+
+    # What is ours
+
+    @property
+    def api_key(self) -> str:
+        """The key that the venue calls the owner of our orders."""
+        return self._venue.credentials.api_key
+
+    @property
+    def wallet(self) -> str:
+        """The address that holds our money."""
+        return self._venue.account.maker
+
+    def owns(self, order_id: str) -> bool:
+        """Whether an order was signed here, now or in an earlier run."""
+        return order_id in self._signed or order_id in self._earlier
+
+    def identify(self, order: PlaceOrder) -> str:
+        """Name an order by the hash that its signature covers; from then on it is ours. For one thread."""
+        order_id = self._namer.identify(order)
+        self._signed.add(order_id)
+        return order_id
+
+    def known_markets(self) -> Mapping[MarketId, Market]:
+        """Return all markets as they are known now."""
+        return self._markets
+
+    def noticing(self, route: Route) -> Route:
+        """Return a route that takes notice of new ticks: amounts are signed by them, in whichever thread."""
+
+        def notice(message: Message) -> Iterable[str]:
+            if isinstance(message, TickSizeChanged) and message.market in self._markets:
+                changed = replace(self._markets[message.market], tick=message.tick)
+                self._markets = {**self._markets, message.market: changed}
+            return route(message)
+
+        return notice
+
+    # What runs
+
+    def lanes(self, route: Route) -> Iterable[tuple[str, Start]]:
+        """Return the lanes, by name; each makes its connection when it is started."""
+        markets = self.known_markets
+        yield (
+            SUBMIT_LANE,
+            lambda context: SubmitLane.start(context, self.client(self._gate), route, self._signer().sign),
+        )
+        yield CANCEL_LANE, lambda context: CancelLane.start(context, self.client(), route)
+        yield QUERY_LANE, lambda context: QueryLane.start(context, self.client(), route, self, markets)
+
+    def heartbeat(
+        self, route: Route, healthy: Callable[[], bool], close_gate: Callable[[str], object]
+    ) -> tuple[str, Start]:
+        """Return the sign of life, which is given while we are `healthy`."""
+        return _HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate)
+
+    def user_feed(self, parameters: FeedParameters, route: Route, chance: Callable[[], float]) -> tuple[str, Start]:
+        """Return the feed of the account's orders and fills."""
+        venue = self._venue
+        codec = UserCodec(self._markets.values(), self)
+        url, credentials = venue.user_ws_url, venue.credentials
+        return (
+            _USER_FEED,
+            lambda context: UserFeed.start(context, url, credentials, codec, parameters, route, chance),
+        )
+
+    def client(self, gate: Passage | None = None) -> ClobClient:
+        """Return a client with a connection of its own."""
+        venue = self._venue
+        http = HttpClient(venue.clob_url, gate)
+        session = ClobSession(http, venue.account, self._clock, venue.credentials, within_s=_WITHIN_S)
+        session.clock_offset_s = venue.clock_offset_s
+        return ClobClient(session)
+
+    def sweep(self, within_s: float) -> tuple[OpenOrder, ...]:
+        """Cancel all orders of the account until the venue lists none any more; return those that it lists at last.
+
+        Raises Unproven.
+        """
+        client, waiting = self.client(), Event()
+        until_ns = self._clock.now_ns() + int(within_s * 1e9)
+        listed: tuple[OpenOrder, ...] | None = None
+        clean, trouble = 0, ""
+        try:
+            while clean < _CLEAN_READS and self._clock.now_ns() < until_ns:
+                try:
+                    listed = client.open_orders()
+                except ReadFailed as failed:
+                    clean, trouble = 0, str(failed)
+                else:
+                    clean = 0 if listed else clean + 1
+                    if listed:
+                        client.cancel_all()
+                waiting.wait(_SWEEP_PAUSE_S)
+        finally:
+            client.close()
+        if listed is None or (not listed and clean < _CLEAN_READS):
+            raise Unproven(trouble or f"not within {within_s:g} s")
+        logger.bind(open_orders=len(listed)).info("the venue was asked what rests there")
+        return listed
+
+    def _signer(self) -> IntentSigner:
+        return IntentSigner(self._run_id, self._venue.account, self.known_markets, self._venue.version)
