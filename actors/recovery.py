@@ -61,8 +61,8 @@ class RecoveringActor(MachineActor):
         match message:
             case Recalled():
                 for at_ns, entry in message.entries:
-                    if self._repeats.is_news(entry):
-                        self._machine.recall(entry, at_ns)
+                    for news in self._repeats.news(entry):
+                        self._machine.recall(news, at_ns)
                 self._ask(message.last)
                 return ()
             case RecallEnded():

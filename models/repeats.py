@@ -1,13 +1,24 @@
 """Entries that stand twice in a chain, because a commit that seemed to have failed had not, and was made again.
 
-Only what adds up is looked at: a fill or a merge that is learned twice is money that nobody has. The last word on an
-order is the last word however often it is said.
+Only what adds up is looked at: a fill, a merge or a payout that is learned twice is money that nobody has. The last
+word on an order is the last word however often it is said.
+
+Why the count of a fill that was voided is learned with its settlement only: such a fill comes back when it is disputed,
+and then both are said in one breath. A count alone is a repeat, or the breath was cut short; the venue says it again.
+
+Why no payout is learned while a fill waits for its last word: none is made then. One that stands twice with nothing in
+between pays for nothing.
 """
 
-from models.messages.base import Message
-from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged
+from collections import Counter
+from typing import Final
 
-_COUNTED, _SETTLED = 1, 2
+from models.messages.base import MarketId, Message, Tag
+from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
+
+_COUNTED: Final = 1
+_VOIDED: Final = 2
+_SETTLED: Final = 3
 
 
 class Repeats:
@@ -15,29 +26,53 @@ class Repeats:
 
     def __init__(self) -> None:
         self._fills: dict[tuple[str, str], int] = {}
+        self._provisional: Counter[tuple[Tag, MarketId]] = Counter()
         self._merges: set[tuple[str, str, int]] = set()
 
-    def is_news(self, entry: Message) -> bool:
-        """Whether an entry says what those before it have not said yet."""
+    def news(self, entry: Message) -> tuple[Message, ...]:
+        """Return what an entry says that those before it have not said yet."""
         match entry:
             case FillCounted():
-                return self._moves(entry, 0, _COUNTED)
+                return self._counted(entry)
             case FillSettled():
-                return self._moves(entry.fill, _COUNTED, _SETTLED)
+                return self._settled(entry)
             case FillVoided():
-                return self._moves(entry.fill, _COUNTED, 0)
+                return self._voided(entry)
             case MergeChanged():
                 step = (entry.operation, entry.state, entry.size)
                 if step in self._merges:
-                    return False
+                    return ()
                 self._merges.add(step)
-                return True
+                return (entry,)
+            case PositionsRedeemed() if self._provisional[entry.tag, entry.market]:
+                return ()
             case _:
-                return True
+                return (entry,)
 
-    def _moves(self, fill: FillCounted, before: int, after: int) -> bool:
-        at = (fill.trade_id, fill.order_id)
-        if self._fills.get(at, 0) != before:
-            return False
-        self._fills[at] = after
-        return True
+    def _counted(self, fill: FillCounted) -> tuple[Message, ...]:
+        if _at(fill) in self._fills:
+            return ()
+        self._fills[_at(fill)] = _COUNTED
+        self._provisional[fill.tag, fill.market] += 1
+        return (fill,)
+
+    def _settled(self, settled: FillSettled) -> tuple[Message, ...]:
+        before = self._fills.get(_at(settled.fill))
+        if before not in (_COUNTED, _VOIDED):
+            return ()
+        self._fills[_at(settled.fill)] = _SETTLED
+        if before == _VOIDED:
+            return (settled.fill, settled)
+        self._provisional[settled.fill.tag, settled.fill.market] -= 1
+        return (settled,)
+
+    def _voided(self, voided: FillVoided) -> tuple[Message, ...]:
+        if self._fills.get(_at(voided.fill)) != _COUNTED:
+            return ()
+        self._fills[_at(voided.fill)] = _VOIDED
+        self._provisional[voided.fill.tag, voided.fill.market] -= 1
+        return (voided,)
+
+
+def _at(fill: FillCounted) -> tuple[str, str]:
+    return fill.trade_id, fill.order_id
