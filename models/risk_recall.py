@@ -15,7 +15,7 @@ from models.flow import FlowParameters
 from models.inventory import InventoryParameters
 from models.limits import Refusal, RiskParameters
 from models.markets import Market
-from models.messages.base import MarketId, Message
+from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, MarketParked, RaiseCell
 from models.messages.market import FlowUpdated
 from models.messages.orders import (
@@ -61,9 +61,9 @@ class RecalledRisk(RiskMachine):
             case OrderChanged():
                 self._exposures.of(entry.market).order_changed(entry)
             case FillCounted() | MergeChanged() | PositionsRedeemed():
-                self._exposures.of(entry.market).moved(entry.tag, entry)
+                self._recall_move(entry.market, entry.tag, entry, at_ns)
             case FillSettled() | FillVoided():
-                self._exposures.of(entry.fill.market).moved(entry.fill.tag, entry)
+                self._recall_move(entry.fill.market, entry.fill.tag, entry, at_ns)
             case CommandApplied():
                 self._recall_command(entry)
             case _:
@@ -85,8 +85,6 @@ class RecalledRisk(RiskMachine):
     def recalled(self, now_ns: int) -> tuple[Message, ...]:
         """Say the state and the exposure of every market, and which of those that are off need no actors."""
         self._exposures.recount()
-        for market in self._markets:
-            self._inventory_cell(market, self._exposures.of(market), now_ns)
         for market in self._unheard:
             self._states.put(market, "flow", TradingState.CANCEL_ONLY, "flow_unknown", now_ns)
         self._states.forget(self._markets)
@@ -106,6 +104,12 @@ class RecalledRisk(RiskMachine):
             unheard, self._unheard = self._unheard, {}
             return self._raise_all((RaiseCell(market, "flow", TradingState.ACTIVE, "") for market in unheard), now_ns)
         return super().step(message, now_ns)
+
+    def _recall_move(self, market: MarketId, tag: Tag, entry: Message, at_ns: int) -> None:
+        """Move a position, and hold the cell of a naked leg since the time when it became one."""
+        exposure = self._exposures.of(market)
+        exposure.moved(tag, entry)
+        self._inventory_cell(market, exposure, at_ns)
 
     def _recall_command(self, applied: CommandApplied) -> None:
         if not applied.changed:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.cells import TradingState
@@ -132,6 +132,7 @@ def fills(risk: Journalled) -> list[FillCounted]:
 
 
 @given(st.lists(st.sampled_from(sorted(ACTS)), max_size=30))
+@example(["no", "fill", "fill", "fill"])
 @settings(max_examples=200)
 def test_it_holds_the_same_exposures_and_cells_after_any_history(history: list[str]) -> None:
     risk = Journalled()
@@ -152,6 +153,18 @@ def test_in_the_end_every_market_is_told_its_state_and_its_exposure() -> None:
     counted = {said.market: said.open_orders for said in out if isinstance(said, ExposureUpdated)}
     assert counted == {M: 1, N: 0}
     assert MarketParked(N, True) in out
+
+
+def test_a_leg_that_was_naked_before_the_fall_is_so_since_it_became_it() -> None:
+    risk = Journalled()
+    risk.place(NO, 4_800, 8)
+    for _ in range(4):
+        last_fill(risk)
+        risk.now_ns += MS
+    (before,) = cells(risk)
+    risk.now_ns += MS
+    risk.recall()
+    assert cells(risk) == {before}
 
 
 def test_a_start_in_pause_that_was_resumed_stays_resumed() -> None:
