@@ -68,6 +68,10 @@ class _Geoblock(msgspec.Struct):
     region: str = ""
 
 
+class _Tier(msgspec.Struct):
+    tier: str
+
+
 class _Deployed(msgspec.Struct):
     deployed: bool
 
@@ -163,6 +167,16 @@ class Admission:
                 "give the private key that made it, or leave the API key out to have it made",
             )
         return session.credentials
+
+    def existing_credentials(self) -> Credentials:
+        """Prove the API key that was given, or derive the one that there is; none is made."""
+        if self.client.session.credentials is None:
+            self._said("the API key", self.client.derive_key)
+        return self.credentials()
+
+    def rate_tier(self) -> str:
+        """Ask for the tier of the account's rate limits."""
+        return self._said("the rate tier", lambda: self.client.session.read("/v1/user/rate-limit-tier", _Tier)).tier
 
     def wallet(self) -> None:
         """Ask whether the wallet that holds the money stands on chain, and is what the signature type says."""

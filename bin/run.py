@@ -78,7 +78,7 @@ def command(
     i_understand_live
         With --yes: start live without asking for the end of the wallet's address.
     """
-    from bin.catalogue import Endpoints, VenueUnreachable, sandbox_endpoints
+    from bin.catalogue import VenueUnreachable, sandbox_endpoints
     from config.problems import ConfigurationError
     from config.settings import CONFIG_FILE, ENV_FILE, load
 
@@ -101,19 +101,7 @@ def command(
     data_dir = options.data_dir if options.data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
     with interruptible(), only_engine(data_dir):
         try:
-            endpoints = (
-                sandbox_endpoints(sandbox)
-                if sandbox is not None
-                else Endpoints(
-                    settings.endpoints.clob_url,
-                    settings.endpoints.market_ws_url,
-                    settings.endpoints.gamma_url,
-                    settings.endpoints.reference_ws_url,
-                    user_ws_url=settings.endpoints.user_ws_url,
-                    relayer_url=settings.endpoints.relayer_url,
-                    site_url=settings.endpoints.site_url,
-                )
-            )
+            endpoints = sandbox_endpoints(sandbox) if sandbox is not None else configured_endpoints(settings)
         except VenueUnreachable as error:
             hint = "start one: keel sandbox --port 8642"
             raise CommandError("failure", str(error), hint, retryable=True) from error
@@ -123,6 +111,17 @@ def command(
             chosen = "paper" if live is None else chosen
         engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live)
         return _serve(engine, settings, data_dir, quiet=options.quiet)
+
+
+def configured_endpoints(settings: "Settings") -> "Endpoints":
+    """Return where the configuration says that the venue is."""
+    from bin.catalogue import Endpoints
+
+    where = settings.endpoints
+    return Endpoints(
+        where.clob_url, where.market_ws_url, where.gamma_url, where.reference_ws_url,
+        user_ws_url=where.user_ws_url, relayer_url=where.relayer_url, site_url=where.site_url,
+    )  # fmt: skip
 
 
 def built(

@@ -148,7 +148,13 @@ _COMMANDS: Final = {
         "A local Polymarket, generated or replayed.",
         "keel sandbox --port 8642",
     ),
-    ("run",): ("bin.run:command", _ENGINE, "Run the engine: observe or paper.", "keel run --mode paper"),
+    ("run",): ("bin.run:command", _ENGINE, "Run the engine: observe, paper or live.", "keel run --mode paper"),
+    ("doctor",): (
+        "bin.doctor:command",
+        _START,
+        "Check program, venue and account; no order is sent.",
+        "keel doctor --sandbox http://127.0.0.1:8642 --json",
+    ),
     ("stop",): (
         "surfaces.cli.control:stop",
         _ENGINE,

@@ -5,6 +5,7 @@ pays for.
 """
 
 import importlib
+import importlib.metadata
 from typing import Any, Final
 
 from actors.venues.polymarket.orders import Account, SignatureType, SignedOrder, SigningRefused, UnsignedOrder
@@ -72,6 +73,12 @@ class OfficialSigner:
             metadata=order.metadata,
             builder=order.builder,
         )
+
+
+def library_version() -> str:
+    """Return the version of the official library. Raises LibraryMissing."""
+    _import_library(LIBRARY)
+    return importlib.metadata.version(LIBRARY.replace("_", "-"))
 
 
 def _import_library(name: str) -> Any:
