@@ -74,7 +74,11 @@ class Outside:
 
 
 class System:
-    """Starts and stops the actors of an assembly. `began` is told the name of each global actor that has begun."""
+    """Starts and stops the actors of an assembly. `began` is told the name of each global actor that has begun.
+
+    `recalls`: an earlier process may have left something, so all begin as those do that take a dead one's place. The
+    core is recalled what was journalled; the actors of markets must be announced to it when they stand.
+    """
 
     def __init__(
         self,
@@ -84,7 +88,10 @@ class System:
         outside: Outside,
         began: Callable[[str], object],
         chance: Callable[[], float] = lambda: 0.5,
+        *,
+        recalls: bool = False,
     ) -> None:
+        self._recalls = recalls
         self._assembly = assembly
         self._topology = topology
         self._runners = runners
@@ -181,7 +188,7 @@ class System:
     def _core_starter(self, part: Part) -> Start:
         def start(context: Context) -> ActorRef[Any]:
             route = self._topology.route
-            if not context.dispatcher.directory.has_run(part.name):
+            if not self._takes_place(context, part.name):
                 return MachineActor.start(context, lambda: part.build(False), route)
             return RecoveringActor.start(context, lambda: part.build(True), route, asks=part.name == EXECUTOR)
 
@@ -189,10 +196,13 @@ class System:
 
     def _child(self, part: Part, dispatcher: Dispatcher) -> ChildSpec:
         def start(context: Context) -> ActorRef[Any]:
-            again = context.dispatcher.directory.has_run(part.name)
+            again = self._takes_place(context, part.name)
             return MachineActor.start(context, lambda: part.build(again), self._topology.route)
 
         return ChildSpec(part.name, start, dispatcher, hears_of_restart=True)
+
+    def _takes_place(self, context: Context, name: str) -> bool:
+        return self._recalls or context.dispatcher.directory.has_run(name)
 
 
 class MarketsKeeper(BaseActor):

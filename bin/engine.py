@@ -58,8 +58,8 @@ from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
 from models.messages.base import Lane, MarketId, Message, Tag
-from models.messages.control import Kill, RaiseCell
-from models.messages.runtime import DeadLettered, MailOverflowed
+from models.messages.control import Kill, RaiseCell, SetOperatorState
+from models.messages.runtime import ActorRestarted, DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
 from models.snapshot import LogLine
 from models.units import format_size
@@ -75,6 +75,8 @@ _CANCEL_S: Final = 5.0
 _SWEEP_S: Final = 15.0
 _STOP_S: Final = 15.0
 _SHUTDOWN: Final = "shutdown"
+_OURS: Final = ("engine", "journal", "mailbox", "runtime")
+"""Sources of cells that tell of a process's own trouble."""
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
     "paper": (VENUE,),
@@ -125,7 +127,8 @@ class Engine:
         self._dead_letters = DeadLetters()
         self._directory = Directory(self._dead_letters)
         self._timers = TimerThread(self._directory, self.clock)
-        self._writer = Writer(options.database, self.clock.now_ns())
+        wallet = "" if options.live is None else options.live.account.maker
+        self._writer = Writer(options.database, self.clock.now_ns(), wallet)
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
         emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
         common = (self._directory, self.clock, self._timers, emergency)
@@ -155,6 +158,7 @@ class Engine:
             self._outside(),
             Redelivery(self._directory, self._topology.route, self.clock, emergency.abort).deliver,
             Random(options.seed).random,
+            recalls=options.mode == "live",
         )
         self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL))
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
@@ -179,6 +183,8 @@ class Engine:
         for name in (BOARD, JOURNAL, RISK, EXECUTOR):
             if not self._wait_until(lambda name=name: self._directory.find(name) is not None, _START_S):
                 raise RuntimeError(f"{name} did not start within {_START_S:g} s")
+        if self.options.mode == "live":
+            self._follow_earlier_run()
         closed = self.gate.closed
         if closed is not None:
             self.tell(Kill(closed, "latch", "start-up"))
@@ -254,7 +260,8 @@ class Engine:
             raise ValueError("a live engine needs a venue that was found ready")
         from actors.live import Live
 
-        return Live(options.live, self._writer.run, self.catalogue.markets, self.clock, self.gate)
+        earlier = self._writer.order_ids()
+        return Live(options.live, self._writer.run, self.catalogue.markets, self.clock, self.gate, earlier)
 
     def _shared_board(self) -> SharedBoard:
         line = EngineLine(
@@ -335,6 +342,26 @@ class Engine:
             tape.close()
         except OSError as error:
             logger.bind(reason=str(error)).error("the tape is not whole; the next start repairs it")
+
+    def _follow_earlier_run(self) -> None:
+        """Leave nothing of an earlier process standing but positions, orders, kills and what a person said.
+
+        Its troubles ended with it. Whoever decides on a market is given what the core has of it once both stand. It
+        begins paused, whatever the earlier one was told.
+        """
+        for market in (None, *self.catalogue.markets):
+            for source in _OURS:
+                self.tell(RaiseCell(market, source, TradingState.ACTIVE, ""))
+        if self.options.parameters.risk.start_paused:
+            self.tell(SetOperatorState("pause", None, f"start-{self._writer.run}", "start-up"))
+        markets = self.catalogue.markets
+        parts = [part for market in markets for part in self._assembly.market_parts(market)]
+        names = [part.name for part in (*parts, *self._assembly.event_parts())]
+        if not self._wait_until(lambda: all(self._directory.find(name) is not None for name in names), _START_S):
+            raise RuntimeError(f"the actors of the markets did not start within {_START_S:g} s")
+        for name in (*names, *(f"market/{market}" for market in markets)):
+            for core in (EXECUTOR, RISK):
+                self._directory.send(core, ActorRestarted(name, "", 0))
 
     # Trouble
 

@@ -51,6 +51,7 @@ _PRUNE_STEP: Final = 10_000
 """Rows deleted in one step, so that no order waits long behind it."""
 
 _RUNS = "runs"
+_ACCOUNT = "account"
 _ENDED_RECALLED: Final = 5_000
 """Orders that ended last and are recalled beside those that have not: the venue may repeat itself about them."""
 _drivers_errors = ExceptionWrapper(EXCEPTIONS)
@@ -76,19 +77,26 @@ _ON_REPEAT: Final[Mapping[type[Model], str]] = MappingProxyType(
 class Writer:
     """The database as its writer has it. `run` names the run of the engine; it enters the salt of every order."""
 
-    def __init__(self, url: str, now_ns: int) -> None:
+    def __init__(self, url: str, now_ns: int, account: str = "") -> None:
         """Open, verify the chain, and count a new run.
+
+        `account` names the wallet that is traded live. Its database is its own, for what it holds and what stands at
+        the venue outlives a run: all of its chain is read back, of any other run's only what came since.
 
         Raises:
             StoreBusy: another engine writes there.
-            StoreError: it cannot be opened, is damaged, or is newer than this version.
+            StoreError: it cannot be opened, is damaged, newer than this version, or another account's.
         """
         self._url = url
         self._statements: dict[type[Model], str] = {}
         self._head = GENESIS
         self._open()
-        self.run = self._count_run(now_ns)
-        self._began = self._head.seq
+        try:
+            self.run = self._count_run(now_ns, account)
+        except StoreError:
+            self._close()
+            raise
+        self._began = 0 if account else self._head.seq
 
     @property
     def is_open(self) -> bool:
@@ -177,10 +185,18 @@ class Writer:
             self._close()
             raise
 
-    def _count_run(self, now_ns: int) -> str:
-        counted = Fact.select(Fact.value).where(Fact.key == _RUNS).scalar(self.database)
-        runs = int(counted or 0) + 1
-        self.write((Row(Fact, {"key": _RUNS, "value": str(runs)}),), ())
+    def order_ids(self) -> frozenset[str]:
+        """Return the ids of all orders that were ever announced."""
+        return frozenset(order_id for (order_id,) in Order.select(Order.order_id).tuples().execute(self.database))
+
+    def _count_run(self, now_ns: int, account: str) -> str:
+        facts = dict(Fact.select(Fact.key, Fact.value).tuples().execute(self.database))
+        runs, owner = int(facts.get(_RUNS) or 0) + 1, facts.get(_ACCOUNT) or ""
+        if runs > 1 and owner != account:
+            whose = f"live trading of {owner}" if owner else "runs that moved no money"
+            raise StoreError(f"the database belongs to {whose}: name another with --db or --data-dir")
+        facts = {_RUNS: str(runs)} | ({_ACCOUNT: account} if account else {})
+        self.write([Row(Fact, {"key": key, "value": value}) for key, value in facts.items()], ())
         return f"{runs}-{now_ns // 1_000_000}"
 
     def _insert(self, table: type[Model]) -> str:

@@ -20,7 +20,7 @@ def venue() -> Iterator[Sandbox]:
         yield running
 
 
-def owner(venue: Sandbox, number: int, **more: str) -> dict[str, str]:
+def owner(venue: Sandbox, number: int, **more: str) -> dict[str, Any]:
     """Return the environment of an account; the API key is made from its private key."""
     account = venue.said["accounts"][number]
     said = {
@@ -120,6 +120,6 @@ def test_a_key_file_that_others_may_read_is_refused(venue: Sandbox, tmp_path: Pa
 def test_nobody_who_does_not_understand_starts_live(venue: Sandbox, tmp_path: Path) -> None:
     done = keel(
         "run", "--mode", "live", "--sandbox", venue.url, "--yes", "--data-dir", tmp_path / "data", **owner(venue, 0)
-    )  # pyright: ignore[reportArgumentType]
+    )
     assert done.returncode == 6
     assert "--i-understand-live --yes" in done.stderr

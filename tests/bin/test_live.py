@@ -20,7 +20,8 @@ from bin.engine import Engine, Options
 from config.settings import load
 from models.cells import TradingState
 from models.markets import NO, YES
-from tests.bin.processes import Sandbox, sandbox, until
+from models.units import parse_size
+from tests.bin.processes import Sandbox, engine, sandbox, until
 
 _SMALL = {
     "mode": "live",
@@ -51,16 +52,16 @@ def live(venue: Sandbox, number: int, data_dir: Path) -> Iterator[Engine]:
         endpoints.clob_url, endpoints.user_ws_url, owner, Credentials(account["api_key"], secret, passphrase), 2
     )
     settings = load(_SMALL, config_file=None, env_file=None, environment={})
-    engine = Engine(
+    made = Engine(
         Options(
             "live", {"desk": "maker"}, settings.engine, endpoints, data_dir, f"sqlite:///{data_dir}/arb.db", live=found
         )
     )
     try:
-        engine.start()
-        yield engine
+        made.start()
+        yield made
     finally:
-        engine.stop()
+        made.stop()
 
 
 def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behind_it(
@@ -68,40 +69,44 @@ def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behin
 ) -> None:
     venue, number = told
     before = wallet(venue, number)
-    with live(venue, number, tmp_path) as engine:
-        board = engine.board
+    with live(venue, number, tmp_path) as running:
+        board = running.board
 
         until(lambda: any(desk.explanation for desk in board.look().desks.values()), "it decides")
-        until(lambda: states(engine) == {TradingState.CANCEL_ONLY}, "it begins paused")
+        until(lambda: states(running) == {TradingState.CANCEL_ONLY}, "it begins paused")
         assert not board.look().counts.orders
-        engine.control.set_state("resume", (), "test", 5, confirmed=True)
+        running.control.set_state("resume", (), "test", 5, confirmed=True)
 
         until(lambda: board.look().counts.fills >= 5 and board.look().counts.cancels >= 3, "it trades", 60)
-        paused = engine.control.set_state("pause", (), "test", 10)
+        paused = running.control.set_state("pause", (), "test", 10)
         assert paused.proven
         until(lambda: not any(desk.position.provisional for desk in board.look().desks.values()), "all settles", 60)
-        assert states(engine) == {TradingState.CANCEL_ONLY}
+        assert states(running) == {TradingState.CANCEL_ONLY}
         after = wallet(venue, number)
-        assert held(engine) == Counter(after["tokens"]) - Counter(before["tokens"])
+        assert held(running) == Counter(after["tokens"]) - Counter(before["tokens"])
         spent = sum(desk.position.yes.cost + desk.position.no.cost for desk in board.look().desks.values())
         assert before["cash"] - after["cash"] == spent
         assert not board.look().counts.denials_by_reason.get("unknown_order")
-        assert engine.stop() == ()
+        assert running.stop() == ()
     assert accounts(venue)[number]["open_orders"] == []
 
 
-def states(engine: Engine) -> set[TradingState]:
-    return {line.state for line in engine.board.look().markets.values()}
+def states(running: Engine) -> set[TradingState]:
+    return {line.state for line in running.board.look().markets.values()}
 
 
-def held(engine: Engine) -> Counter[str]:
+def held(running: Engine) -> Counter[str]:
     found: Counter[str] = Counter()
-    for (_, market), desk in engine.board.look().desks.items():
+    for (_, market), desk in running.board.look().desks.items():
         for outcome in (YES, NO):
-            found[engine.catalogue.markets[market].token_ids[outcome]] += (desk.position.yes, desk.position.no)[
+            found[running.catalogue.markets[market].token_ids[outcome]] += (desk.position.yes, desk.position.no)[
                 outcome
             ].shares
     return +found
+
+
+def shares(row: dict[str, Any]) -> int:
+    return parse_size(row["yes_shares"]) + parse_size(row["no_shares"])
 
 
 def wallet(venue: Sandbox, number: int) -> dict[str, Any]:
@@ -111,3 +116,41 @@ def wallet(venue: Sandbox, number: int) -> dict[str, Any]:
 def accounts(venue: Sandbox) -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"{venue.said['control_url']}/accounts", timeout=5) as answer:
         return json.load(answer)["accounts"]
+
+
+def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(tmp_path: Path) -> None:
+    with sandbox(*_WORLD) as venue:
+        start = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
+        variables = {
+            "POLYMARKET_PRIVATE_KEY": venue.said["accounts"][0]["private_key"],
+            "KEEL_ARMED": "true",
+            "STRATEGY_TAG": "desk",
+            "PM_BID_SIZE": "5",
+            "KEEL_INVENTORY__MAX_NET_DIFF": "10",
+            "KEEL_INVENTORY__MAX_POSITION_VALUE": "10",
+        }
+        before = wallet(venue, 0)
+        with engine(tmp_path, *start, **variables) as first:
+            assert first.status()["mode"] == "live"
+            assert first.keel("resume").returncode == 6, "nobody can be asked here"
+            assert first.keel("resume", "--yes").returncode == 0
+            until(lambda: first.status()["fills"] >= 4 and accounts(venue)[0]["open_orders"], "it trades", 60)
+            first.process.kill()
+            first.process.wait(10)
+        with engine(tmp_path, *start, **variables) as second:
+            until(lambda: {row["state"] for row in second.rows().values()} == {"PAUSED"}, "it begins paused")
+            until(lambda: not accounts(venue)[0]["open_orders"], "what rested is cancelled")
+
+            def agrees() -> bool:
+                tokens = Counter(wallet(venue, 0)["tokens"]) - Counter(before["tokens"])
+                return sum(tokens.values()) == sum(shares(row) for row in second.rows().values())
+
+            until(agrees, "what it holds is what the wallet holds", 60)
+            assert second.keel("resume", "--yes").returncode == 0
+            until(lambda: second.status()["orders_open"], "it trades on", 60)
+            assert second.end() == 0
+        assert accounts(venue)[0]["open_orders"] == []
+        assert "foreign" not in second.log
+        assert variables["POLYMARKET_PRIVATE_KEY"].removeprefix("0x").encode() not in b"".join(
+            file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+        )

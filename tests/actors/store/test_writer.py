@@ -10,7 +10,7 @@ from actors.store.tables import Event
 from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.control import CommandApplied
-from models.messages.orders import FillSettled, FillVoided
+from models.messages.orders import FillSettled, FillVoided, SubmitOrder
 from models.messages.position import InventoryUpdated, Position
 from models.orders import OrderState
 
@@ -29,6 +29,26 @@ def test_every_run_has_a_name_of_its_own(url: str) -> None:
     writer = Writer(url, 5_000_000)
     assert (first, writer.run) == ("1-5", "2-5")
     writer.close()
+
+
+def test_a_live_account_has_its_database_to_itself_and_all_of_its_runs_are_read_back(url: str, make: Any) -> None:
+    for number in (1, 2):
+        writer = Writer(url, 5_000_000, "0xwallet")
+        write(writer, make.submit(number), make.changed(number, OrderState.WORKING))
+        found = [entry.message for entry in writer.read_back(0, 10) if isinstance(entry.message, SubmitOrder)]
+        assert [order.order_id for order in found] == [make.submit(one).order_id for one in range(1, number + 1)]
+        assert writer.order_ids() == {order.order_id for order in found}
+        writer.close()
+    for stranger in ("", "0xother"):
+        with pytest.raises(StoreError, match="belongs to live trading of 0xwallet"):
+            Writer(url, 5_000_000, stranger)
+
+
+def test_an_account_does_not_go_on_where_others_traded_on_paper(url: str) -> None:
+    Writer(url, 5_000_000).close()
+    with pytest.raises(StoreError, match="runs that moved no money"):
+        Writer(url, 5_000_000, "0xwallet")
+    Writer(url, 5_000_000).close()
 
 
 def test_a_writer_that_was_closed_opens_again_in_the_same_run(url: str, make: Any) -> None:
