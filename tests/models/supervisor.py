@@ -44,6 +44,7 @@ class Supervisor:
         self.machine = RiskMachine(markets, limits, phase, inventory, {GROUP: (M, N)})
         self.now_ns = 1_000 * MS
         self.sequence = 0
+        self.trades = 0
 
     def tell(self, message: Message) -> tuple[Message, ...]:
         return self.machine.step(message, self.now_ns)
@@ -89,8 +90,9 @@ class Supervisor:
         assert isinstance(order, PlaceOrder)
         size = order.size if shares is None else shares * SHARE
         state = OrderState.FILLED if size == order.size else OrderState.WORKING
+        self.trades += 1
         fill = FillCounted(
-            f"t{order.intent}", f"o{order.intent}", order.intent, order.tag, order.market, order.outcome, order.side,
+            f"t{self.trades}", f"o{order.intent}", order.intent, order.tag, order.market, order.outcome, order.side,
             order.price, size, order.price * size // 10_000, 0, 0, True, self.now_ns,
         )  # fmt: skip
         return (*self.tell(fill), *self.tell(self.changed(order, state, size))), fill

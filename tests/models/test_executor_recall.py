@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from models.executor import ExecutorParameters
 from models.executor_recall import RecalledExecutor
@@ -23,6 +24,8 @@ from models.messages.orders import (
 from models.messages.position import LedgerSnapshot, OrdersSnapshot, Position
 from models.messages.runtime import ActorRestarted
 from models.orders import TERMINAL, OrderState
+from models.positions import cash_flow
+from models.repeats import Repeats
 from models.units import ONE, SHARE
 from tests.models.test_executor_histories import histories, played
 from tests.models.venue import Floor, S
@@ -76,6 +79,50 @@ def test_a_fill_that_is_told_again_is_not_counted_again(history) -> None:
     counted = [message for report in reports for message in floor.tell(report) if isinstance(message, FILLS)]
     assert counted == []
     assert {tag: floor.position(tag) for tag in (TAG, "other")} == before
+
+
+@given(histories, st.data())
+def test_wherever_a_chain_was_cut_and_stands_twice_telling_all_again_gives_the_same_holdings(history, data) -> None:
+    floor = played([(act, order) for act, order in history if "merge" not in act])
+    told = [message for message in floor.told if isinstance(message, TradeReported | MarketResolved)]
+    before = {tag: holdings(floor.position(tag)) for tag in (TAG, "other")}
+    begin = max(index for index, entry in enumerate(floor.chain) if isinstance(entry, SubmitOrder)) + 1
+    cut = data.draw(st.integers(begin, len(floor.chain)))
+    first = data.draw(st.integers(begin, cut))
+    chain, repeats = [*floor.chain[: data.draw(st.integers(first, cut))], *floor.chain[first:cut]], Repeats()
+    floor.begin_anew([news for entry in chain for news in repeats.news(entry)])
+    for message in told:
+        floor.tell(message)
+    assert {tag: holdings(floor.position(tag)) for tag in (TAG, "other")} == before
+
+
+def holdings(position: Position) -> tuple[object, ...]:
+    """What does not depend on the order in which fills are told."""
+    waiting = {(fill.trade_id, fill.order_id) for fill in position.provisional}
+    return (
+        position.yes.shares,
+        position.no.shares,
+        position.yes.settled,
+        position.no.settled,
+        waiting,
+        cash_flow(position),
+    )
+
+
+def test_a_disputed_fill_whose_journal_was_cut_short_is_told_again() -> None:
+    floor = Floor()
+    floor.working(BID)
+    for status in ("MATCHED", "FAILED", "CONFIRMED"):
+        floor.trade(BID, status)
+    assert [type(entry) for entry in floor.chain if isinstance(entry, FILLS)] == [
+        FillCounted, FillVoided, FillCounted, FillSettled,
+    ]  # fmt: skip
+    repeats = Repeats()
+    cut = floor.chain[: [type(entry) for entry in floor.chain].index(FillSettled)]
+    floor.begin_anew([news for entry in cut for news in repeats.news(entry)])
+    assert floor.position() == Position(), "the count alone says nothing"
+    floor.trade(BID, "CONFIRMED")
+    assert (floor.position().yes.settled, floor.position().provisional) == (BID.size, ())
 
 
 def test_what_rests_is_cancelled_and_everybody_is_told_all() -> None:

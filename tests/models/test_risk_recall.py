@@ -27,6 +27,7 @@ from models.messages.recall import Chained
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, WakeAt, Woke
 from models.orders import OrderState
 from models.phase import PhaseParameters
+from models.repeats import Repeats
 from models.risk_recall import RecalledRisk
 from models.units import ONE, SHARE
 from tests.models.supervisor import GROUP, MARKETS, MS, M, N, Supervisor, states
@@ -58,11 +59,12 @@ class Journalled(Supervisor):
         self.machine = machine
         return machine
 
-    def recall(self) -> tuple[Message, ...]:
+    def recall(self, chain: list[tuple[int, Message]] | None = None) -> tuple[Message, ...]:
         """Let one that was told all take the place of this one; return what it says at last."""
-        machine = self.begin_anew()
-        for at_ns, entry in self.chain:
-            machine.recall(entry, at_ns)
+        machine, repeats = self.begin_anew(), Repeats()
+        for at_ns, entry in self.chain if chain is None else chain:
+            for news in repeats.news(entry):
+                machine.recall(news, at_ns)
         return machine.recalled(self.now_ns)
 
 
@@ -131,16 +133,35 @@ def fills(risk: Journalled) -> list[FillCounted]:
     return [fill for fill in counted if fill.trade_id not in ended]
 
 
-@given(st.lists(st.sampled_from(sorted(ACTS)), max_size=30))
-@example(["no", "fill", "fill", "fill"])
-@settings(max_examples=200)
-def test_it_holds_the_same_exposures_and_cells_after_any_history(history: list[str]) -> None:
+histories = st.lists(st.sampled_from(sorted(ACTS)), max_size=30)
+
+
+def played(history: list[str]) -> Journalled:
+    """Let anything happen."""
     risk = Journalled()
     for act in history:
         ACTS[act](risk)
         risk.now_ns += MS
+    return risk
+
+
+@given(histories)
+@example(["no", "fill", "fill", "fill"])
+@settings(max_examples=200)
+def test_it_holds_the_same_exposures_and_cells_after_any_history(history: list[str]) -> None:
+    risk = played(history)
     before = exposures(risk), cells(risk), risk.machine._parked
     risk.recall()
+    assert (exposures(risk), cells(risk), risk.machine._parked) == before
+
+
+@given(histories, st.data())
+def test_it_holds_the_same_whatever_stretch_of_its_chain_stands_twice(history: list[str], data: st.DataObject) -> None:
+    risk = played(history)
+    before = exposures(risk), cells(risk), risk.machine._parked
+    begin = data.draw(st.integers(0, len(risk.chain)))
+    end = data.draw(st.integers(begin, len(risk.chain)))
+    risk.recall(risk.chain[:end] + risk.chain[begin:])
     assert (exposures(risk), cells(risk), risk.machine._parked) == before
 
 
