@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from actors.live import LiveVenue
+from actors.store.queries import Reader
 from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.keys import SigningKey
 from actors.venues.polymarket.orders import Account, SignatureType
@@ -120,15 +121,7 @@ def accounts(venue: Sandbox) -> list[dict[str, Any]]:
 
 def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(tmp_path: Path) -> None:
     with sandbox(*_WORLD) as venue:
-        start = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
-        variables = {
-            "POLYMARKET_PRIVATE_KEY": venue.said["accounts"][0]["private_key"],
-            "KEEL_ARMED": "true",
-            "STRATEGY_TAG": "desk",
-            "PM_BID_SIZE": "5",
-            "KEEL_INVENTORY__MAX_NET_DIFF": "10",
-            "KEEL_INVENTORY__MAX_POSITION_VALUE": "10",
-        }
+        start, variables = started(venue)
         before = wallet(venue, 0)
         with engine(tmp_path, *start, **variables) as first:
             assert first.status()["mode"] == "live"
@@ -154,3 +147,72 @@ def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(t
         assert variables["POLYMARKET_PRIVATE_KEY"].removeprefix("0x").encode() not in b"".join(
             file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
         )
+
+
+def test_an_order_whose_answer_was_lost_with_the_process_is_found_and_sent_once(tmp_path: Path) -> None:
+    with sandbox(*_WORLD) as venue:
+        start, variables = started(venue)
+        with engine(tmp_path, *start, **variables) as first:
+            assert first.keel("resume", "--yes").returncode == 0
+            until(lambda: first.status()["orders"], "it trades", 60)
+            for path in ("/order", "/orders"):
+                venue.fault("lose_answer", method="POST", path=path, count=5)
+            before = len(placed(venue))
+            until(lambda: len(placed(venue)) > before, "an order is taken and not answered", 60)
+            first.process.kill()
+            first.process.wait(10)
+        with engine(tmp_path, *start, **variables) as second:
+            until(lambda: not accounts(venue)[0]["open_orders"], "nothing rests")
+            until(lambda: not second.status()["orders_open"] and not second.status()["orders_unknown"], "it knows", 90)
+            assert "foreign" not in second.log
+            assert set(placed(venue)) <= order_ids(tmp_path), "none that was not journalled first"
+            assert second.end() == 0
+        assert len(placed(venue)) == len(set(placed(venue)))
+
+
+def test_without_the_official_library_live_becomes_paper_and_says_so(tmp_path: Path) -> None:
+    broken = tmp_path / "lib" / "py_clob_client_v2"
+    broken.mkdir(parents=True)
+    (broken / "__init__.py").write_text("raise ImportError('not here')", encoding="utf-8")
+    with sandbox(*_WORLD) as venue:
+        start, variables = started(venue)
+        with engine(tmp_path / "data", *start, **variables, PYTHONPATH=str(broken.parent)) as running:
+            assert running.status()["mode"] == "paper (forced)"
+            assert "live is not possible" in running.log
+            assert "ERROR" in running.log
+            assert running.end() == 0
+        assert not any(line.get("path") == "/order" for line in log(venue))
+
+
+def started(venue: Sandbox) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """Return the flags and the environment of a live engine for the first account."""
+    flags = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
+    return flags, {
+        "POLYMARKET_PRIVATE_KEY": venue.said["accounts"][0]["private_key"],
+        "KEEL_ARMED": "true",
+        "STRATEGY_TAG": "desk",
+        "PM_BID_SIZE": "5",
+        "KEEL_INVENTORY__MAX_NET_DIFF": "10",
+        "KEEL_INVENTORY__MAX_POSITION_VALUE": "10",
+    }
+
+
+def placed(venue: Sandbox) -> list[str]:
+    address = venue.said["accounts"][0]["address"]
+    return [line["id"] for line in log(venue) if line["kind"] == "order_placed" and line["account"] == address]
+
+
+def order_ids(data_dir: Path) -> set[str]:
+    with Reader(f"sqlite:///{data_dir}/arb.db") as reader:
+        return {order["order_id"] for order in reader.orders(limit=10_000)}
+
+
+def log(venue: Sandbox) -> list[dict[str, Any]]:
+    lines: list[dict[str, Any]] = []
+    while True:
+        query = f"after={lines[-1]['n'] if lines else 0}&limit=10000"
+        with urllib.request.urlopen(f"{venue.said['control_url']}/log?{query}", timeout=5) as answer:
+            more = json.load(answer)["lines"]
+        if not more:
+            return lines
+        lines += more
