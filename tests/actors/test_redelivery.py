@@ -9,12 +9,21 @@ from loguru import logger
 
 from actors.redelivery import Redelivery
 from actors.runtime.dead_letters import Reason
-from actors.topology import EXECUTOR, JOURNAL, MARKETS, RISK, VENUE
+from actors.topology import CANCEL_LANE, EXECUTOR, JOURNAL, MARKETS, QUERY_LANE, RISK, SUBMIT_LANE, VENUE
 from models.cells import TradingState
 from models.markets import YES, Side
 from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.control import Kill, MarketParked, RaiseCell, SetOperatorState, TradingStateChanged
+from models.messages.lanes import (
+    CancelUnanswered,
+    ConfirmCancel,
+    OrderFound,
+    OrderNotFound,
+    QueryOrder,
+    SubmitUnanswered,
+    VenueModeSeen,
+)
 from models.messages.market import MarketResolved
 from models.messages.orders import (
     ForeignOrderSeen,
@@ -84,6 +93,36 @@ def test_what_money_and_a_persons_will_hang_on_is_brought_in_its_order(post: Pos
     assert post.begin(RISK) == [PAUSE, Kill("test", "k", "test")]
     assert post.begin(VENUE) == [SubmitCancel("o1", M, "reprice"), SubmitMerge("m1", M, 5)]
     assert post.begin(MARKETS) == [MarketParked(M, False)]
+
+
+def test_a_lane_that_begins_again_gets_its_cancels_and_its_questions_but_no_order_that_it_had_not_read(
+    post: Post,
+) -> None:
+    cancel, confirm = SubmitCancel("o1", M, "reprice"), ConfirmCancel("o1", M, "")
+    post.lose(CANCEL_LANE, cancel)
+    post.lose(QUERY_LANE, confirm, QueryOrder("o1", M))
+    post.lose(SUBMIT_LANE, SUBMIT)
+    assert post.begin(CANCEL_LANE) == [cancel]
+    assert post.begin(QUERY_LANE) == [confirm], "whoever asked for an order asks again by itself"
+    assert post.begin(SUBMIT_LANE) == []
+    assert post.begin(EXECUTOR) == [OrderNotJournalled("o1", f"{SUBMIT_LANE} is down")]
+
+
+def test_an_order_that_killed_its_lane_is_brought_again_for_only_the_venue_knows_of_it(post: Post) -> None:
+    post.lose(SUBMIT_LANE, SUBMIT, reason=Reason.CRASHED)
+    assert post.begin(SUBMIT_LANE) == [SUBMIT]
+
+
+def test_an_executor_that_was_down_hears_what_the_lanes_answered(post: Post) -> None:
+    said = (
+        SubmitUnanswered("o1", M, "timeout", 1),
+        CancelUnanswered("o1", M, "timeout", 1),
+        OrderFound("o1", M, "live", 0, "LIVE", 2),
+        OrderNotFound("o2", M, 2),
+        VenueModeSeen("cancel_only", "maintenance", None, 3),
+    )
+    post.lose(EXECUTOR, *said)
+    assert post.begin(EXECUTOR) == list(said)
 
 
 def test_what_is_brought_is_brought_once(post: Post) -> None:
