@@ -94,6 +94,7 @@ class Admission:
     ) -> None:
         self._endpoints = endpoints
         self._account = account
+        self._given = credentials is not None
         self._skew_max_ms = skew_max_ms
         session = ClobSession(HttpClient(endpoints.clob_url), account, clock, credentials, within_s=_WITHIN_S)
         self.client = ClobClient(session)
@@ -237,7 +238,9 @@ class Admission:
         if verdict.cause is Cause.UNAUTHORISED:
             return NotAdmitted(
                 f"the venue does not take our word for the account {self._account.key.address}: {text}",
-                "the API key, secret or passphrase is not this account's: leave all three out to have them made",
+                "the API key, secret or passphrase is not this account's: leave all three out to have them made"
+                if self._given
+                else f"the account signs for chain {self._account.chain_id}: correct account.chain_id (CHAIN_ID)",
             )
         if verdict.cause in ADVICE:
             blocked = verdict.cause in (Cause.BLOCKED, Cause.BANNED, Cause.CLOSED_ONLY)

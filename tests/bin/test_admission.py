@@ -64,6 +64,7 @@ CASES: dict[str, tuple[int, dict[str, str], int, str, str]] = {
         "does not stand on chain",
         "one small trade",
     ),
+    "the test chain": (0, {"CHAIN_ID": "80002"}, 4, "does not take our word", "signs for chain 80002"),
     "another chain": (0, {"CHAIN_ID": "1"}, 4, "chain 1 has no exchange", "use one of"),
 }
 
