@@ -3,6 +3,7 @@
 Each class is one process: it does its work when its time comes and asks the schedule for the next one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -14,7 +15,7 @@ from sandbox.world.crowd import Crowd
 from sandbox.world.draws import Draw, child
 
 
-class Process:
+class Process(ABC):
     """Something that happens again and again, at gaps drawn from `gap`."""
 
     def __init__(self, schedule: Schedule, gap: Draw, random: Random, now_ns: int) -> None:
@@ -23,9 +24,9 @@ class Process:
         self._gap = gap
         self._wait(now_ns)
 
+    @abstractmethod
     def happen(self, now_ns: int) -> bool:
         """Do it once; False ends the process."""
-        raise NotImplementedError
 
     def _wait(self, now_ns: int) -> None:
         self._schedule.at(now_ns + max(1, self._gap(self.random)), self._due)

@@ -10,8 +10,6 @@ import pytest
 
 from tests.bin.processes import Sandbox, keel, sandbox
 
-pytest.importorskip("py_clob_client_v2", reason="live needs its libraries: bin/setup live")
-
 ARMED = {"KEEL_ARMED": "true", "STRATEGY_TAG": "desk"}
 STRANGER = "0x" + "5e" * 32
 

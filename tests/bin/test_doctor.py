@@ -10,8 +10,6 @@ import pytest
 
 from tests.bin.processes import Sandbox, keel, sandbox
 
-pytest.importorskip("py_clob_client_v2", reason="live needs its libraries: bin/setup live")
-
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Sandbox]:

@@ -24,8 +24,6 @@ from models.markets import NO, YES
 from models.units import parse_size
 from tests.bin.processes import Sandbox, engine, sandbox, until
 
-pytest.importorskip("py_clob_client_v2", reason="live needs its libraries: bin/setup live")
-
 _SMALL = {
     "mode": "live",
     "tag": "desk",

@@ -9,7 +9,6 @@ from research.bench.signing import sign
 
 
 def test_both_sides_are_measured_on_the_same_orders() -> None:
-    pytest.importorskip("py_clob_client_v2", reason="the official library is not installed: bin/setup live")
     found = sign(20)
     assert found["ratio"] == pytest.approx(found["ours_us"] / found["library_us"])
     assert 0 < found["ratio"] < 1

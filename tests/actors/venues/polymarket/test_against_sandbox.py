@@ -2,7 +2,6 @@
 
 import dataclasses
 from collections.abc import Callable, Iterator
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ClobSession, ReadFailed
 from actors.venues.polymarket.credentials import Credentials
-from actors.venues.polymarket.official_signer import LIBRARY
 from actors.venues.polymarket.order_body import order_body
 from actors.venues.polymarket.orders import SignatureType, SignedOrder
 from actors.venues.polymarket.signing import generation_of
@@ -214,7 +212,6 @@ def test_heartbeats_form_a_chain(venue: dict[str, Any], gate: Gate) -> None:
     trader.client.close()
 
 
-@pytest.mark.skipif(find_spec(LIBRARY) is None, reason="the official library is not installed: bin/setup live")
 def test_a_venue_of_generation_1_takes_what_the_official_library_signs(gate: Gate) -> None:
     with sandbox("--protocol", "1") as venue:
         trader = Trader(venue, next(one for one in venue["accounts"] if one["signature_type"] == 0), gate)

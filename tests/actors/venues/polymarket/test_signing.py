@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -34,11 +33,6 @@ TOKEN = "71321045679252212594626385532706912750332728571942532289631379312455583
 KEY = SigningKey(Secret(PRIVATE))
 ORDER = UnsignedOrder(TOKEN, False, Side.BUY, 100_000_000, 50_000_000, 123456789, 1_713_398_400_000)
 PARITY_ORDERS = int(os.environ.get("KEEL_PARITY_ORDERS", "1000"))
-
-needs_library = pytest.mark.skipif(
-    find_spec(LIBRARY) is None,
-    reason="the official library is not installed: bin/setup live",
-)
 
 
 def account(kind: SignatureType = SignatureType.ACCOUNT, chain_id: int = 137, wallet: str = WALLET) -> Account:
@@ -75,7 +69,6 @@ def test_orders_of_all_kinds_are_those_of_the_published_vectors(shared: Path) ->
     assert len(vectors) == 11
 
 
-@needs_library
 def test_orders_of_generation_1_are_those_of_the_published_vectors(shared: Path) -> None:
     vectors = json.loads((shared / "vectors" / "order_signing.json").read_text())["orders"]
     first = [vector for vector in vectors if vector["domain"]["version"] == "1"]
@@ -119,7 +112,6 @@ def test_nothing_is_signed_for_another_contract_than_those_of_the_official_clien
     } == EXCHANGES
 
 
-@needs_library
 def test_random_orders_are_signed_as_the_official_library_signs_them() -> None:
     random = Random(1)
     signers: dict[tuple[int, Account], tuple[DigestSigner, OfficialSigner]] = {}
@@ -132,13 +124,11 @@ def test_random_orders_are_signed_as_the_official_library_signs_them() -> None:
         assert ours.sign(order) == theirs.sign(order)
 
 
-@needs_library
 def test_the_proof_of_a_live_start_holds_for_every_kind_of_account() -> None:
     for kind in SignatureType:
         prove_against_library(account(kind))
 
 
-@needs_library
 def test_a_signer_that_differs_from_the_library_fails_the_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     sign = DigestSigner.sign
 
