@@ -1,37 +1,18 @@
 """A live engine on a local venue: what it places, gets filled and cancels there, and what the venue says it holds."""
 
-import json
-import urllib.request
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.live import LiveVenue
 from actors.store.queries import Reader
-from actors.venues.polymarket.credentials import Credentials
-from actors.venues.polymarket.keys import SigningKey
-from actors.venues.polymarket.orders import Account, SignatureType
-from actors.venues.secret import Secret
-from bin.catalogue import sandbox_endpoints
-from bin.engine import Engine, Options
-from config.settings import load
 from models.cells import TradingState
-from models.markets import NO, YES
 from models.units import parse_size
 from tests.bin.processes import Sandbox, engine, sandbox, until
+from tests.faults.live_engine import accounts, live, log, placed
 
-_SMALL = {
-    "mode": "live",
-    "tag": "desk",
-    "maker.bid_size": "5",
-    "inventory.max_net_diff": "10",
-    "inventory.max_position_value": "10",
-    "risk.wallet_usd": "500",
-}
 _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3)
 
 
@@ -42,68 +23,27 @@ def told(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, int]]:
         yield venue, number
 
 
-@contextmanager
-def live(venue: Sandbox, number: int, data_dir: Path) -> Iterator[Engine]:
-    account = venue.said["accounts"][number]
-    kind = SignatureType(account["signature_type"])
-    owner = Account(SigningKey(Secret(account["private_key"])), 137, kind, account["funder"])
-    secret, passphrase = Secret(account["api_secret"]), Secret(account["api_passphrase"])
-    endpoints = sandbox_endpoints(venue.url)
-    found = LiveVenue(
-        endpoints.clob_url, endpoints.user_ws_url, owner, Credentials(account["api_key"], secret, passphrase), 2
-    )
-    settings = load(_SMALL, config_file=None, env_file=None, environment={})
-    made = Engine(
-        Options(
-            "live", {"desk": "maker"}, settings.engine, endpoints, data_dir, f"sqlite:///{data_dir}/arb.db", live=found
-        )
-    )
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
 def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behind_it(
     told: tuple[Sandbox, int], tmp_path: Path
 ) -> None:
     venue, number = told
     before = wallet(venue, number)
     with live(venue, number, tmp_path) as running:
-        board = running.board
-
-        until(lambda: any(desk.explanation for desk in board.look().desks.values()), "it decides")
-        until(lambda: states(running) == {TradingState.CANCEL_ONLY}, "it begins paused")
-        assert not board.look().counts.orders
-        running.control.set_state("resume", (), "test", 5, confirmed=True)
+        board = running.engine.board
+        running.resume()
 
         until(lambda: board.look().counts.fills >= 5 and board.look().counts.cancels >= 3, "it trades", 60)
-        paused = running.control.set_state("pause", (), "test", 10)
+        paused = running.engine.control.set_state("pause", (), "test", 10)
         assert paused.proven
         until(lambda: not any(desk.position.provisional for desk in board.look().desks.values()), "all settles", 60)
-        assert states(running) == {TradingState.CANCEL_ONLY}
+        assert running.states() == {TradingState.CANCEL_ONLY}
         after = wallet(venue, number)
-        assert held(running) == Counter(after["tokens"]) - Counter(before["tokens"])
+        assert running.held() == Counter(after["tokens"]) - Counter(before["tokens"])
         spent = sum(desk.position.yes.cost + desk.position.no.cost for desk in board.look().desks.values())
         assert before["cash"] - after["cash"] == spent
         assert not board.look().counts.denials_by_reason.get("unknown_order")
-        assert running.stop() == ()
+        assert running.engine.stop() == ()
     assert accounts(venue)[number]["open_orders"] == []
-
-
-def states(running: Engine) -> set[TradingState]:
-    return {line.state for line in running.board.look().markets.values()}
-
-
-def held(running: Engine) -> Counter[str]:
-    found: Counter[str] = Counter()
-    for (_, market), desk in running.board.look().desks.items():
-        for outcome in (YES, NO):
-            found[running.catalogue.markets[market].token_ids[outcome]] += (desk.position.yes, desk.position.no)[
-                outcome
-            ].shares
-    return +found
 
 
 def shares(row: dict[str, Any]) -> int:
@@ -112,11 +52,6 @@ def shares(row: dict[str, Any]) -> int:
 
 def wallet(venue: Sandbox, number: int) -> dict[str, Any]:
     return accounts(venue)[number]["wallets"][0]
-
-
-def accounts(venue: Sandbox) -> list[dict[str, Any]]:
-    with urllib.request.urlopen(f"{venue.said['control_url']}/accounts", timeout=5) as answer:
-        return json.load(answer)["accounts"]
 
 
 def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(tmp_path: Path) -> None:
@@ -157,17 +92,17 @@ def test_an_order_whose_answer_was_lost_with_the_process_is_found_and_sent_once(
             until(lambda: first.status()["orders"], "it trades", 60)
             for path in ("/order", "/orders"):
                 venue.fault("lose_answer", method="POST", path=path, count=5)
-            before = len(placed(venue))
-            until(lambda: len(placed(venue)) > before, "an order is taken and not answered", 60)
+            before = len(placed(venue, 0))
+            until(lambda: len(placed(venue, 0)) > before, "an order is taken and not answered", 60)
             first.process.kill()
             first.process.wait(10)
         with engine(tmp_path, *start, **variables) as second:
             until(lambda: not accounts(venue)[0]["open_orders"], "nothing rests")
             until(lambda: not second.status()["orders_open"] and not second.status()["orders_unknown"], "it knows", 90)
             assert "foreign" not in second.log
-            assert set(placed(venue)) <= order_ids(tmp_path), "none that was not journalled first"
+            assert set(placed(venue, 0)) <= order_ids(tmp_path), "none that was not journalled first"
             assert second.end() == 0
-        assert len(placed(venue)) == len(set(placed(venue)))
+        assert len(placed(venue, 0)) == len(set(placed(venue, 0)))
 
 
 def test_without_the_official_library_live_becomes_paper_and_says_so(tmp_path: Path) -> None:
@@ -197,22 +132,6 @@ def started(venue: Sandbox) -> tuple[tuple[str, ...], dict[str, Any]]:
     }
 
 
-def placed(venue: Sandbox) -> list[str]:
-    address = venue.said["accounts"][0]["address"]
-    return [line["id"] for line in log(venue) if line["kind"] == "order_placed" and line["account"] == address]
-
-
 def order_ids(data_dir: Path) -> set[str]:
     with Reader(f"sqlite:///{data_dir}/arb.db") as reader:
         return {order["order_id"] for order in reader.orders(limit=10_000)}
-
-
-def log(venue: Sandbox) -> list[dict[str, Any]]:
-    lines: list[dict[str, Any]] = []
-    while True:
-        query = f"after={lines[-1]['n'] if lines else 0}&limit=10000"
-        with urllib.request.urlopen(f"{venue.said['control_url']}/log?{query}", timeout=5) as answer:
-            more = json.load(answer)["lines"]
-        if not more:
-            return lines
-        lines += more

@@ -2,6 +2,8 @@
 
 from typing import TypeVar
 
+import msgspec
+
 from models.cells import TradingState
 from models.executor import ExecutorMachine, ExecutorParameters, Mode
 from models.executor_recall import RecalledExecutor
@@ -46,7 +48,7 @@ class Floor:
         self, mode: Mode = "paper", groups: dict[str, tuple[str, ...]] | None = None, **parameters: int
     ) -> None:
         self.mode: Mode = mode
-        self.parameters = ExecutorParameters(**parameters)
+        self.parameters = msgspec.structs.replace(ExecutorParameters(), **parameters)
         self.desks = {TAG: groups or {M: (M,)}, "other": {M: (M,)}}
         self.machine: ExecutorMachine = ExecutorMachine("run", mode, self.parameters, self.desks)
         self.now_ns = 10 * S

@@ -164,7 +164,7 @@ class Watched:
         for effect in effects:
             if isinstance(effect, Close):
                 self.closed.append(effect)
-            elif isinstance(effect, Send):
+            elif isinstance(effect, Send) and isinstance(effect.text, str):
                 self.texts.append(effect.text)
                 if effect.text[0] in "[{":
                     frame = json.loads(effect.text)
