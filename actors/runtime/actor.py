@@ -22,6 +22,7 @@ from actors.runtime.future import ActorFuture
 from actors.runtime.lanes import ORDINARY, Bounds
 from actors.runtime.mailbox import EndOfTurn, Mailbox
 from actors.runtime.pykka_inside import ActorStop
+from actors.runtime.surroundings import STUCK_AFTER_NS
 from models.messages.base import Message
 from models.messages.runtime import ActorDown
 
@@ -72,6 +73,8 @@ class BaseActor(Actor):
     """Messages of one turn, which share one time. 1 for handlers that block: each then gets a fresh time."""
     critical: ClassVar[bool] = False
     """Whether a handler stuck for 5 s (others: 10 s) ends the process. In the pool all are."""
+    patience_ns: ClassVar[int] = STUCK_AFTER_NS
+    """After how long a handler counts as stuck; more for one that waits for the outside, in a thread of its own."""
 
     actor_inbox: Mailbox  # pyright: ignore[reportIncompatibleVariableOverride]  # the one kind these actors make
     _ends_turns: ClassVar[bool] = False

@@ -31,6 +31,8 @@ class Runner(Protocol):
     running: Mailbox | None
     """Whose turn it is."""
     turn_began_ns: int
+    stuck_after_ns: int
+    """A handler that runs longer is reported as stuck."""
     abort_after_ns: int
     """A handler that runs longer ends the process."""
     slow_after_ns: int | None

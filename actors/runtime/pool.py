@@ -17,7 +17,7 @@ from actors.runtime.dispatcher import Dispatcher, Observer
 from actors.runtime.future import forbid_waiting
 from actors.runtime.lanes import IDLE, URGENT
 from actors.runtime.mailbox import Mailbox
-from actors.runtime.surroundings import Emergency, Owner
+from actors.runtime.surroundings import STUCK_AFTER_NS, Emergency, Owner
 from actors.runtime.timers import Timers
 
 _ABORT_AFTER_NS = 5_000_000_000
@@ -40,6 +40,7 @@ class Worker(Dispatcher):
         self.thread = Thread(target=self._run, name=name, daemon=True)
         self.running: Mailbox | None = None
         self.turn_began_ns = 0
+        self.stuck_after_ns = STUCK_AFTER_NS
         self.abort_after_ns = _ABORT_AFTER_NS
         self.slow_after_ns = slow_after_ns
         self.on_slow: Callable[[str, str, int], object] | None = None

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Event
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from pykka import ActorRef, Future
 
 from actors.runtime.clock import Clock
 from actors.runtime.dead_letters import DeadLetters
 from models.messages.runtime import MailOverflowed
+
+STUCK_AFTER_NS: Final = 2_000_000_000
+"""A handler that runs longer than this and waits for nothing outside hangs."""
 
 if TYPE_CHECKING:
     from actors.runtime.mailbox import Mailbox
@@ -30,6 +33,7 @@ class Owner(Protocol):
 
     batch: ClassVar[int]
     critical: ClassVar[bool]
+    patience_ns: ClassVar[int]
     actor_urn: str
     actor_stopped: Event
 

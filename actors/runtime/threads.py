@@ -40,6 +40,7 @@ class Seat:
         self.running: Mailbox | None = None
         self.turn_began_ns = 0
         self.abort_after_ns = _CRITICAL_ABORT_AFTER_NS if actor.critical else _ABORT_AFTER_NS
+        self.stuck_after_ns = actor.patience_ns
         self.slow_after_ns: int | None = None
         self._dispatcher = dispatcher
         self._actor = actor

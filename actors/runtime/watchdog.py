@@ -24,7 +24,6 @@ from models.messages.runtime import ControlMailLate, HandlerRecovered, HandlerSl
 
 _MS = 1_000_000
 _LOOK_EVERY_S = 0.25
-_STUCK_AFTER_NS = 2_000 * _MS
 _LATE_AFTER_NS = 1_000 * _MS
 _RECOVERED_AFTER_NS = 60_000 * _MS
 _SKEW_SAID_NS = 2_000 * _MS
@@ -143,7 +142,7 @@ class Watchdog:
         age_ns = now_ns - progress.since_ns
         if age_ns > runner.abort_after_ns:
             self._abort(f"{mailbox.name} has been handling {_kind(mailbox)} for {age_ns / 1e9:.1f} s")
-        if age_ns > _STUCK_AFTER_NS and not progress.reported:
+        if age_ns > runner.stuck_after_ns and not progress.reported:
             progress.reported = True
             stack = _stack_of(runner.thread)
             logger.bind(actor=mailbox.name, handling=_kind(mailbox), age_ns=age_ns, stack=stack).error(

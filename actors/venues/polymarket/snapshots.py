@@ -5,7 +5,7 @@ Why one actor for all shards, and one request for all that waits: the venue coun
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import httpx
 import msgspec
@@ -20,7 +20,8 @@ from models.messages.market import RequestSnapshot
 
 _BATCH: Final = 500
 _OK: Final = 200
-_TIMEOUT_S: Final = 5.0
+_TIMEOUT_S: Final = 4.5
+"""Most that one request takes. Two fit a turn, and a turn of ten seconds ends the process."""
 _ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 
 Route: TypeAlias = Callable[[Message], Iterable[str]]
@@ -30,6 +31,7 @@ class Snapshots(BaseActor):
     """Answers `RequestSnapshot` and `ProbeBooks` with `BookFrame`s of source `rest`, told to the markets' books."""
 
     batch: ClassVar[int] = 256
+    patience_ns: ClassVar[int] = int(2 * _TIMEOUT_S * 1e9)
 
     def __init__(self, context: Context, clob_url: str, markets: Mapping[MarketId, Market], route: Route) -> None:
         super().__init__(context)
@@ -52,31 +54,35 @@ class Snapshots(BaseActor):
                 pass
 
     def on_turn_end(self) -> None:
-        wanted = list(self._wanted)
-        self._wanted.clear()
-        for start in range(0, len(wanted), _BATCH):
-            self._ask(wanted[start : start + _BATCH])
+        """Ask for all that is wanted. Where one request is slow or fails, the rest waits for the next turn."""
+        began_ns = self.context.dispatcher.clock.now_ns()
+        while self._wanted and self.context.dispatcher.clock.now_ns() - began_ns < _TIMEOUT_S * 1e9:
+            batch = list(self._wanted)[:_BATCH]
+            for token_id in batch:
+                del self._wanted[token_id]
+            if not self._ask(batch):
+                return
 
     def on_end(self) -> None:
         self._client.close()
 
-    def _ask(self, token_ids: list[str]) -> None:
-        """Read books and pass them on. A failed read is no book: nothing is told, and what is quiet goes stale."""
+    def _ask(self, token_ids: list[str]) -> bool:
+        """Read books and pass them on; whether there was an answer.
+
+        A failed read is no book: nothing is told, and what is quiet goes stale.
+        """
         self.requests += 1
         body = msgspec.json.encode([{"token_id": token_id} for token_id in token_ids])
         call = BackgroundCall(f"{self.context.name}/books", lambda: self._post(body), httpx.Response.close)
         try:
             answer = call.wait(_TIMEOUT_S)
         except httpx.HTTPError as error:
-            self._failed(f"{type(error).__name__}: {error}")
-            return
+            return self._failed(f"{type(error).__name__}: {error}")
         if answer is None:
             call.abandon()
-            self._failed(f"no answer within {_TIMEOUT_S:g} s")
-            return
+            return self._failed(f"no answer within {_TIMEOUT_S:g} s")
         if answer.status_code != _OK or len(answer.content) > _ANSWER_BYTES_MAX:
-            self._failed(f"status {answer.status_code}, {len(answer.content)} bytes")
-            return
+            return self._failed(f"status {answer.status_code}, {len(answer.content)} bytes")
         self._failing = False
         for decoded in self._codec.decode_rest(answer.content, self.context.dispatcher.clock.now_ns()):
             if isinstance(decoded, MalformedFrame):
@@ -84,11 +90,13 @@ class Snapshots(BaseActor):
                 continue
             for name in self._route(decoded):
                 self.context.send(name, decoded)
+        return True
 
     def _post(self, body: bytes) -> httpx.Response:
         return self._client.post(f"{self._url}/books", content=body, headers={"content-type": "application/json"})
 
-    def _failed(self, reason: str) -> None:
+    def _failed(self, reason: str) -> Literal[False]:
         if not self._failing:
             self._failing = True
             self.log.bind(reason=reason).warning("books cannot be read by REST")
+        return False

@@ -50,6 +50,10 @@ class Critical(Hang):
     critical = True
 
 
+class Patient(Hang):
+    patience_ns = 9 * SECOND
+
+
 class Kennel:
     """A watchdog over a world whose clock the test sets; it looks when it is told to."""
 
@@ -124,6 +128,15 @@ def test_a_handler_that_never_ends_ends_the_process(kennel: Kennel, where: str, 
     kennel.later(0.2)
     assert len(kennel.world.aborts) == 1
     assert kennel.world.aborts[0].startswith("hang has been handling Filled for")
+
+
+def test_a_handler_that_waits_for_the_outside_is_given_longer(kennel: Kennel) -> None:
+    kennel.hang("threads", Patient)
+    kennel.later(8.9)
+    assert kennel.told(HandlerStuck) == []
+    assert kennel.dog.healthy
+    kennel.later(0.2)
+    assert len(kennel.told(HandlerStuck)) == 1
 
 
 def test_an_actor_that_is_busy_but_moves_on_is_not_stuck(kennel: Kennel) -> None:

@@ -38,6 +38,7 @@ _MODES: Final[Mapping[Cause, VenueMode]] = MappingProxyType(
 class Lane(BaseActor):
     """Speaks to the CLOB through `client`, which is its own and is closed with it. `route`: who is told a message."""
 
+    patience_ns: ClassVar[int] = int(2 * WITHIN_MAX_S * 1e9)
     bucket: ClassVar[Literal["orders", "cancels"] | None] = None
     """Which of the signer's buckets its requests are taken from."""
 

@@ -102,6 +102,18 @@ def test_a_failed_read_tells_no_book_says_so_once_and_goes_on(
     ]
 
 
+def test_where_one_read_fails_the_rest_waits_for_the_next_turn(
+    world: RealWorld, venue: BookServer, told: list[Message]
+) -> None:
+    venue.status = 503
+    world.directory.send("feed", ProbeBooks(tuple(f"{number}" for number in range(600))))
+    world.until(lambda: venue.asked)
+    venue.status = 200
+    world.directory.send("feed", ProbeBooks(("11",)))
+    world.until(lambda: len(venue.asked) == 2)
+    assert (len(venue.asked[0]), venue.asked[1]) == (500, [str(number) for number in range(500, 600)] + ["11"])
+
+
 def test_a_market_nobody_knows_is_not_asked_for(world: RealWorld, venue: BookServer, told: list[Message]) -> None:
     world.directory.send("feed", RequestSnapshot("M999", "gap"))
     world.directory.send("feed", RequestSnapshot("M1", "gap"))
