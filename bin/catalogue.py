@@ -10,7 +10,7 @@ import msgspec
 from loguru import logger
 from msgspec.structs import replace
 
-from actors.venues.polymarket.gamma import GammaError, fetch_catalogue
+from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, glance_at_slugs
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId
 
@@ -84,28 +84,39 @@ def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:
     """
     with _client() as client:
         try:
-            catalogue, skipped = fetch_catalogue(client, endpoints.gamma_url)
+            catalogue, skipped = fetch_catalogue(client, endpoints.gamma_url, names)
         except (GammaError, httpx.HTTPError) as error:
             raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
+        found = all(catalogue.by_name(name) for name in names)
+        open_slugs = () if found else _open_slugs(client, endpoints.gamma_url)
         references: dict[MarketId, str] = {}
         if endpoints.status_url is not None:
             listed = _status(client, endpoints.status_url).markets
             references = {market.condition_id: market.reference for market in listed if market.reference is not None}
     for one in skipped:
         logger.bind(market=one.name).warning("left out: {}", one.reason)
-    markets = _following(_named(catalogue, names, endpoints.gamma_url), references)
-    whole = {name: group for name, group in catalogue.groups.items() if all(one in markets for one in group.markets)}
-    return Catalogue(markets, whole)
+    markets = _following(_named(catalogue, names, endpoints.gamma_url, open_slugs), references)
+    return Catalogue(markets, catalogue.groups)
 
 
-def _named(catalogue: Catalogue, names: Sequence[str], where: str) -> Mapping[MarketId, Market]:
+def _open_slugs(client: httpx.Client, gamma_url: str) -> Sequence[str]:
+    """Return slugs among which that of a wrong name may be; none where they cannot be had: they are only a hint."""
+    try:
+        return glance_at_slugs(client, gamma_url)
+    except (GammaError, httpx.HTTPError):
+        return ()
+
+
+def _named(
+    catalogue: Catalogue, names: Sequence[str], where: str, open_slugs: Sequence[str]
+) -> Mapping[MarketId, Market]:
     if not names:
         return catalogue.markets
     wanted: dict[MarketId, Market] = {}
     for name in names:
         found = catalogue.by_name(name)
         if found is None:
-            raise UnknownMarket(name, where, [market.slug for market in catalogue.markets.values()])
+            raise UnknownMarket(name, where, open_slugs)
         wanted[found.id] = found
     return wanted
 

@@ -1,13 +1,17 @@
 """The catalogue from Gamma: its market objects, of all vintages, as our `Market`s and `Group`s.
 
+Why pages follow a cursor and not an offset: markets are listed and closed while we read, and an offset then leaves one
+out or shows one twice.
+
 Why everything is optional here: the schema says so, old objects lack half of the fields, numbers come as strings, and
 lists come as JSON inside a string. What is missing is assumed and named in `Market.assumed`; what is wrong skips that
 one market with a reason, never the page.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -20,11 +24,15 @@ from models.text import clean
 from models.units import SHARE, parse_size, parse_tick
 
 _Object: TypeAlias = Mapping[str, Any]
+_Query: TypeAlias = Mapping[str, str | Sequence[str]]
 
 _PAGE: Final = 100
 _OK: Final = 200
 _CONDITION_ID_SHORT: Final = 2 + 62
-_PAGES_MAX: Final = 200
+_PAGES_MAX: Final = 1_000
+_NAMES_PER_QUERY: Final = 50
+_GLANCE_PAGES: Final = 20
+_TRADABLE: Final[_Query] = {"closed": "false", "active": "true"}
 _PLACEHOLDERS: Final = ("other", "person ", "candidate ", "team ", "option ")
 
 
@@ -39,16 +47,35 @@ class Skipped(msgspec.Struct, frozen=True):
     reason: str
 
 
-def fetch_catalogue(client: httpx.Client, gamma_url: str) -> tuple[Catalogue, tuple[Skipped, ...]]:
-    """Read all tradable markets. Raises GammaError where a page cannot be had: half a catalogue is none."""
-    tradable = {"closed": "false", "active": "true"}
-    objects = _get_pages(client, f"{gamma_url}/markets", tradable)
+def fetch_catalogue(
+    client: httpx.Client, gamma_url: str, names: Sequence[str] = ()
+) -> tuple[Catalogue, tuple[Skipped, ...]]:
+    """Read the tradable markets of these slugs and condition ids, all without names, with the groups that are whole.
+
+    Raises GammaError where a page cannot be had: half a catalogue is none.
+    """
+    objects = [found for query in _queries(names) for found in _get_pages(client, gamma_url, "markets", query)]
     members: Counter[str] = Counter()
-    if any(found.get("negRisk") for found in objects):
+    still_open: Counter[str] = Counter()
+    slugs = {str(_event(found).get("slug")) for found in objects if found.get("negRisk")}
+    if slugs:
         # A list of open markets cannot show that one of an event is missing from it; the event's own list can.
-        for event in _get_pages(client, f"{gamma_url}/events", {"closed": "false"}):
-            members[_group({"events": [event], **event}) or ""] += len(event.get("markets") or ())
-    return catalogue_of(objects, members)
+        everything: _Query = {}
+        for query in _chunks("slug", sorted(slugs)) if names else (everything,):
+            for event in _get_pages(client, gamma_url, "events", {"closed": "false", **query}):
+                group, listed = _group({"events": [event], **event}) or "", event.get("markets") or ()
+                members[group] += len(listed)
+                still_open[group] += sum(not member.get("closed") for member in listed)
+    catalogue, skipped = catalogue_of(objects, members)
+    # Of a group that is named in part the rest is not seen, so nothing can be said of it as a whole.
+    whole = {name: one for name, one in catalogue.groups.items() if not names or len(one.markets) >= still_open[name]}
+    return Catalogue(catalogue.markets, whole), skipped
+
+
+def glance_at_slugs(client: httpx.Client, gamma_url: str) -> tuple[str, ...]:
+    """Return the slugs of the first few thousand tradable markets. Raises GammaError."""
+    pages = _pages(client, gamma_url, "markets", _TRADABLE)
+    return tuple(str(found["slug"]) for page in islice(pages, _GLANCE_PAGES) for found in page if found.get("slug"))
 
 
 def catalogue_of(
@@ -191,21 +218,52 @@ def _time_ns(value: Any) -> int | None:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _get_pages(client: httpx.Client, url: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
-    objects: list[dict[str, Any]] = []
-    for page in range(_PAGES_MAX):
-        batch = _get_list(client, url, {**query, "limit": str(_PAGE), "offset": str(page * _PAGE)})
-        objects += batch
-        if len(batch) < _PAGE:
-            return objects
+def _queries(names: Sequence[str]) -> Iterable[_Query]:
+    """Return what has to be asked for the markets of these names, of all without names."""
+    if not names:
+        return (_TRADABLE,)
+    conditions = [name for name in names if name.startswith("0x")]
+    slugs = [name for name in names if not name.startswith("0x")]
+    return [{**_TRADABLE, **one} for one in (*_chunks("condition_ids", conditions), *_chunks("slug", slugs))]
+
+
+def _chunks(key: str, values: Sequence[str]) -> Iterable[_Query]:
+    unique = list(dict.fromkeys(values))
+    return [{key: unique[start : start + _NAMES_PER_QUERY]} for start in range(0, len(unique), _NAMES_PER_QUERY)]
+
+
+def _get_pages(client: httpx.Client, gamma_url: str, kind: str, query: _Query) -> list[dict[str, Any]]:
+    return [found for page in _pages(client, gamma_url, kind, query) for found in page]
+
+
+def _pages(client: httpx.Client, gamma_url: str, kind: str, query: _Query) -> Iterable[list[dict[str, Any]]]:
+    """Yield the pages of a listing to its end. Raises GammaError: also for a cursor that comes twice, or never ends."""
+    url, seen = f"{gamma_url}/{kind}/keyset", set[str]()
+    cursor: str | None = None
+    while len(seen) < _PAGES_MAX:
+        page = _get_page(client, url, {**query, "limit": str(_PAGE), **({"after_cursor": cursor} if cursor else {})})
+        yield _listed(url, kind, page)
+        cursor = page.get("next_cursor")
+        if not cursor:
+            return
+        if cursor in seen:
+            raise GammaError(f"{url} gave the same cursor twice: the listing has no end")
+        seen.add(cursor)
     raise GammaError(f"{url} lists more than {_PAGES_MAX * _PAGE}: name the markets to trade")
 
 
-def _get_list(client: httpx.Client, url: str, query: Mapping[str, str]) -> list[dict[str, Any]]:
+def _listed(url: str, kind: str, page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    try:
+        return msgspec.convert(page.get(kind), list[dict[str, Any]])
+    except msgspec.ValidationError as error:
+        raise GammaError(f"{url} did not answer with a list of {kind}: {error}") from error
+
+
+def _get_page(client: httpx.Client, url: str, query: _Query) -> dict[str, Any]:
     try:
         answer = client.get(url, params=dict(query))
         if not answer.is_success:
-            raise GammaError(f"{url} answered {answer.status_code} instead of a list")
-        return msgspec.json.decode(answer.content, type=list[dict[str, Any]])
+            raise GammaError(f"{url} answered {answer.status_code} instead of a page")
+        return msgspec.json.decode(answer.content, type=dict[str, Any])
     except (httpx.HTTPError, msgspec.DecodeError) as error:
-        raise GammaError(f"{url} did not answer with a list: {type(error).__name__}: {error}") from error
+        raise GammaError(f"{url} did not answer with a page: {type(error).__name__}: {error}") from error

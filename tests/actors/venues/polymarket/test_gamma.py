@@ -77,7 +77,10 @@ def test_an_event_says_itself_how_many_markets_it_has() -> None:
 
     def fetched(members: int) -> bool:
         event = {"slug": "cup", "negRisk": True, "negRiskMarketID": "0x9", "markets": [{}] * members}
-        pages = {"/markets": listed, "/events": [event, {"slug": "none", "markets": None}]}
+        pages = {
+            "/markets/keyset": {"markets": listed},
+            "/events/keyset": {"events": [event, {"slug": "none", "markets": None}]},
+        }
         transport = httpx.MockTransport(lambda request: httpx.Response(200, json=pages[request.url.path]))
         with httpx.Client(transport=transport) as client:
             catalogue, _ = fetch_catalogue(client, "http://gamma")
@@ -94,17 +97,49 @@ def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
     assert "\n" not in market.question
 
 
-def test_pages_are_read_until_one_is_short() -> None:
-    pages = [
-        [LISTED | {"conditionId": f"0x{page}{item:03d}"} for item in range(count)] for page, count in ((1, 100), (2, 3))
-    ]
+def listing(*pages: tuple[int, str | None]) -> httpx.Client:
+    """Markets on so many pages, each with its count and the cursor of the next."""
+    cursors = {None: 0} | {cursor: number for number, (_, cursor) in enumerate(pages, 1)}
 
     def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=pages[int(request.url.params["offset"]) // 100])
+        number = cursors[request.url.params.get("after_cursor")] % len(pages)
+        count, cursor = pages[number]
+        found = [LISTED | {"conditionId": f"0x{number}{item:03d}"} for item in range(count)]
+        return httpx.Response(200, json={"markets": found, "next_cursor": cursor})
 
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    return httpx.Client(transport=httpx.MockTransport(answer))
+
+
+def test_pages_are_read_until_there_is_no_cursor() -> None:
+    with listing((100, "a"), (100, "b"), (3, None)) as client:
         catalogue, _ = fetch_catalogue(client, "http://gamma")
-    assert len(catalogue.markets) == 103
+    assert len(catalogue.markets) == 203
+
+
+@pytest.mark.fault("F22")
+def test_a_cursor_that_comes_again_is_no_end_of_the_listing() -> None:
+    with (
+        listing((100, "a"), (100, "b"), (100, "a")) as client,
+        pytest.raises(GammaError, match="http://gamma/markets/keyset gave the same cursor twice"),
+    ):
+        fetch_catalogue(client, "http://gamma")
+
+
+def test_named_markets_alone_are_asked_for_some_at_a_time() -> None:
+    asked: list[dict[str, list[str]]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append({key: request.url.params.get_list(key) for key in request.url.params})
+        return httpx.Response(200, json={"markets": []})
+
+    names = ("0x1", *(f"slug-{number}" for number in range(60)), "slug-1")
+    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+        fetch_catalogue(client, "http://gamma", names)
+    assert [(one.get("condition_ids"), len(one.get("slug", ()))) for one in asked] == [
+        (["0x1"], 0),
+        (None, 50),
+        (None, 10),
+    ]
 
 
 @pytest.mark.parametrize(
