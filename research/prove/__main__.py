@@ -5,9 +5,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 
 import msgspec
 
+from research.prove import beside_table
+from research.prove.beside import compare
 from research.prove.load import SCHEMA, measure
 from research.prove.ranges import RANGES
 from research.prove.table import document, lines
@@ -19,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     if asked.proof == "load":
         return _load(asked)
+    if asked.proof == "beside":
+        return _beside(asked)
     with _bar(asked.profile) as told:
         report = prove(asked.profile, asked.hours, asked.seed, told, count=asked.markets_count, orders=asked.orders)
     if asked.json:
@@ -35,6 +40,25 @@ def _load(asked: argparse.Namespace) -> int:
     else:
         print("\n".join(f"{name:<16} {value}" for name, value in asdict(load).items()))
     return 0 if load.holds else 1
+
+
+def _beside(asked: argparse.Namespace) -> int:
+    seeds = range(asked.seed, asked.seed + asked.seeds)
+    with _bar(f"{asked.profile}, {asked.seeds} seeds") as told:
+        report = compare(
+            asked.profile,
+            seeds,
+            asked.minutes,
+            told,
+            markets=asked.markets_count,
+            at_once=asked.at_once,
+            keep=asked.keep,
+        )
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode(beside_table.document(report)) + b"\n")
+    else:
+        print("\n".join(beside_table.lines(report)))
+    return 0 if report.holds else 1
 
 
 @contextmanager
@@ -79,6 +103,17 @@ def _parser() -> argparse.ArgumentParser:
     load.add_argument("--orders", type=_count, default=200, metavar="N", help="orders per second (default 200)")
     load.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
     load.add_argument("--json", action="store_true", help="one document instead of the lines")
+    beside = proofs.add_parser("beside", help="paper beside a market against live in it, seed by seed")
+    beside.add_argument("--profile", choices=tuple(RANGES), default="demo", help="which world (default demo)")
+    beside.add_argument("--seeds", type=_count, default=5, metavar="N", help="how many (default 5)")
+    beside.add_argument("--seed", type=int, default=1, metavar="S", help="the first of them (default 1)")
+    beside.add_argument("--minutes", type=_positive, default=5.0, metavar="M", help="of each seed (default 5)")
+    beside.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
+    beside.add_argument(
+        "--at-once", type=_count, default=1, metavar="N", help="seeds that run together, of four processes each"
+    )
+    beside.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, tapes and logs there")
+    beside.add_argument("--json", action="store_true", help="one document instead of the table")
     return parser
 
 
