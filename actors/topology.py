@@ -146,6 +146,7 @@ class Topology:
             lanes.QueryOrder: lambda _: self._queries,
             lanes.ReadAccount: lambda _: self._queries,
             lanes.DriftFound: lambda _: seen,
+            lanes.HoldingsFound: lambda _: seen,
             orders.SubmitMerge: lambda _: venue,
             orders.OrderChanged: self._order_changed,
             orders.FillCounted: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),

@@ -18,7 +18,9 @@ from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, ExposureUpdated, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained
+from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookResynchronised, BookUpdated, FeedCounted, FlowUpdated, MarketResolved
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import FillCounted, FillVoided, IntentDenied, MergeChanged, OrderChanged
 from models.messages.position import InventoryUpdated
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered, Woke
@@ -59,6 +61,9 @@ class BoardMachine:
             FillCounted: self._fill,
             FillVoided: self._void,
             MergeChanged: self._merge,
+            RedemptionChanged: self._redemption,
+            DriftFound: self._drift,
+            HoldingsFound: self._holdings_found,
             CommandApplied: self._applied,
             Fence: self._fence,
             FeedCounted: self._feed,
@@ -191,7 +196,27 @@ class BoardMachine:
 
     def _merge(self, message: MergeChanged, now_ns: int) -> None:
         level = "WARNING" if message.state == "failed" else "INFO"
-        self._say(level, message.market, f"merge of {shares_text(message.size)} pairs {message.state}", now_ns)
+        what = f"merge of {shares_text(message.size)} pairs {message.state}"
+        self._say(level, message.market, f"{what}: {message.text}" if message.text else what, now_ns)
+
+    def _redemption(self, message: RedemptionChanged, now_ns: int) -> None:
+        level = "WARNING" if message.state == "failed" else "INFO"
+        what = f"redemption {message.state}"
+        self._say(level, message.market, f"{what}: {message.text}" if message.text else what, now_ns)
+
+    def _drift(self, message: DriftFound, now_ns: int) -> None:
+        held, least, most = (shares_text(size) for size in (message.held, message.least, message.most))
+        if message.least <= message.held <= message.most:
+            self._say("INFO", message.market, f"the wallet holds {outcome_text(message.outcome)} as it should", now_ns)
+            return
+        wanted = least if least == most else f"{least} to {most}"
+        text = f"the wallet holds {held} {outcome_text(message.outcome)}, our ledger says {wanted}"
+        self._say("WARNING", message.market, text, now_ns)
+
+    def _holdings_found(self, message: HoldingsFound, now_ns: int) -> None:
+        held = f"{shares_text(message.yes)} YES and {shares_text(message.no)} NO"
+        text = f"the wallet already held {held}: not bought here, left alone, in no figure"
+        self._say("WARNING", message.market, text, now_ns)
 
     # The engine itself
 

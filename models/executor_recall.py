@@ -13,6 +13,7 @@ from models.executor import ExecutorMachine
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import RaiseCell, TradingStateChanged
+from models.messages.lanes import HoldingsFound
 from models.messages.market import BookEpochChanged, MarketResolved
 from models.messages.orders import (
     CancelMarket,
@@ -72,6 +73,8 @@ class RecalledExecutor(ExecutorMachine):
                 self._accounts.resolve(entry)
             case RaiseCell():
                 self._reading.recall(entry)
+            case HoldingsFound():
+                self._reading.recall_found(entry)
             case _:
                 pass
 

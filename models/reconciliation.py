@@ -3,6 +3,8 @@
 Why a drift needs two reads: a read takes seconds, and fills go on meanwhile. What two reads in a row say alike is so.
 Why nothing is corrected: our ledger counts what was traded. Where the wallet holds other shares, something happened
 that we do not know of, and a person has to say what.
+Why shares of a market in which we never traded are no drift: they were bought elsewhere, before us. They are remembered
+when a market is looked at for the first time, and nothing else is ever taken for such shares.
 """
 
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from models.executor_parameters import ExecutorParameters
 from models.markets import NO, YES, Outcome
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, DriftFound
+from models.messages.lanes import AccountRead, DriftFound, HoldingsFound
 from models.units import Size, format_size
 
 DRIFT: Final = "drift"
@@ -44,6 +46,8 @@ class Reconciliation:
         self._read_ns: int | None = None
         self._seen: dict[tuple[MarketId, Outcome], _Seen] = {}
         self._halted: set[MarketId] = set()
+        self._found: dict[MarketId, tuple[Size, Size]] = {}
+        """What the wallet held of a market before us, for every market that was read."""
 
     # What has to be read
 
@@ -85,6 +89,10 @@ class Reconciliation:
 
     # What was read of holdings
 
+    def recall_found(self, found: HoldingsFound) -> None:
+        """Learn what the wallet held of a market before us."""
+        self._found[found.market] = (found.yes, found.no)
+
     def recall(self, cell: RaiseCell) -> None:
         """Learn that a market was halted for a drift, or let go; until it was read twice nothing is known of it."""
         if cell.market is None or cell.source != DRIFT:
@@ -105,11 +113,21 @@ class Reconciliation:
         for market, held in read.tokens.items():
             if market in skipped:
                 continue
-            may_hold = ours.get(market, _NOTHING)
+            if market not in self._found:
+                out += self._first_look(market, held, read.at_ns, touched=market in ours)
+            found, may_hold = self._found[market], ours.get(market, _NOTHING)
             for outcome in (YES, NO):
-                out += self._compare(read, market, outcome, held[outcome], may_hold[outcome])
+                out += self._compare(read, market, outcome, held[outcome] - found[outcome], may_hold[outcome])
             out += self._cell(market)
         return out
+
+    def _first_look(
+        self, market: MarketId, held: tuple[Size, Size], at_ns: int, *, touched: bool
+    ) -> list[HoldingsFound]:
+        """Remember what was there before us; where we ever traded, or a drift was found, that is nothing."""
+        before_us = (0, 0) if touched or market in self._halted else held
+        self._found[market] = before_us
+        return [HoldingsFound(market, *before_us, at_ns)] if any(before_us) else []
 
     def _compare(
         self, read: AccountRead, market: MarketId, outcome: Outcome, held: Size, bounds: Bounds

@@ -31,6 +31,7 @@ from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
+from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
 from models.messages.orders import (
     FillCounted,
@@ -81,6 +82,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
         RaiseCell: lambda m: m.market or "all",
+        HoldingsFound: lambda m: m.market,
         ActorFailed: lambda m: m.name,
         ActorRestarted: lambda m: m.name,
         ActorQuarantined: lambda m: m.name,
@@ -88,7 +90,9 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 )
 """The kinds that enter the chain, and what each is about: the order, trade, merge, market, request or actor."""
 
-DURABLE: Final = frozenset({SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, CommandApplied})
+DURABLE: Final = frozenset(
+    {SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, HoldingsFound, CommandApplied}
+)
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
 
 OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in TERMINAL)
@@ -303,6 +307,10 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         PositionsRedeemed: lambda m, _run, _now: (
             _event("redeemed", m.market, m.at_ns, tag=m.tag, payout_yes=m.payout_yes),
         ),
+        DriftFound: lambda m, _run, _now: (
+            _event("drift", m.market, m.at_ns, outcome=m.outcome, held=m.held, least=m.least, most=m.most),
+        ),
+        HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),
         ActorFailed: lambda m, _run, now: _error(m.name, m, now, f"{m.error} (handling {m.handling or 'nothing'})"),

@@ -160,6 +160,19 @@ class DriftFound(Message, frozen=True, gc=False):
     at_ns: int
 
 
+class HoldingsFound(Message, frozen=True, gc=False):
+    """The executor's own: what the wallet held of a market before we ever traded there. It is not ours.
+
+    It is left alone and counted nowhere; later reads are compared with what remains without it.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+    yes: Size
+    no: Size
+    at_ns: int
+
+
 class LimitsSeen(Message, frozen=True, gc=False):
     """What the venue's headers say of our signer's bucket after a call."""
 

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 
 from models.messages.base import Lane, Message
 from models.messages.control import CommandApplied, RaiseCell
+from models.messages.lanes import HoldingsFound
 from models.messages.market import MarketResolved
 from models.messages.orders import (
     FillCounted,
@@ -32,6 +33,7 @@ Chained: TypeAlias = (
     | FillVoided
     | MergeChanged
     | PositionsRedeemed
+    | HoldingsFound
     | MarketResolved
     | CommandApplied
     | RaiseCell

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from models.accounts import Bounds, Holdings
 from models.executor_parameters import ExecutorParameters
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, DriftFound
+from models.messages.lanes import AccountRead, DriftFound, HoldingsFound
 from models.reconciliation import Reconciliation
 from models.units import SHARE
 from tests.models.wishes import M
@@ -72,3 +72,31 @@ def test_only_what_two_reads_say_alike_is_said_and_the_cell_follows_what_is_said
         cells = [message for message in out if isinstance(message, RaiseCell)]
         assert len(cells) == ((abs(said) > 1) != halted)
         halted = abs(said) > 1
+
+
+def test_what_the_wallet_held_of_a_market_before_us_is_said_once_and_is_no_drift() -> None:
+    reading = fresh()
+    assert reading.compare(read(1, 7 * SHARE), {}, frozenset()) == [HoldingsFound(M, 7 * SHARE, 0, 2)]
+    ours = {M: Holdings(Bounds(2 * SHARE, 2 * SHARE), Bounds(0, 0))}
+    for asked_ns in (2, 3):
+        assert reading.compare(read(asked_ns, 9 * SHARE), ours, frozenset()) == []
+    out = [reading.compare(read(asked_ns, 12 * SHARE), ours, frozenset()) for asked_ns in (4, 5)][-1]
+    assert [type(message) for message in out] == [DriftFound, RaiseCell]
+
+
+def test_what_was_held_before_us_is_recalled_and_found_nowhere_else() -> None:
+    reading = fresh()
+    reading.recall_found(HoldingsFound(M, 7 * SHARE, 0, 1))
+    for asked_ns in (2, 3):
+        assert reading.compare(read(asked_ns, 7 * SHARE), {}, frozenset()) == []
+    out = [reading.compare(read(asked_ns, 9 * SHARE), {}, frozenset()) for asked_ns in (4, 5)][-1]
+    assert [type(message) for message in out] == [DriftFound, RaiseCell]
+
+
+def test_shares_that_come_later_or_where_we_traded_are_a_drift() -> None:
+    later, traded = fresh(), fresh()
+    later.compare(read(1, 0), {}, frozenset())
+    ours = {M: Holdings(Bounds(0, 0), Bounds(0, 0))}
+    for reading, holdings in ((later, {}), (traded, ours)):
+        out = [reading.compare(read(asked_ns, 9 * SHARE), holdings, frozenset()) for asked_ns in (2, 3)][-1]
+        assert [type(message) for message in out] == [DriftFound, RaiseCell]

@@ -6,7 +6,7 @@ from models.cells import TradingState
 from models.executor import ExecutorMachine
 from models.markets import NO, YES, Side
 from models.messages.control import RaiseCell
-from models.messages.lanes import DriftFound, ReadAccount
+from models.messages.lanes import DriftFound, HoldingsFound, ReadAccount
 from models.messages.market import MarketResolved
 from models.messages.orders import ForeignOrderSeen, OrderChanged, SubmitOrder
 from models.messages.runtime import ActorRestarted, WakeAt
@@ -367,7 +367,7 @@ def test_a_difference_in_two_reads_is_reported_once_and_halts_the_market() -> No
 
 def test_a_difference_that_goes_away_lets_the_market_go_after_two_reads() -> None:
     floor = LiveFloor()
-    for held in (2 * SHARE, 2 * SHARE, 0, 0, 0):
+    for held in (0, 2 * SHARE, 2 * SHARE, 0, 0, 0):
         floor.read(tokens={M: (0, held)})
     assert [held for _, held, _, _ in drifts(floor)] == [2 * SHARE, 0]
     assert floor.cells() == [(M, "drift", "HALTED"), (M, "drift", "ACTIVE")]
@@ -375,6 +375,7 @@ def test_a_difference_that_goes_away_lets_the_market_go_after_two_reads() -> Non
 
 def test_a_small_difference_is_reported_and_dust_is_not() -> None:
     floor = LiveFloor()
+    floor.read(tokens={M: (0, 0)})
     for _ in range(2):
         floor.read(tokens={M: (SHARE // 100, SHARE // 2)})
     assert drifts(floor) == [(NO, SHARE // 2, 0, 0)]
@@ -395,6 +396,7 @@ def test_a_market_that_has_paid_out_or_was_not_read_is_not_compared() -> None:
 
 def test_a_halt_for_a_drift_outlives_a_restart_until_two_reads_say_that_it_is_over() -> None:
     floor = LiveFloor()
+    floor.read(tokens={M: (0, 0)})
     for _ in range(2):
         floor.read(tokens={M: (2 * SHARE, 0)})
     floor.begin_anew()
@@ -403,6 +405,18 @@ def test_a_halt_for_a_drift_outlives_a_restart_until_two_reads_say_that_it_is_ov
     assert floor.cells() == []
     floor.read(tokens={M: (0, 0)})
     assert floor.cells() == [(M, "drift", "ACTIVE")]
+
+
+def test_what_the_wallet_held_before_us_is_known_after_a_restart_too() -> None:
+    floor = LiveFloor()
+    floor.read(tokens={M: (2 * SHARE, 0)})
+    assert floor.heard(HoldingsFound) == [HoldingsFound(M, 2 * SHARE, 0, floor.now_ns)]
+    floor.begin_anew()
+    floor.said.clear()
+    for _ in range(2):
+        floor.read(tokens={M: (5 * SHARE, 0)})
+    assert floor.heard(HoldingsFound) == []
+    assert floor.cells() == [(M, "drift", "HALTED")]
 
 
 def test_a_paper_machine_reads_and_asks_nothing() -> None:

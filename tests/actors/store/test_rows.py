@@ -11,6 +11,7 @@ from models.markets import Side
 from models.messages.audit import CommandAnswered
 from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
+from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
 from models.messages.orders import (
     FillSettled,
@@ -61,6 +62,8 @@ def story(make: Any) -> list[Any]:
         ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
         ActorRestarted("book/0xab", "0xab", 1),
         ActorQuarantined("market/0xab", "0xab", "book/0xab died once too often"),
+        DriftFound("0xab", 0, 9, 5, 5, 17),
+        HoldingsFound("0xab", 7, 0, 18),
         HandlerStuck("risk", "PlaceOrder", 6_000_000_000, "stack"),
     ]
 
