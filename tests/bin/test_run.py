@@ -47,7 +47,8 @@ def quotes(running: Engine, slug: str) -> None:
         row = running.rows()[slug]
         return row["orders_open"] > 0 and row["unusable"] is None and row["state"] in TRADING
 
-    until(resting, f"{slug} is quoted")
+    # A fused market, or one whose hedge nobody would take, may be without an order for a while.
+    until(resting, f"{slug} is quoted", 90)
 
 
 # Commands while it trades
