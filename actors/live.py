@@ -16,7 +16,7 @@ from pykka import ActorRef
 
 from actors.runtime.actor import Context
 from actors.runtime.clock import Clock
-from actors.topology import CANCEL_LANE, QUERY_LANE, SUBMIT_LANE
+from actors.topology import CANCEL_LANE, HEARTBEAT, QUERY_LANE, SUBMIT_LANE
 from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_answers import OpenOrder
@@ -38,7 +38,6 @@ from models.messages.market import TickSizeChanged
 from models.messages.orders import PlaceOrder
 
 _USER_FEED: Final = "feed/user"
-_HEARTBEAT: Final = "lane/heartbeat"
 
 _WITHIN_S: Final = 4.0
 """Most that a request of a lane takes: a turn may hold two, and one of ten seconds ends the process."""
@@ -143,7 +142,7 @@ class Live:
         self, route: Route, healthy: Callable[[], bool], close_gate: Callable[[str], object]
     ) -> tuple[str, Start]:
         """Return the sign of life, which is given while we are `healthy`."""
-        return _HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate)
+        return HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate)
 
     def user_feed(self, parameters: FeedParameters, route: Route, chance: Callable[[], float]) -> tuple[str, Start]:
         """Return the feed of the account's orders and fills."""

@@ -25,6 +25,7 @@ FEED = "feed"
 SUBMIT_LANE = "lane/submit"
 CANCEL_LANE = "lane/cancel"
 QUERY_LANE = "lane/query"
+HEARTBEAT = "lane/heartbeat"
 MARKETS = "markets"
 
 Route = Callable[[Any], Iterable[str]]
@@ -79,6 +80,7 @@ class Topology:
         self._venue = (VENUE,) if VENUE in present else ()
         self._cancels = (CANCEL_LANE,) if CANCEL_LANE in present else self._venue
         self._queries = (QUERY_LANE,) if QUERY_LANE in present else ()
+        self._heartbeat = (HEARTBEAT,) if HEARTBEAT in present else ()
         self._feed = (FEED,) if FEED in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
@@ -176,12 +178,14 @@ class Topology:
             lanes.AccountRead: _executor,
             lanes.LimitsSeen: _executor,
             lanes.VenueModeSeen: _executor,
+            lanes.HeartbeatResumed: _executor,
+            lanes.LeaveToHeartbeat: lambda _: self._heartbeat,
             # Between the core's own, after a death.
             recall.RecallAsked: lambda _: (JOURNAL,),
             recall.Recalled: lambda _: (RISK, EXECUTOR),
             recall.RecallEnded: lambda _: (RISK, EXECUTOR),
             # From operators, supervisors and the watchdog.
-            control.SetOperatorState: lambda _: (RISK,),
+            control.SetOperatorState: lambda _: (RISK, EXECUTOR),
             control.Kill: lambda _: (RISK,),
             control.ClearKill: lambda _: (RISK,),
             control.Explain: lambda m: desk.get((m.tag, m.market), ()),

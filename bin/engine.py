@@ -42,6 +42,7 @@ from actors.topology import (
     CANCEL_LANE,
     EXECUTOR,
     FEED,
+    HEARTBEAT,
     JOURNAL,
     QUERY_LANE,
     RISK,
@@ -80,7 +81,7 @@ _OURS: Final = ("engine", "journal", "mailbox", "runtime")
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
     "paper": (VENUE,),
-    "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE),
+    "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, HEARTBEAT),
 }
 
 

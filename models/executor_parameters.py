@@ -90,6 +90,19 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     mode_pause_max_ms: Annotated[
         int, parameter("Live: each further try waits twice as long, up to this.", "ms", gt=0)
     ] = 30_000
+    slow_answers_ms: Annotated[
+        int, parameter("Live: quotes are pulled when half of the last 20 answers to orders took longer.", "ms", gt=0)
+    ] = 750
+    slow_answer_ms: Annotated[
+        int, parameter("Live: quotes are pulled when one answer to an order took longer.", "ms", gt=0)
+    ] = 3_000
+    slow_pause_ms: Annotated[
+        int, parameter("Live: so long after that one quote asks whether the venue is still slow.", "ms", gt=0)
+    ] = 10_000
+    lapse_ms: Annotated[
+        int, parameter("Live: a stop that has to wait longer for its cancel tokens is left to the venue, which cancels "
+                       "everything once it has not heard from us for so long.", "ms", gt=0)
+    ] = 15_000  # fmt: skip
     remembered_orders: Annotated[
         int, parameter("Ended orders that are remembered, against repeated intents and late fills.", "count", ge=1)
     ] = 20_000

@@ -8,6 +8,9 @@ Why quotes leave tokens for exits, and re-quotes leave cancels for stops: when t
 useful waits. Nothing is queued: an order that gets no token is refused, and its strategy decides anew. A cancel is
 never refused, it is told when to come again.
 
+Why a refusal holds a bucket for longer each time, and never for the same time: whoever answers "too many" without
+saying when to come again is not helped by one who comes again at once.
+
 Why windows besides the buckets: the venue counts 10 seconds and 10 minutes as well. A window is kept by a bucket that
 holds a tenth of it and refills at nine tenths of its rate, so that no span of that length ever sees more.
 """
@@ -17,6 +20,7 @@ from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from models.messages.lanes import LimitsSeen
+from models.venue_mode import GrowingPause
 
 Kind: TypeAlias = Literal["orders", "cancels"]
 
@@ -86,10 +90,16 @@ class Bucket:
 
 
 class Limiter:
-    """Buckets and windows for orders and cancels. `kept`: tokens that only what is urgent may use."""
+    """Buckets and windows for orders and cancels. `kept`: tokens that only what is urgent may use.
 
-    def __init__(self, tier: str, kept: Mapping[Kind, int]) -> None:
+    `pause_first_ms`, `pause_max_ms`: how long a bucket is left alone after a refusal at least, doubling up to the most.
+    """
+
+    def __init__(
+        self, tier: str, kept: Mapping[Kind, int], pause_first_ms: int = 1_000, pause_max_ms: int = 30_000
+    ) -> None:
         self._kept = kept
+        self._pauses: dict[Kind, GrowingPause] = {kind: GrowingPause(pause_first_ms, pause_max_ms) for kind in _WINDOWS}
         self._tier = tier.lower()
         self._held_ns: dict[Kind, int] = {}
         self._buckets = _buckets(TIERS[self._tier])
@@ -103,9 +113,15 @@ class Limiter:
         if seen.tier.lower() in TIERS and seen.tier.lower() != self._tier:
             self._change_tier(seen.tier.lower(), now_ns)
         self._buckets[seen.bucket].lower(seen.remaining, now_ns)
-        if seen.retry_after_ms is not None:
-            until_ns = seen.at_ns + seen.retry_after_ms * _MS
-            self._held_ns[seen.bucket] = max(until_ns, self._held_ns.get(seen.bucket, 0))
+        held_ns = self._held_ns.get(seen.bucket, 0)
+        wanted_ns = seen.at_ns + (seen.retry_after_ms or 0) * _MS
+        if seen.refused:
+            paused_ns = max(wanted_ns, self._pauses[seen.bucket].refused(seen.at_ns, held_ns))
+            # The last digits of a time are as good as a die, and the same again in a replay.
+            wanted_ns = paused_ns + (paused_ns - seen.at_ns) * (seen.at_ns // 1_000 % 256) // 1_024
+        elif seen.at_ns >= held_ns:
+            self._pauses[seen.bucket].over()
+        self._held_ns[seen.bucket] = max(wanted_ns, held_ns)
 
     def take(self, kind: Kind, now_ns: int, *, urgent: bool) -> int:
         """Take a token and return 0, or take none and return the nanoseconds until one may be there."""
@@ -124,6 +140,10 @@ class Limiter:
             *(window.wait_ns(0, now_ns) for window in self._windows[kind]),
             0,
         )
+
+    def room(self, kind: Kind, *, urgent: bool) -> int:
+        """Return how many can be paid for at once, when the bucket is full."""
+        return self._buckets[kind].burst - (0 if urgent else self._kept_of(kind))
 
     def figures(self, kind: Kind, now_ns: int, *, urgent: bool) -> str:
         """Say in figures why there is nothing to take."""

@@ -14,7 +14,7 @@ from models.cells import TradingState
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, OpenOrderSeen, QueryFailed, ReadAccount
+from models.messages.lanes import AccountRead, HeartbeatResumed, OpenOrderSeen, QueryFailed, ReadAccount
 from models.messages.orders import (
     ForeignOrderSeen,
     OrderAccepted,
@@ -29,7 +29,7 @@ from models.orders import OrderEvent, OrderState
 from models.reconciliation import Reconciliation
 from models.stops import Refusal
 from models.venue_answers import VenueAnswers
-from models.venue_limits import VENUE
+from models.venue_limits import LATENCY, VENUE
 
 FOREIGN: Final = "foreign"
 """The source of the cell on everything while somebody else trades on our account."""
@@ -54,6 +54,7 @@ class VenueAccount(VenueAnswers):
                 QueryFailed: self._query_failed,
                 AccountRead: self._account_read,
                 ForeignOrderSeen: self._foreign_seen,
+                HeartbeatResumed: self._heard_again,
             }
 
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
@@ -76,6 +77,11 @@ class VenueAccount(VenueAnswers):
         super()._feed_restored(restored, now_ns)
         self._reading.need(restored.market, restored.at_ns)
         return () if self._is_reading and restored.market is not None else self._read("user_feed", now_ns)
+
+    def _heard_again(self, resumed: HeartbeatResumed, now_ns: int) -> Messages:
+        """Read what the venue did while it did not hear us: it may have cancelled everything."""
+        self._reading.need(None, resumed.at_ns)
+        return self._read("heartbeat", now_ns)
 
     def _read(self, reason: str, now_ns: int) -> Messages:
         self._is_reading = True
@@ -158,7 +164,8 @@ class VenueAccount(VenueAnswers):
         """Ask for what a predecessor left open: the account, and every order without an answer."""
         if not self._live:
             return ()
-        out = [RaiseCell(None, VENUE, TradingState.ACTIVE, ""), *self._read("restart", now_ns)]
+        out: list[Message] = [RaiseCell(None, source, TradingState.ACTIVE, "") for source in (VENUE, LATENCY)]
+        out += self._read("restart", now_ns)
         for record in self._orders.open_in(None):
             if record.state is OrderState.PLACING:
                 out += self._unanswered(record, "not answered before the restart", now_ns)

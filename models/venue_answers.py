@@ -86,7 +86,10 @@ class VenueAnswers(VenueLimits):
 
     def _submit_unanswered(self, unanswered: SubmitUnanswered, now_ns: int) -> Messages:
         record = self._orders.of_id(unanswered.order_id)
-        return () if record is None else self._unanswered(record, unanswered.text, now_ns)
+        if record is None:
+            return ()
+        slow = self._timed(record.order_id, unanswered.at_ns, now_ns)
+        return *self._unanswered(record, unanswered.text, now_ns), *slow
 
     def _unanswered(self, record: OrderRecord, reason: str, now_ns: int) -> Messages:
         said = super()._unanswered(record, reason, now_ns)

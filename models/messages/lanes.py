@@ -20,7 +20,7 @@ from models.messages.base import Lane, MarketId, Message
 from models.units import Money, Price, Size
 
 Found: TypeAlias = Literal["live", "matched", "cancelled"]
-VenueMode: TypeAlias = Literal["normal", "restarting", "post_only", "cancel_only", "disabled", "blocked"]
+VenueMode: TypeAlias = Literal["normal", "restarting", "post_only", "cancel_only", "disabled", "blocked", "closed_only"]
 
 
 class SubmitUnanswered(Message, frozen=True, gc=False):
@@ -174,7 +174,7 @@ class HoldingsFound(Message, frozen=True, gc=False):
 
 
 class LimitsSeen(Message, frozen=True, gc=False):
-    """What the venue's headers say of our signer's bucket after a call."""
+    """What the venue's headers say of our signer's bucket after a call; `refused`: it was one too many."""
 
     lane: ClassVar[Lane] = Lane.ORDER
     bucket: Literal["orders", "cancels"]
@@ -182,6 +182,7 @@ class LimitsSeen(Message, frozen=True, gc=False):
     tier: str
     retry_after_ms: int | None
     at_ns: int
+    refused: bool = False
 
 
 class VenueModeSeen(Message, frozen=True, gc=False):
@@ -192,3 +193,22 @@ class VenueModeSeen(Message, frozen=True, gc=False):
     text: str
     until_ns: int | None
     at_ns: int
+
+
+class HeartbeatResumed(Message, frozen=True, gc=False):
+    """The venue hears us again after a silence in which it may have cancelled everything."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    at_ns: int
+
+
+class LeaveToHeartbeat(Message, frozen=True, gc=False):
+    """Give no sign of life until then: cancels would come later than the venue's own, upon our silence."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    until_ns: int
+    reason: str
+
+    @property
+    def key(self) -> Hashable:
+        return "heartbeat"

@@ -17,6 +17,7 @@ from actors.topology import (
     CANCEL_LANE,
     EXECUTOR,
     FEED,
+    HEARTBEAT,
     JOURNAL,
     MARKETS,
     QUERY_LANE,
@@ -38,7 +39,7 @@ TAGS = ("maker", "sets")
 M, N, ALONE = "m", "n", "alone"
 DESKS = {TAGS[0]: {M: (M,), N: (N,), ALONE: (ALONE,)}, TAGS[1]: {"event": (M, N)}}
 CORE = {RISK, EXECUTOR, JOURNAL, MARKETS}
-OPTIONAL = (BOARD, FEED, JOURNAL, VENUE, CANCEL_LANE, QUERY_LANE)
+OPTIONAL = (BOARD, FEED, JOURNAL, VENUE, CANCEL_LANE, QUERY_LANE, HEARTBEAT)
 
 WITHOUT_ARROW: dict[type[Message], str] = {
     runtime.WakeAt: "a machine's shell keeps the deadline itself",

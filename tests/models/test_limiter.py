@@ -115,3 +115,31 @@ def test_a_tier_that_nobody_knows_changes_nothing() -> None:
     limits = limiter()
     limits.seen(LimitsSeen("orders", 60, "", None, 0), 0)
     assert taken(limits, "orders", 0) == 60
+
+
+def test_a_refusal_holds_the_bucket_for_longer_each_time_never_for_the_same_and_the_other_one_not_at_all() -> None:
+    limits = limiter()
+    now_ns, pauses = 0, []
+    for number in range(8):
+        limits.seen(LimitsSeen("orders", 60, "", None, now_ns, refused=True), now_ns)
+        wait_ns = limits.wait_ns("orders", now_ns, urgent=True)
+        pauses.append(wait_ns)
+        assert limits.wait_ns("cancels", now_ns, urgent=False) == 0
+        now_ns += wait_ns + number * 77_000
+    firsts = [1, 2, 4, 8, 16, 30, 30, 30]
+    assert all(least * S <= pause < least * S * 5 // 4 for least, pause in zip(firsts, pauses, strict=True))
+    assert len(set(pauses)) == len(pauses)
+
+
+def test_many_refusals_of_one_moment_make_one_pause_and_what_is_taken_ends_the_row() -> None:
+    limits = limiter()
+    for _ in range(10):
+        limits.seen(LimitsSeen("orders", 60, "", None, 0, refused=True), 0)
+    assert limits.wait_ns("orders", 0, urgent=True) == S
+    limits.seen(LimitsSeen("orders", 60, "Standard", None, S), S)
+    limits.seen(LimitsSeen("orders", 60, "", 5_000, 2 * S, refused=True), 2 * S)
+    wait_ns = limits.wait_ns("orders", 2 * S, urgent=True)
+    assert 5 * S <= wait_ns < 5 * S * 5 // 4, "the venue's own word is longer"
+    limits.seen(LimitsSeen("orders", 60, "Standard", None, 60 * S), 60 * S)
+    limits.seen(LimitsSeen("orders", 60, "", None, 61 * S, refused=True), 61 * S)
+    assert S <= limits.wait_ns("orders", 61 * S, urgent=True) < S * 5 // 4

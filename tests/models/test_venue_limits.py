@@ -1,9 +1,13 @@
 """How much a live executor sends: tokens, modes of the venue, and what goes first when there is not enough for all."""
 
+import itertools
+
 import pytest
 from msgspec.structs import replace
 
 from models.markets import NO, Side
+from models.messages.control import SetOperatorState
+from models.messages.lanes import LeaveToHeartbeat
 from models.messages.orders import PlaceOrder
 from models.orders import OrderState
 from models.units import SHARE
@@ -136,11 +140,117 @@ def test_while_only_post_only_orders_pass_a_take_is_refused() -> None:
     assert floor.approve(wish(2)) in floor.submitted()
 
 
-def test_being_shut_out_halts_everything_until_the_venue_takes_us_again() -> None:
+@pytest.mark.parametrize(
+    ("mode", "state"),
+    [("disabled", "HALTED"), ("cancel_only", "CANCEL_ONLY"), ("restarting", None), ("post_only", None)],
+)
+def test_what_the_venue_takes_is_our_state_until_it_is_time_to_ask_again(mode: str, state: str | None) -> None:
+    floor = LiveFloor(mode_pause_first_ms=1_000)
+    for _ in range(2):
+        floor.venue_mode(mode)
+    floor.wait(999 * MS)
+    assert floor.cells() == ([] if state is None else [(None, "venue", state)])
+    floor.wait(MS)
+    assert floor.cells() == ([] if state is None else [(None, "venue", state), (None, "venue", "ACTIVE")])
+
+
+@pytest.mark.parametrize(("mode", "state"), [("blocked", "HALTED"), ("closed_only", "REDUCING")])
+def test_being_shut_out_stands_until_a_person_says_resume_and_is_told_again_if_it_is_not_over(
+    mode: str, state: str
+) -> None:
     floor = LiveFloor()
-    for mode in ("blocked", "blocked", "normal"):
+    for heard in (mode, mode, "restarting"):
+        floor.venue_mode(heard)
+    floor.wait(3_600 * S)
+    floor.tell(SetOperatorState("resume", "m1", "r1", "test"))
+    floor.tell(SetOperatorState("pause", None, "r2", "test"))
+    assert floor.cells() == [(None, "venue", state)]
+    floor.approve(wish(1))
+    assert floor.submitted() == []
+    floor.tell(SetOperatorState("resume", None, "r3", "test"))
+    assert floor.approve(wish(2)) in floor.submitted()
+    floor.venue_mode(mode)
+    assert [cell[2] for cell in floor.cells()] == [state, "ACTIVE", state]
+
+
+def test_a_venue_that_takes_us_again_of_itself_needs_no_person() -> None:
+    floor = LiveFloor()
+    for mode in ("blocked", "normal"):
         floor.venue_mode(mode)
     assert floor.cells() == [(None, "venue", "HALTED"), (None, "venue", "ACTIVE")]
+
+
+def test_while_the_venue_is_disabled_a_cancel_is_repeated_after_a_second_then_ever_slower() -> None:
+    floor = LiveFloor()
+    order = wish(1)
+    floor.working(order)
+    floor.venue_mode("disabled", floor.now_ns + 3_600 * S)
+    floor.cancel(order)
+    sent, times = 1, [0]
+    for tenth in range(1, 400):
+        floor.wait(S // 10)
+        if len(floor.cancels()) > sent:
+            sent += 1
+            times.append(tenth)
+            floor.refuse_cancel(order, "503 Trading is currently disabled")
+    assert [after - before for before, after in itertools.pairwise(times)][:6] == [10, 20, 40, 80, 100, 100]
+
+
+def test_no_more_orders_rest_than_can_be_cancelled_at_once_and_exits_have_the_last_of_that_room() -> None:
+    floor = holding()
+    for second in range(3):
+        for quote in quotes(40):
+            floor.approve(replace(quote, intent=f"{second} {quote.intent}", market=f"{second} {quote.market}"))
+        floor.now_ns += 10 * S
+    assert len(floor.submitted()) == 90, "a burst of 120, of which 30 are kept for stops"
+    assert floor.denials()[0] == ("rate_limited", "90 open orders >= 90 that can be cancelled at once")
+    assert floor.approve(HEDGE) in floor.submitted()
+
+
+@pytest.mark.parametrize(("debt", "lapses"), [(1_000, False), (1_300, True)])
+def test_a_stop_that_would_wait_too_long_is_left_to_the_venue_which_is_told_once(debt: int, lapses: bool) -> None:
+    floor = LiveFloor()
+    for order in quotes(2):
+        floor.working(order)
+    floor.limits("cancels", remaining=-debt)
+    floor.cancel(quotes(1)[0])
+    assert floor.heard(LeaveToHeartbeat) == [], "no stop"
+    floor.cancel_market(None)
+    left = floor.heard(LeaveToHeartbeat)
+    assert len(left) == lapses
+    assert all(S * 16 < one.until_ns - floor.now_ns < S * 17 for one in left)
+
+
+def test_one_slow_answer_pulls_all_quotes_and_one_quote_asks_after_a_pause() -> None:
+    floor = LiveFloor()
+    first, second, third, fourth = quotes(4)
+    for order in (first, second):
+        floor.approve(order)
+    floor.now_ns += 3_001 * MS
+    floor.accept(first)
+    assert floor.cells() == [(None, "latency", "REDUCING")]
+    floor.accept(second)
+    floor.wait(10 * S)
+    assert floor.cells()[1:] == [(None, "latency", "ACTIVE")]
+    for order in (third, fourth):
+        floor.approve(order)
+    assert floor.submitted()[2:] == [floor.id_of(third)]
+    assert [reason for reason, _ in floor.denials()] == ["slow_venue"]
+    floor.now_ns += 100 * MS
+    floor.accept(third)
+    assert floor.approve(replace(fourth, intent="again")) in floor.submitted()
+    assert len(floor.cells()) == 2
+
+
+def test_hedges_and_exits_do_not_wait_for_the_question() -> None:
+    floor = holding()
+    floor.approve(wish(4))
+    floor.now_ns += 4 * S
+    floor.accept(wish(4))
+    floor.wait(10 * S)
+    floor.approve(wish(5, market="other"))
+    for useful in (HEDGE, EXIT):
+        assert floor.approve(useful) in floor.submitted()
 
 
 def test_a_token_is_taken_only_by_what_is_sent() -> None:

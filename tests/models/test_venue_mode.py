@@ -3,6 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
+from models.markets import Side
 from models.messages.lanes import VenueModeSeen
 from models.venue_mode import VenueGate
 from tests.models.wishes import wish
@@ -17,7 +18,7 @@ def gate() -> VenueGate:
     return VenueGate(1_000, 4_000)
 
 
-@pytest.mark.parametrize("mode", ["restarting", "cancel_only", "disabled", "blocked"])
+@pytest.mark.parametrize("mode", ["restarting", "cancel_only", "disabled"])
 def test_a_venue_that_takes_nothing_is_sent_nothing(mode) -> None:
     venue = gate()
     venue.seen(VenueModeSeen(mode, "come back later", 10 * S, 0))
@@ -62,3 +63,21 @@ def test_normal_is_normal_at_once_and_the_next_pause_is_a_first_one() -> None:
     assert venue.refusal(QUOTE, 2 * S) is None
     venue.seen(VenueModeSeen("disabled", "503", None, 3 * S))
     assert venue.refusal(QUOTE, 4 * S) is None
+
+
+@pytest.mark.parametrize("mode", ["blocked", "closed_only"])
+def test_a_word_that_is_meant_for_us_stays_whatever_else_is_said_until_a_person_says_resume(mode) -> None:
+    venue = gate()
+    venue.seen(VenueModeSeen(mode, "not you", None, 0))
+    venue.seen(VenueModeSeen("restarting", "425", None, S))
+    refusal = venue.refusal(QUOTE, 10_000 * S)
+    assert refusal is not None
+    assert (refusal.reason, refusal.detail) == (mode, "not you; asked again after `resume`")
+    venue.resume()
+    assert venue.refusal(QUOTE, S) is None
+
+
+def test_who_may_only_close_may_sell() -> None:
+    venue = gate()
+    venue.seen(VenueModeSeen("closed_only", "address in closed only mode", None, 0))
+    assert venue.refusal(wish(3, side=Side.SELL), S) is None

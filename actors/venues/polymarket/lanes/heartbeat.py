@@ -17,9 +17,10 @@ from actors.runtime.machine import Route
 from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ReadFailed
 from actors.venues.polymarket.lanes.lane import Lane
-from actors.venues.polymarket.verdicts import Fate
+from actors.venues.polymarket.verdicts import Fate, Verdict
 from models.cells import TradingState
 from models.messages.control import RaiseCell
+from models.messages.lanes import HeartbeatResumed, LeaveToHeartbeat
 from models.messages.runtime import Woke
 
 SOURCE: Final = "heartbeat"
@@ -28,6 +29,7 @@ SOURCE: Final = "heartbeat"
 _MS: Final = 1_000_000
 _EXPIRES_AFTER: Final = 2
 """Intervals after which the venue takes us for dead."""
+_DONE: Final = Verdict(Fate.DONE)
 _TRIES: Final = 5
 """How often within an interval a beat that failed, or that we were not fit for, is tried again."""
 
@@ -61,23 +63,43 @@ class Heartbeat(Lane):
         """When a beat was accepted last, in the beginning: when we began."""
         self._cell: TradingState | None = None
         self._trouble: str | None = None
+        self._lapses_until_ns = 0
+        """Until when we are taken for dead on purpose."""
 
     def on_start(self) -> None:
         self.context.wake_at(self.read_clock())
 
     def on_receive(self, message: Any) -> None:
-        if not isinstance(message, Woke) or self._cell is TradingState.HALTED:
-            return
+        if isinstance(message, LeaveToHeartbeat):
+            self._lapse(message)
+        elif isinstance(message, Woke) and self._cell is not TradingState.HALTED:
+            self._turn()
+
+    def _lapse(self, wish: LeaveToHeartbeat) -> None:
+        self._lapses_until_ns = max(wish.until_ns, self._lapses_until_ns)
+        self.log.bind(beats=self.beats).error("the venue is left to cancel everything: {}", wish.reason)
+        self._raise(TradingState.CANCEL_ONLY, f"no heartbeat: {wish.reason}")
+
+    def _turn(self) -> None:
         began_ns = self.read_clock()
-        trouble = self._beat() if self._healthy() else "we are not healthy"
+        if began_ns < self._lapses_until_ns:
+            trouble = "the venue is to cancel everything"
+        else:
+            trouble = self._beat() if self._healthy() else "we are not healthy"
         if trouble is not None and self._trouble is None:
             self.log.bind(beats=self.beats).warning("no heartbeat: {}", trouble)
         self._trouble = trouble
         if trouble is None:
-            self._raise(TradingState.ACTIVE, "beating")
+            self._heard()
         elif began_ns - self._alive_ns >= _EXPIRES_AFTER * self._every_ns:
             self._raise(TradingState.CANCEL_ONLY, f"no heartbeat: {trouble}")
         self.context.wake_at(began_ns + (self._every_ns if trouble is None else self._every_ns // _TRIES))
+
+    def _heard(self) -> None:
+        """Let trading go on; after a silence in which everything may have been cancelled that has to be read first."""
+        if self._cell is TradingState.CANCEL_ONLY:
+            self.tell(HeartbeatResumed(self.read_clock()))
+        self._raise(TradingState.ACTIVE, "beating")
 
     def _beat(self) -> str | None:
         """Beat once; return what went wrong."""
@@ -88,6 +110,7 @@ class Heartbeat(Lane):
             if failed.verdict.fate is Fate.UNKNOWN:
                 self._known_ns = None
             return str(failed)
+        self.note(_DONE)
         now_ns = self.read_clock()
         known, self._last, self._known_ns = self._known(now_ns), beat.heartbeat_id, now_ns
         if beat.accepted:

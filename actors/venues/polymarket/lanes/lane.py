@@ -30,9 +30,13 @@ _MODES: Final[Mapping[Cause, VenueMode]] = MappingProxyType(
         Cause.BLOCKED: "blocked",
         Cause.BANNED: "blocked",
         Cause.WRONG_GENERATION: "blocked",
+        Cause.CLOSED_ONLY: "closed_only",
     }
 )
-"""What the venue says of itself in a refusal. `blocked`: it takes nothing of ours until a person has done something."""
+"""What the venue says of itself, or of us, in a refusal.
+
+`blocked`: it takes nothing of ours until a person has done something; `closed_only`: nothing that opens.
+"""
 
 
 class Lane(BaseActor):
@@ -96,6 +100,7 @@ class Lane(BaseActor):
                 tier="" if limit is None else limit.tier,
                 retry_after_ms=None if wait_s is None else wait_s * 1_000,
                 at_ns=self.read_clock(),
+                refused=limited is not None,
             )
         )
 
