@@ -5,7 +5,7 @@ of a YES holder in one outcome and raises it in the other. The worst case is the
 resting and in-flight orders filled that make it worse.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -63,10 +63,13 @@ class MarketExposure:
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held, open, unknown or unsettled: only then may the market's actors stop."""
-        return not self.orders and all(
-            not (position.yes.shares or position.no.shares or position.provisional or position.merging)
-            for position in self._positions.values()
-        )
+        return not self.orders and next(self.held(), None) is None
+
+    def held(self) -> Iterator[tuple[Tag, Position]]:
+        """Walk the desks that hold something, or wait for the venue's last word on what they traded or merged."""
+        for tag, position in self._positions.items():
+            if position.yes.shares or position.no.shares or position.provisional or position.merging:
+                yield tag, position
 
     def moved(self, tag: Tag, event: Message) -> None:
         """Apply an event of the ledger to a desk's position."""

@@ -22,7 +22,7 @@ FUSE = "toxic_flow"
 def stopped_by(market: MarketView, now_ns: int) -> str | None:
     """Return the first reason for which nothing may be decided on a market, None where there is none."""
     return (
-        _closed_by(market, now_ns)
+        closed_by(market, now_ns)
         or _held_by(market)
         or market.unusable
         or (FUSE if market.flow is not None and market.flow.toxic else None)
@@ -32,7 +32,7 @@ def stopped_by(market: MarketView, now_ns: int) -> str | None:
 def common_gates(market: MarketView, now_ns: int) -> tuple[Gate, ...]:
     """Return what `stopped_by` asks, with figures, in the same order."""
     gates: list[Gate] = []
-    end_ns, closed = market.market.end_ns, _closed_by(market, now_ns)
+    end_ns, closed = market.market.end_ns, closed_by(market, now_ns)
     if closed is not None or end_ns is not None:
         left_ms = None if end_ns is None else (end_ns - now_ns) // _MS
         gates.append(Gate("market_open", closed is None, left_ms, 0, "ms", note=closed or ""))
@@ -44,6 +44,14 @@ def common_gates(market: MarketView, now_ns: int) -> tuple[Gate, ...]:
         score = max(flow.yes_score, flow.no_score, key=abs)
         gates.append(Gate("flow", not flow.toxic, score, flow.threshold, "size", note=_flow_note(flow)))
     return tuple(gates)
+
+
+def closed_by(market: MarketView, now_ns: int) -> str | None:
+    """Return why the venue takes no order of a market any more, or not yet; None where it does."""
+    end_ns = market.market.end_ns
+    if market.resolved or (end_ns is not None and now_ns >= end_ns):
+        return "market_expired"
+    return None if market.market.accepting_orders else "not_accepting_orders"
 
 
 def known_ns(market: MarketView) -> int:
@@ -98,13 +106,6 @@ def standing_only(targets: Targets, view: View) -> Targets:
     standing = {(one, order.outcome, order.side) for one, seen in view.markets.items() for order in seen.working}
     kept = tuple(quote for quote in targets.quotes if (quote.market, quote.outcome, quote.side) in standing)
     return Targets(kept, withheld=targets.withheld, gates=targets.gates, reason="inventory_limit")
-
-
-def _closed_by(market: MarketView, now_ns: int) -> str | None:
-    end_ns = market.market.end_ns
-    if market.resolved or (end_ns is not None and now_ns >= end_ns):
-        return "market_expired"
-    return None if market.market.accepting_orders else "not_accepting_orders"
 
 
 def _held_by(market: MarketView) -> str | None:

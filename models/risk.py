@@ -7,25 +7,18 @@ contradicts them. A refusal is a value with the control that refused and its num
 Why the checks and the reservation are one step: between a check and a later reservation another intent could pass.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Mapping
 
-from models.cells import Cell, TradingState, stop_word
-from models.exposure import Exposures, MarketExposure
+from models.cells import Cell, TradingState
+from models.exposure import MarketExposure
+from models.flattening import OPERATOR
+from models.halts import Halts, Messages
 from models.inventory import InventoryParameters
 from models.limits import Limits, Refusal, RiskParameters, lowers_net
 from models.markets import Market, Outcome, Side, complement
 from models.messages.base import MarketId, Message
-from models.messages.control import (
-    ClearKill,
-    CommandApplied,
-    ExposureUpdated,
-    Kill,
-    MarketParked,
-    RaiseCell,
-    SetOperatorState,
-)
-from models.messages.market import FlowUpdated, MarketResolved
+from models.messages.control import ExposureUpdated
+from models.messages.market import FlowUpdated
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
     CancelMarket,
@@ -40,31 +33,11 @@ from models.messages.orders import (
     PlaceOrder,
     PositionsRedeemed,
 )
-from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
-from models.outages import Outages
 from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
-from models.trading_states import TradingStates
 from models.units import ONE, cash_of_rounded_up
 
-OPERATOR: Final = "operator"
-SWITCH: Final = "switch"
-"""Sources of an operator's cells. `off` has its own, so that `resume` does not switch a market on and `on` does not
-lift a pause.
-"""
 
-VERBS: Final = {
-    "pause": (OPERATOR, TradingState.CANCEL_ONLY, "paused"),
-    "reduce": (OPERATOR, TradingState.REDUCING, "reduce"),
-    "resume": (OPERATOR, TradingState.ACTIVE, ""),
-    "off": (SWITCH, TradingState.HALTED, "off"),
-    "on": (SWITCH, TradingState.ACTIVE, ""),
-}
-"""What an operator's word means: source, state and reason of the cell that it sets."""
-
-_Messages = tuple[Message, ...]
-
-
-class RiskMachine:
+class RiskMachine(Halts):
     """Cells, exposures and approvals of all markets. `groups` names the markets that are decided on together."""
 
     def __init__(
@@ -75,20 +48,16 @@ class RiskMachine:
         inventory: InventoryParameters = InventoryParameters(),
         groups: Mapping[str, tuple[MarketId, ...]] | None = None,
     ) -> None:
-        self._markets = markets
+        super().__init__(markets, groups or {})
         self._phase = phase
-        self._states = TradingStates(markets)
-        self._outages = Outages(markets, groups or {})
-        self._exposures = Exposures(markets)
         self._limits = Limits(parameters, self._exposures, len(markets), inventory.max_net_diff)
         self._flows: dict[MarketId, FlowUpdated] = {}
         self._naked: dict[MarketId, Outcome] = {}
         self._kept: dict[MarketId, Outcome] = {}
-        self._parked: set[MarketId] = set()
         self._unsaid = parameters.start_paused
         if parameters.start_paused:
             self._states.put(None, OPERATOR, TradingState.CANCEL_ONLY, "start_paused", 0)
-        self._handlers: dict[type[Message], Callable[[Any, int], _Messages]] = {
+        self._handlers |= {
             PlaceOrder: self._place,
             PlaceBundle: self._place_bundle,
             OrderChanged: self._order_changed,
@@ -98,19 +67,9 @@ class RiskMachine:
             FillSettled: self._fill_moved,
             FillVoided: self._fill_moved,
             FlowUpdated: self._flow,
-            RaiseCell: self._raise,
-            SetOperatorState: self._operator,
-            Kill: self._kill,
-            ClearKill: self._clear_kill,
-            MarketResolved: self._resolved,
-            ActorFailed: lambda failed, now_ns: self._raise_all(self._outages.failed(failed), now_ns),
-            ActorRestarted: self._actor_restarted,
-            ActorQuarantined: lambda gone, now_ns: self._raise_all(self._outages.quarantined(gone), now_ns),
-            HandlerSlow: lambda slow, now_ns: self._raise_all(self._outages.slow(slow), now_ns),
-            HandlerRecovered: lambda slow, now_ns: self._raise_all(self._outages.recovered(slow), now_ns),
         }
 
-    def step(self, message: Message, now_ns: int) -> _Messages:
+    def step(self, message: Message, now_ns: int) -> Messages:
         """Take in one message; approve, deny, raise and clear. The first one of all makes it say how it came up."""
         handler = self._handlers.get(type(message))
         if handler is None:
@@ -122,13 +81,13 @@ class RiskMachine:
 
     # Intents
 
-    def _place(self, order: PlaceOrder, now_ns: int) -> _Messages:
+    def _place(self, order: PlaceOrder, now_ns: int) -> Messages:
         refusal = self._refusal(order, (), now_ns)
         if refusal is not None:
             return (denied(order, refusal, now_ns),)
         return (self._approve(order), *self._exposure_updated(order.market, now_ns))
 
-    def _place_bundle(self, bundle: PlaceBundle, now_ns: int) -> _Messages:
+    def _place_bundle(self, bundle: PlaceBundle, now_ns: int) -> Messages:
         """Approve all legs or none: each is checked with those before it already counted."""
         for position, leg in enumerate(bundle.legs):
             refusal = self._refusal(leg, bundle.legs[:position], now_ns)
@@ -169,26 +128,27 @@ class RiskMachine:
 
     # What is held
 
-    def _order_changed(self, event: OrderChanged, now_ns: int) -> _Messages:
+    def _order_changed(self, event: OrderChanged, now_ns: int) -> Messages:
         if self._exposures.of(event.market).is_known(event):
             return ()
         return self._counted(event.market, lambda exposure: exposure.order_changed(event), now_ns)
 
-    def _moved(self, event: FillCounted | MergeChanged | PositionsRedeemed, now_ns: int) -> _Messages:
+    def _moved(self, event: FillCounted | MergeChanged | PositionsRedeemed, now_ns: int) -> Messages:
         return self._counted(event.market, lambda exposure: exposure.moved(event.tag, event), now_ns)
 
-    def _fill_moved(self, event: FillSettled | FillVoided, now_ns: int) -> _Messages:
+    def _fill_moved(self, event: FillSettled | FillVoided, now_ns: int) -> Messages:
         return self._counted(event.fill.market, lambda exposure: exposure.moved(event.fill.tag, event), now_ns)
 
-    def _counted(self, market: MarketId, change: Callable[[MarketExposure], None], now_ns: int) -> _Messages:
+    def _counted(self, market: MarketId, change: Callable[[MarketExposure], None], now_ns: int) -> Messages:
         exposure = self._exposures.change(market, change)
         return (
             *self._inventory_cell(market, exposure, now_ns),
             *self._exposure_updated(market, now_ns),
             *self._park(market),
+            *self._flatten(now_ns),
         )
 
-    def _inventory_cell(self, market: MarketId, exposure: MarketExposure, now_ns: int) -> _Messages:
+    def _inventory_cell(self, market: MarketId, exposure: MarketExposure, now_ns: int) -> Messages:
         """Hold (market, inventory) = REDUCING while a leg is naked, and cancel what would make it more so."""
         known = self._markets.get(market)
         if known is None:
@@ -208,7 +168,7 @@ class RiskMachine:
 
     # The fuse
 
-    def _flow(self, flow: FlowUpdated, now_ns: int) -> _Messages:
+    def _flow(self, flow: FlowUpdated, now_ns: int) -> Messages:
         """Cancel at once on toxic flow, without the coordinator; all but the hedge that the flow runs towards."""
         market = flow.market
         self._flows[market] = flow
@@ -231,99 +191,9 @@ class RiskMachine:
         flow = self._flows.get(market.id)
         return None if flow is None else kept_by_fuse(exposure.net, self._phase.band(market), flow, self._phase)
 
-    # Operators and other raisers
-
-    def _resolved(self, resolved: MarketResolved, now_ns: int) -> _Messages:
-        return self._raise(RaiseCell(resolved.market, "venue", TradingState.HALTED, "market_resolved"), now_ns)
-
-    def _raise(self, cell: RaiseCell, now_ns: int) -> _Messages:
-        market = cell.market
-        if not self._states.put(market, cell.source, cell.state, cell.reason, now_ns):
-            return ()
-        touched = tuple(self._markets) if market is None else (market,)
-        changed = self._states.changed(touched, now_ns)
-        word = stop_word(cell.state, cell.source, cell.reason)
-        if cell.state >= TradingState.CANCEL_ONLY:
-            return (CancelMarket(market, word), *changed)
-        if cell.state is TradingState.REDUCING:
-            return (*(cancel for one in touched for cancel in self._cancel_risky(one, word)), *changed)
-        return changed
-
-    def _raise_all(self, cells: Iterable[RaiseCell], now_ns: int) -> _Messages:
-        return tuple(said for cell in cells for said in self._raise(cell, now_ns))
-
-    def _cancel_risky(self, market: MarketId, reason: str) -> _Messages:
-        """Cancel what could raise |net|; a flat market's orders all could, and so could a hedge that passes zero."""
-        nets = self._exposures.of(market).nets()
-        if nets.now == 0 or nets.down < 0 < nets.now or nets.now < 0 < nets.up:
-            return (CancelMarket(market, reason),)
-        return self._cancel_side(market, complement(hedge_outcome(nets.now)), reason)
-
-    def _cancel_side(self, market: MarketId, naked: Outcome, reason: str) -> _Messages:
-        """Cancel what would raise the naked leg: bids for its token, and offers of the missing one."""
-        bids, missing = CancelMarket(market, reason, naked, Side.BUY), complement(naked)
-        if self._exposures.of(market).has_order(missing, Side.SELL):
-            return (bids, CancelMarket(market, reason, missing, Side.SELL))
-        return (bids,)
-
-    def _operator(self, command: SetOperatorState, now_ns: int) -> _Messages:
-        market, meaning = command.market, VERBS.get(command.verb)
-        if meaning is None:
-            return (_applied(command, command.verb, market, False, f"unknown verb {command.verb}", now_ns),)
-        if market is not None and market not in self._markets:
-            return (_applied(command, command.verb, market, False, "unknown market", now_ns),)
-        if market is None and command.verb in ("off", "on"):
-            return (_applied(command, command.verb, None, False, "name the market", now_ns),)
-        out = self._raise(RaiseCell(market, *meaning), now_ns)
-        refusal = None
-        if command.verb in ("resume", "on") and self._states.killed:
-            refusal = "killed: a person clears it with `keel kill --clear`"
-        parked = () if market is None else (*self._unpark(market, command.verb), *self._park(market))
-        return (*out, *parked, _applied(command, command.verb, market, bool(out), refusal, now_ns))
-
-    def _kill(self, command: Kill, now_ns: int) -> _Messages:
-        changed = self._states.put(None, "kill", TradingState.KILLED, command.reason, now_ns)
-        states = self._states.changed(self._markets, now_ns)
-        return (CancelMarket(None, "kill"), *states, _applied(command, "kill", None, changed, None, now_ns))
-
-    def _clear_kill(self, command: ClearKill, now_ns: int) -> _Messages:
-        changed = self._states.clear_kill()
-        states = self._states.changed(self._markets, now_ns)
-        return (*states, _applied(command, "clear_kill", None, changed, None, now_ns))
-
-    def _actor_restarted(self, restarted: ActorRestarted, now_ns: int) -> _Messages:
-        """Let its markets go on, and say their states again: a new coordinator knows none."""
-        lifted = self._raise_all(self._outages.restarted(restarted), now_ns)
-        served = self._outages.served(restarted.scope)
-        self._states.forget(served)
-        return (*lifted, *self._states.changed(served, now_ns))
-
-    # Parking
-
-    def _unpark(self, market: MarketId, verb: str) -> _Messages:
-        if verb != "on" or market not in self._parked:
-            return ()
-        self._parked.discard(market)
-        return (MarketParked(market, False),)
-
-    def _park(self, market: MarketId) -> _Messages:
-        """A market that is off, flat, and has nothing open, unknown or unsettled needs no actors any more.
-
-        A late fill brings them back: what is held must be marked, settled and counted.
-        """
-        flat = self._exposures.of(market).is_flat
-        if market in self._parked and not flat:
-            self._parked.discard(market)
-            return (MarketParked(market, False),)
-        off = any(cell.source == SWITCH for cell in self._states.covering(market))
-        if not off or market in self._parked or not flat:
-            return ()
-        self._parked.add(market)
-        return (MarketParked(market, True),)
-
     # What is said
 
-    def _exposure_updated(self, market: MarketId, now_ns: int) -> _Messages:
+    def _exposure_updated(self, market: MarketId, now_ns: int) -> Messages:
         exposure = self._exposures.of(market)
         worst_case = self._exposures.worst_case_of(market)
         return (ExposureUpdated(market, exposure.net, worst_case, len(exposure.orders), now_ns),)
@@ -339,14 +209,3 @@ def denied(order: PlaceOrder, refusal: Refusal, now_ns: int) -> IntentDenied:
     return IntentDenied(
         order.intent, order.tag, order.market, order.outcome, order.side, refusal.reason, refusal.detail, now_ns
     )
-
-
-def _applied(
-    command: SetOperatorState | Kill | ClearKill,
-    verb: str,
-    market: MarketId | None,
-    changed: bool,
-    refusal: str | None,
-    now_ns: int,
-) -> CommandApplied:
-    return CommandApplied(command.request, verb, market, changed, refusal, now_ns)

@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.cells import TradingState
+from models.flattening import SWITCH
 from models.flow import FlowParameters
+from models.halts import VERBS
 from models.inventory import InventoryParameters
 from models.limits import Refusal, RiskParameters
 from models.markets import Market
@@ -31,7 +33,7 @@ from models.messages.orders import (
 )
 from models.messages.runtime import WakeAt, Woke
 from models.phase import PhaseParameters
-from models.risk import SWITCH, VERBS, RiskMachine, denied
+from models.risk import RiskMachine, denied
 
 _TIMER: Final = "flow"
 _RECOVERING: Final = Refusal("recovering", "what is held and open is being read back from the journal")
@@ -87,6 +89,7 @@ class RecalledRisk(RiskMachine):
         self._exposures.recount()
         for market in self._unheard:
             self._states.put(market, "flow", TradingState.CANCEL_ONLY, "flow_unknown", now_ns)
+        self._flatten(now_ns)  # what follows is said below, and everything is cancelled anyhow
         self._states.forget(self._markets)
         out: list[Message] = [*self._states.changed(self._markets, now_ns)]
         for market in self._markets:
@@ -119,4 +122,5 @@ class RecalledRisk(RiskMachine):
         elif applied.verb == "clear_kill":
             self._states.clear_kill()
         else:
+            self._flattening.commanded(applied.verb, applied.market)
             self._states.put(applied.market, *VERBS[applied.verb], applied.at_ns)

@@ -13,10 +13,9 @@ from models.messages.base import Lane, MarketId, Message, Tag
 
 
 class SetOperatorState(Message, frozen=True, gc=False):
-    """An operator's pause, resume, reduce, off, on of one market or of all (`market` None).
+    """An operator's pause, resume, reduce, flatten, off, on of one market or of all (`market` None).
 
-    `verb` is `pause`, `resume`, `reduce`, `off` or `on`; `resume` of all never clears a market's own cell, and only
-    `on` clears `off`.
+    `verb` is one of these words; `resume` of all never clears a market's own cell, and only `on` clears `off`.
     """
 
     lane: ClassVar[Lane] = Lane.CONTROL
@@ -103,6 +102,32 @@ class TradingStateChanged(Message, frozen=True, gc=False):
     @property
     def key(self) -> Hashable:
         return self.market
+
+
+class FlattenChanged(Message, frozen=True, gc=False):
+    """How far a desk has come with flattening a market: said when it changes, and after every `TradingStateChanged`.
+
+    `step` is `waiting`, `merging`, `unwinding`, `flat`, or `rest`: what is held stays, for the reason in `detail`.
+    `yes_shares` and `no_shares` are what it holds, so that risk believes it only of the position that risk counts.
+    """
+
+    lane: ClassVar[Lane] = Lane.MARKET
+    tag: Tag
+    market: MarketId
+    step: str
+    detail: str
+    yes_shares: int
+    no_shares: int
+    at_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return (self.tag, self.market)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more can be done."""
+        return self.step in ("flat", "rest")
 
 
 class ExposureUpdated(Message, frozen=True, gc=False):
