@@ -23,7 +23,7 @@ class PlaceOrder(Message, frozen=True, gc=False):
     """A wish to place one order; it dies unanswered after 500 ms, because a stale quote must not be sent.
 
     `intent` names it for ever: (tag, market, token, side, sequence). `epoch` is the book epoch its price was made in.
-    `bundle` is set on the legs of a bundle.
+    `bundle` is set on the legs of a bundle, `expires_ns` on a GTD order and no other: when the venue shall let it go.
     """
 
     lane: ClassVar[Lane] = Lane.INTENT
@@ -42,6 +42,7 @@ class PlaceOrder(Message, frozen=True, gc=False):
     created_ns: int
     bundle: str | None = None
 
+    expires_ns: int | None = None
     @property
     def key(self) -> Hashable:
         return (self.market, self.outcome, self.side, self.tag)

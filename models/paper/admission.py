@@ -28,7 +28,7 @@ def refusal(order_id: str, wish: PlaceOrder, market: PaperMarket) -> str | None:
     if wish.post_only and wish.time_in_force in IMMEDIATE:
         return texts.PAYLOAD
     if wish.time_in_force is TimeInForce.GTD:
-        # The engine's orders carry no expiry, and the venue takes no GTD order without one.
+        # No strategy asks for one, and nothing here would let it expire.
         return texts.EXPIRATION
     return _amounts_refusal(order_id, wish, market.book.tick, market.market.min_order_size)
 

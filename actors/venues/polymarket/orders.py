@@ -6,6 +6,7 @@ same intent gives the same bytes after a crash.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 import msgspec
 
@@ -15,6 +16,11 @@ from models.ledger import Amounts
 from models.markets import Market, Side
 from models.messages.orders import PlaceOrder
 from models.order_ids import salt_of
+
+EXPIRES_EARLIER_S: Final = 60
+"""The venue lets a GTD order go so long before the time that it names."""
+
+_S: Final = 1_000_000_000
 
 
 class SigningRefused(RuntimeError):
@@ -97,8 +103,8 @@ class SignedOrder(msgspec.Struct, frozen=True, gc=False):
     signature: str
 
 
-def unsigned(order: PlaceOrder, market: Market, amounts: Amounts, run_id: str, expiration_s: int = 0) -> UnsignedOrder:
-    """Return what is to be signed of an intent: its salt and time come from the intent alone."""
+def unsigned(order: PlaceOrder, market: Market, amounts: Amounts, run_id: str) -> UnsignedOrder:
+    """Return what is to be signed of an intent: its salt and times come from the intent alone."""
     return UnsignedOrder(
         token_id=market.token_ids[order.outcome],
         neg_risk=market.neg_risk,
@@ -107,5 +113,10 @@ def unsigned(order: PlaceOrder, market: Market, amounts: Amounts, run_id: str, e
         taking=amounts.taking,
         salt=salt_of(run_id, order.intent),
         timestamp_ms=order.created_ns // 1_000_000,
-        expiration_s=expiration_s,
+        expiration_s=0 if order.expires_ns is None else expiration_s(order.expires_ns),
     )
+
+
+def expiration_s(expires_ns: int) -> int:
+    """Return what an order has to name so that the venue lets it go then, in whole seconds UTC, rounded up."""
+    return -(-expires_ns // _S) + EXPIRES_EARLIER_S

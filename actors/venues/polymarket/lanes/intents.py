@@ -5,9 +5,17 @@ nothing that was signed travels in a message or stands in the journal.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
 from actors.venues.polymarket.official_signer import LibraryMissing
-from actors.venues.polymarket.orders import Account, SignedOrder, SigningRefused, unsigned
+from actors.venues.polymarket.orders import (
+    EXPIRES_EARLIER_S,
+    Account,
+    SignedOrder,
+    SigningRefused,
+    expiration_s,
+    unsigned,
+)
 from actors.venues.polymarket.signing import Signer, generation_of, signer_for
 from models.amounts import signed_amounts
 from models.limits import Refusal
@@ -15,6 +23,10 @@ from models.markets import Market
 from models.messages.base import MarketId
 from models.messages.orders import PlaceOrder
 from models.order_ids import paper_order_id
+from models.orders import TimeInForce
+
+_NAMED_AHEAD_MIN_S: Final = 181
+"""The venue takes a GTD order that names a time at least three minutes ahead when it arrives, half a second later."""
 
 Markets = Callable[[], Mapping[MarketId, Market]]
 """All markets as they are known now. Asked by any thread."""
@@ -38,7 +50,7 @@ class IntentSigner:
         market = self._markets().get(order.market)
         if market is None:
             return Refusal("market", f"{order.market} is not known")
-        amounts = signed_amounts(order, market.tick)
+        amounts = _expiry_refusal(order) or signed_amounts(order, market.tick)
         if isinstance(amounts, Refusal):
             return amounts
         try:
@@ -58,3 +70,16 @@ class IntentSigner:
         if signer is None:
             signer = self._signers[generation] = signer_for(generation, self._account)
         return signer
+
+
+def _expiry_refusal(order: PlaceOrder) -> Refusal | None:
+    """Return why the venue would not take an order with this expiry: GTD alone has one, and not too soon."""
+    if (order.expires_ns is None) == (order.time_in_force is TimeInForce.GTD):
+        return Refusal("expiration", f"{order.time_in_force} until {order.expires_ns}: GTD has an end, and no other")
+    if order.expires_ns is None:
+        return None
+    ahead_s = expiration_s(order.expires_ns) - order.created_ns // 1_000_000_000
+    if ahead_s < _NAMED_AHEAD_MIN_S:
+        lives_s, least_s = ahead_s - EXPIRES_EARLIER_S, _NAMED_AHEAD_MIN_S - EXPIRES_EARLIER_S
+        return Refusal("expiration", f"it would live {lives_s} s, the venue takes none below {least_s} s")
+    return None
