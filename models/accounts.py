@@ -24,7 +24,12 @@ from models.messages.orders import (
 )
 from models.messages.position import LedgerSnapshot, Position
 from models.positions import advance, cost_leaving, leg_of, mergeable
-from models.units import Price, Size
+from models.units import ONE, Money, Price, Size, cash_of
+
+Operation: TypeAlias = MergeChanged | RedemptionChanged
+"""What is under way on chain, in the state that it was last said to be in."""
+
+_ENDS = ("confirmed", "failed")
 
 
 class Bounds(NamedTuple):
@@ -112,6 +117,10 @@ class Accounts:
 
     def forget(self, order_id: str) -> None:
         """Drop the fills of an order that is no longer known."""
+    def paid(self, order_id: str) -> Money:
+        """Return the dollars that changed hands in all fills of an order."""
+        return self._ledger.paid(order_id)
+
         self._ledger.forget(order_id)
 
     # Merges

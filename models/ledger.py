@@ -140,6 +140,10 @@ class Ledger:
         """
         return self._matched.get(order_id, 0)
 
+    def paid(self, order_id: str) -> Money:
+        """Return the dollars that changed hands in all fills of an order, whatever became of them on chain."""
+        return sum(entry.fill.cash for entry in self._fills.get(order_id, {}).values())
+
     def standing(self, trade_id: str, order_id: str) -> Standing | None:
         """Return how far a fill has come, None for an unknown one."""
         entry = self._fills.get(order_id, {}).get(trade_id)

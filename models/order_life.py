@@ -38,7 +38,7 @@ from models.orders import OrderEvent, OrderState, TimeInForce
 from models.phase import signed_size
 from models.positions import net_diff
 from models.stops import Refusal, Stops
-from models.units import Size, format_size
+from models.units import Size, cash_of_rounded_up, format_size
 
 SOURCE: Final = "executor"
 """The source of the cells that this machine raises."""
@@ -49,7 +49,8 @@ _OVERFILL_MAX: Final[Size] = 10_000
 NEVER_STOOD: Final = frozenset({OrderState.REJECTED, OrderState.NEVER_SENT, OrderState.NEVER_ACCEPTED})
 """Ends of orders that, as far as we knew, the venue never had on its book."""
 
-_RESTS: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+RESTS: Final = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+"""Orders that stay in the book; all others take at once or die."""
 
 _TTL: Final = "ttl "
 """Before an order's id: the deadline of its rest, not of an answer."""
@@ -111,7 +112,7 @@ class OrderLife:
             return self._never_sent(record, refusal, now_ns)
         record.sent_ns = now_ns
         self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
-        if self._parameters.order_ttl_ms and placed.time_in_force in _RESTS:
+        if self._parameters.order_ttl_ms and placed.time_in_force in RESTS:
             self._deadlines.put(_TTL + record.order_id, now_ns + self._parameters.order_ttl_ms * _MS)
         return SubmitOrder(record.order_id, placed, now_ns), record.changed(placed.reason, now_ns)
 
@@ -208,10 +209,24 @@ class OrderLife:
 
     def _cancelled(self, cancelled: OrderCancelled, now_ns: int) -> Messages:
         record = self._orders.of_id(cancelled.order_id)
-        if record is None or not record.is_open:
+        if record is None:
             return ()
+        alarm: Messages = ()
+        if not record.is_open:
+            before = record.state
+            if not self._owes_fills(record, cancelled.filled):
+                return ()
+            if before in NEVER_STOOD:
+                alarm = (self._alarm(record.placed.market, f"{before.value} order was filled: {record.order_id}"),)
         record.cancel_reason = record.cancel_reason or cancelled.text or "venue"
-        return self._taken_off(record, cancelled.filled, now_ns)
+        return *self._taken_off(record, cancelled.filled, now_ns), *alarm
+
+    def _owes_fills(self, record: OrderRecord, filled: Size) -> bool:
+        """Count an ended order as open again if more of it was matched than we were told of."""
+        if min(filled, record.placed.size) <= record.filled or not record.happened(OrderEvent.REAPPEARED):
+            return False
+        self._orders.reopen(record)
+        return True
 
     def _taken_off(self, record: OrderRecord, filled: Size, now_ns: int) -> Messages:
         """End an order that is off the book with so much matched, or wait for what of that was not told yet."""
@@ -249,8 +264,8 @@ class OrderLife:
         matched = self._accounts.matched(record.order_id)
         record.matched(matched)
         alarm: Messages = ()
-        if matched > record.placed.size + _OVERFILL_MAX:
-            alarm = (self._alarm(record.placed.market, f"overfilled order {record.order_id}"),)
+        if self._is_overfilled(record, matched):
+            alarm = (self._alarm(record.placed.market, f"disputed: overfilled order {record.order_id}"),)
         elif record.state in NEVER_STOOD:
             return record.changed(reason, now_ns), *self._filled_after_all(record, now_ns)
         if record.is_open and record.filled == record.placed.size:
@@ -263,6 +278,16 @@ class OrderLife:
         return (self._alarm(record.placed.market, f"{record.state.value} order was filled: {record.order_id}"),)
 
     def _ended(self, record: OrderRecord, event: OrderEvent, reason: str, now_ns: int) -> Messages:
+    def _is_overfilled(self, record: OrderRecord, matched: Size) -> bool:
+        """Whether the venue matched more than was ordered: shares, or dollars of a buy that takes at once.
+
+        Such a buy is told in dollars, and gets more shares where it meets a better price.
+        """
+        placed = record.placed
+        if placed.side is Side.BUY and placed.time_in_force not in RESTS:
+            return self._accounts.paid(record.order_id) > cash_of_rounded_up(placed.price, placed.size + _OVERFILL_MAX)
+        return matched > placed.size + _OVERFILL_MAX
+
         if not record.happened(event):
             return ()
         record.ended_ns = now_ns

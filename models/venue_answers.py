@@ -30,7 +30,7 @@ from models.messages.orders import (
     UserFeedLost,
     UserFeedRestored,
 )
-from models.order_life import NEVER_STOOD, Messages
+from models.order_life import NEVER_STOOD, RESTS, Messages
 from models.order_register import OrderRecord
 from models.orders import OrderEvent, OrderState
 from models.stops import Refusal
@@ -137,6 +137,8 @@ class VenueAnswers(VenueLimits):
         record = self._orders.of_id(found.order_id)
         if record is None:
             return ()
+        if found.state == "traded" and record.is_open and record.placed.time_in_force in RESTS:
+            return self._known_by_trades(record, found, now_ns)
         asked = record.order_id in self._questions
         self._answered(record)
         if not record.is_open:
@@ -154,23 +156,38 @@ class VenueAnswers(VenueLimits):
         record.cancel_reason = record.cancel_reason or found.text or found.state
         return self._taken_off(record, max(found.filled, record.taken_off or 0), now_ns)
 
+    def _known_by_trades(self, record: OrderRecord, found: OrderFound, now_ns: int) -> Messages:
+        """Take an order for one that stood, and may have been cancelled since: that its trades do not say."""
+        if record.state in (OrderState.PLACING, OrderState.UNKNOWN):
+            accepted = OrderAccepted(found.order_id, found.market, found.at_ns)
+            return *self._accepted(accepted, now_ns), *self._ask(record, now_ns)
+        if record.order_id in self._questions and self._is_gone(record, found.at_ns):
+            return self._gone(record, found, now_ns)
+        return ()
+
     def _not_found(self, absent: OrderNotFound, now_ns: int) -> Messages:
-        """Count it, and believe it in the end; an order whose fills are awaited was there and is not asked away."""
         record = self._orders.of_id(absent.order_id)
-        if record is None or record.order_id not in self._questions:
+        if record is None or record.order_id not in self._questions or not self._is_gone(record, absent.at_ns):
             return ()
-        if not record.is_open or record.taken_off is not None:
-            self._answered(record)
-            return ()
-        if self._blind is not None:
-            return ()
-        again_ns = self._questions.absent(record.order_id, absent.at_ns)
-        if again_ns is not None:
-            self._deadlines.put(_ASK + record.order_id, again_ns)
-            return ()
-        self._answered(record)
         reason = record.cancel_reason or f"nowhere at the venue, {self._parameters.absences_needed} times asked"
         return self._ended(record, OrderEvent.ABSENT, reason, now_ns)
+
+    def _is_gone(self, record: OrderRecord, at_ns: int) -> bool:
+        """Count that an order was nowhere, and believe it in the end; while nobody tells us of fills, count nothing.
+
+        An order whose fills are awaited was there and is not asked away.
+        """
+        if not record.is_open or record.taken_off is not None:
+            self._answered(record)
+            return False
+        if self._blind is not None:
+            return False
+        again_ns = self._questions.absent(record.order_id, at_ns)
+        if again_ns is not None:
+            self._deadlines.put(_ASK + record.order_id, again_ns)
+            return False
+        self._answered(record)
+        return True
 
     def _ended(self, record: OrderRecord, event: OrderEvent, reason: str, now_ns: int) -> Messages:
         said = super()._ended(record, event, reason, now_ns)

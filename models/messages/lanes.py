@@ -19,7 +19,7 @@ from models.markets import Outcome, Side
 from models.messages.base import Lane, MarketId, Message
 from models.units import Money, Price, Size
 
-Found: TypeAlias = Literal["live", "matched", "cancelled"]
+Found: TypeAlias = Literal["live", "matched", "cancelled", "traded"]
 VenueMode: TypeAlias = Literal["normal", "restarting", "post_only", "cancel_only", "disabled", "blocked", "closed_only"]
 
 
@@ -72,7 +72,10 @@ class QueryOrder(Message, frozen=True, gc=False):
 
 
 class OrderFound(Message, frozen=True, gc=False):
-    """The venue knows an order; `filled` is what it says was matched, `text` its own word for the state."""
+    """The venue knows an order; `filled` is what it says was matched, `text` its own word for the state.
+
+    `traded`: it knows the order by its trades alone, neither among the open ones nor by its name.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     order_id: str

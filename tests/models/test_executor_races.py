@@ -1,6 +1,7 @@
 """Fills that come early, late, twice, in the wrong order, or not for us."""
 
 import pytest
+from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.exposure import MarketExposure
@@ -10,7 +11,7 @@ from models.messages.orders import (
     OrderChanged,
     SubmitCancel,
 )
-from models.orders import OrderState
+from models.orders import OrderState, TimeInForce
 from models.units import SHARE, Size
 from tests.models.venue import Floor, S
 from tests.models.wishes import M, report, wish
@@ -178,8 +179,43 @@ def test_a_hundredth_of_a_share_too_much_is_accepted(size: Size, halts: bool) ->
     floor = Floor()
     order_id = floor.working(ORDER)
     floor.trade(ORDER, "MATCHED", size=size)
-    assert alarms(floor) == ([f"overfilled order {order_id}"] if halts else [])
+    assert alarms(floor) == ([f"disputed: overfilled order {order_id}"] if halts else [])
     assert (floor.held(), floor.last(ORDER).filled) == (size, 5 * SHARE)
+
+
+def test_a_buy_that_takes_may_get_more_shares_at_a_better_price_but_cost_no_more_dollars() -> None:
+    take = replace(ORDER, post_only=False, time_in_force=TimeInForce.FAK)
+    floor = Floor()
+    order_id = floor.working(take)
+    better = report(take, order_id, "MATCHED", size=9 * SHARE)
+    floor.tell(replace(better, price=2_000, cash=1_800_000, maker=False))
+    assert (floor.state(take), floor.held(), alarms(floor)) == (OrderState.FILLED, 9 * SHARE, [])
+    floor.tell(replace(better, trade_id="t2", price=2_000, cash=700_000, size=3 * SHARE, maker=False))
+    assert alarms(floor) == [f"disputed: overfilled order {order_id}"]
+
+
+def test_what_was_matched_of_a_cancelled_order_and_never_told_counts_until_it_is() -> None:
+    floor = Floor()
+    floor.working(ORDER)
+    floor.cancelled(ORDER)
+    assert floor.state(ORDER) is OrderState.CANCELLED
+    floor.cancelled(ORDER, filled=2 * SHARE)
+    standing = floor.last(ORDER)
+    assert (standing.state, standing.taken_off, standing.filled) == (OrderState.WORKING, 2 * SHARE, 0)
+    floor.trade(ORDER, "MATCHED", size=2 * SHARE)
+    assert (floor.state(ORDER), floor.held(), alarms(floor)) == (OrderState.CANCELLED, 2 * SHARE, [])
+    floor.cancelled(ORDER, filled=2 * SHARE)
+    assert floor.state(ORDER) is OrderState.CANCELLED
+
+
+def test_an_order_that_was_never_accepted_and_is_said_to_be_filled_halts_and_waits_for_the_fill() -> None:
+    floor = Floor()
+    order_id = floor.approve(ORDER)
+    floor.reject(ORDER)
+    floor.cancelled(ORDER, filled=5 * SHARE)
+    assert alarms(floor) == [f"rejected order was filled: {order_id}"]
+    floor.trade(ORDER, "MATCHED")
+    assert (floor.state(ORDER), floor.held()) == (OrderState.FILLED, 5 * SHARE)
 
 
 def test_a_rejected_order_that_lives_after_all_is_cancelled_and_halts() -> None:

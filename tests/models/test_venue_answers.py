@@ -1,6 +1,7 @@
 """Orders whose fate nobody knows: asked for until it is known, and counted as standing until then."""
 
 import pytest
+from msgspec.structs import replace
 
 from models.markets import NO
 from models.messages.orders import (
@@ -9,7 +10,7 @@ from models.messages.orders import (
     SubmitCancel,
     SubmitOrder,
 )
-from models.orders import OrderState
+from models.orders import OrderState, TimeInForce
 from models.units import SHARE
 from tests.models.live_venue import HALTED, LiveFloor
 from tests.models.venue import MS, S
@@ -320,3 +321,26 @@ def test_an_order_that_was_never_sent_says_so_when_it_is_of_unknown_fate() -> No
     order_id = floor.unknown(BID)
     floor.tell(OrderNotJournalled(order_id, "expired"))
     assert floor.state(BID) is OrderState.NEVER_SENT
+
+
+def test_an_order_that_its_trades_alone_know_stood_and_is_over_once_it_was_nowhere_else_often_enough() -> None:
+    floor = LiveFloor()
+    floor.unknown(BID)
+    floor.trade(BID, "MATCHED", size=SHARE)
+    floor.found(BID, "traded", SHARE)
+    assert floor.state(BID) is OrderState.WORKING
+    for _ in range(60):
+        floor.wait(S)
+        floor.found(BID, "traded", SHARE)
+    assert (floor.state(BID), floor.last(BID).filled, floor.cells()) == (OrderState.CANCELLED, SHARE, [])
+    floor.found(BID, "traded", SHARE)
+    assert (floor.state(BID), floor.cells()) == (OrderState.CANCELLED, []), "its trades do not say that it stands"
+
+
+def test_a_take_that_its_trades_alone_know_is_over() -> None:
+    floor = LiveFloor()
+    take = replace(BID, post_only=False, time_in_force=TimeInForce.FAK)
+    floor.unknown(take)
+    floor.trade(take, "MATCHED", size=SHARE)
+    floor.found(take, "traded", SHARE)
+    assert (floor.state(take), floor.last(take).filled) == (OrderState.CANCELLED, SHARE)

@@ -146,11 +146,11 @@ class QueryLane(Lane):
         )
 
     def _found_by_trades(self, asked: QueryOrder, told: Mapping[str, Size]) -> OrderFound | OrderNotFound:
-        """Say of an order that only its trades know that it may rest: they do not say whether it is over."""
+        """Say of an order that only its trades know just that: they do not say whether it is over."""
         if not told:
             return OrderNotFound(asked.order_id, asked.market, self.read_clock())
         matched = sum(told.values())
-        return OrderFound(asked.order_id, asked.market, "live", matched, "known by its trades alone", self.read_clock())
+        return OrderFound(asked.order_id, asked.market, "traded", matched, "known by its trades alone", self.read_clock())
 
     def _told_of(self, asked: QueryOrder) -> Generator[None, None, dict[str, Size]]:
         """Tell the trades of an order; return their sizes by their ids. Raises ReadFailed."""

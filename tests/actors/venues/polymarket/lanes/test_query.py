@@ -160,7 +160,7 @@ def test_an_unanswered_order_that_was_lost_is_not_found(lanes: Lanes) -> None:
     lanes.answer(order.order_id, OrderNotFound)
 
 
-def test_an_order_that_only_its_trades_know_is_found_and_may_rest(lanes: Lanes) -> None:
+def test_an_order_that_only_its_trades_know_is_said_to_be_known_so(lanes: Lanes) -> None:
     lanes.within(SUBMIT, SHORT_S)
     throw(lanes.venue, "zombie", hidden=60, unfilled=True)
     order = lanes.submit(size=20 * SHARE)
@@ -172,7 +172,7 @@ def test_an_order_that_only_its_trades_know_is_found_and_may_rest(lanes: Lanes) 
     ask(lanes, order)
     assert lanes.answer(order.order_id, TradeReported).size == 8 * SHARE
     known = lanes.answer(order.order_id, OrderFound)
-    assert (known.state, known.filled) == ("live", 8 * SHARE)
+    assert (known.state, known.filled) == ("traded", 8 * SHARE)
 
 
 @pytest.mark.parametrize("how", ["repeat", "endless"])
