@@ -18,7 +18,7 @@ from sandbox.messages import Answer, HttpRequest, Send
 from sandbox.trading.engine import OrderEvent, Placed
 from sandbox.trading.ledger import LedgerError
 from sandbox.trading.records import Order, Trade
-from sandbox.trading.settlement import FAILED, FAILED_THEN_CONFIRMED, RETRIED, STUCK
+from sandbox.trading.settlement import FAILED, FAILED_THEN_CONFIRMED, RETRIED, STUCK, Fate
 from sandbox.trading.wire import order_event
 from sandbox.units import MILLISECOND, ONE, SECOND, size_text
 
@@ -71,6 +71,8 @@ def _overfill(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
 
 def _trade_fate(faults: "Faults", arguments: Arguments, now_ns: int) -> int:
     fate, count = _FATES[arguments.choice("fate", tuple(_FATES))], arguments.whole("count", 1, high=10_000)
+    pace = arguments.whole("pace", 1, high=1_000)
+    fate = Fate(tuple((status, delay_ns // pace) for status, delay_ns in fate.steps))
     faults.parts.venue.engine.settlement.next_fates.extend([fate] * count)
     return count
 
@@ -302,7 +304,7 @@ ROWS: Final = (
     Fault("overfill", ("F42",), "fill the next part of a resting order with more than it is", ("size",), "count 1",
           _overfill),
     Fault("trade_fate", ("F43", "F44", "F45"), "let the next trades be retried, fail, fail and then confirm, or hang",
-          ("fate", "count"), "count 1", _trade_fate),
+          ("fate", "count", "pace"), "count 1", _trade_fate),
     Fault("race", ("F46",), "fill an order while it is cancelled: `matched` before, or told `after` the cancel",
           ("how", "delay", *ENDS), "count 1", _race),
     Fault("zombie", ("F47",), "take an order, say nothing of it anywhere, and fill it later",
