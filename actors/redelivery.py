@@ -34,6 +34,7 @@ from models.messages.lanes import (
     SubmitUnanswered,
     VenueModeSeen,
 )
+from models.messages.operations import OperationSigned, RedemptionReported
 from models.messages.orders import (
     CancelMarket,
     CancelRejected,
@@ -67,6 +68,7 @@ BROUGHT: Final[Mapping[str, frozenset[type[Message]]]] = MappingProxyType(
                 OrderAccepted, OrderRejected, OrderCancelled, CancelRejected, TradeReported, MergeReported,
                 OrderNotJournalled, CancelMarket, ForeignOrderSeen, UserFeedLost, UserFeedRestored,
                 SubmitUnanswered, CancelUnanswered, OrderFound, OrderNotFound, VenueModeSeen,
+                OperationSigned, RedemptionReported,
             }
         ),
         RISK: frozenset({SetOperatorState, Kill, ClearKill}),

@@ -12,7 +12,7 @@ ones are `risk`, `executor`, `journal`, `board`, `feed`, `markets`, and either `
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from models.messages import audit, control, decisions, lanes, market, orders, position, recall, records
+from models.messages import audit, control, decisions, lanes, market, operations, orders, position, recall, records
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
 
@@ -25,6 +25,7 @@ FEED = "feed"
 SUBMIT_LANE = "lane/submit"
 CANCEL_LANE = "lane/cancel"
 QUERY_LANE = "lane/query"
+OPERATIONS_LANE = "lane/operations"
 HEARTBEAT = "lane/heartbeat"
 MARKETS = "markets"
 
@@ -81,6 +82,7 @@ class Topology:
         self._cancels = (CANCEL_LANE,) if CANCEL_LANE in present else self._venue
         self._queries = (QUERY_LANE,) if QUERY_LANE in present else ()
         self._heartbeat = (HEARTBEAT,) if HEARTBEAT in present else ()
+        self._operations = (JOURNAL,) if OPERATIONS_LANE in present else self._venue
         self._feed = (FEED,) if FEED in present else ()
         self._rows = (JOURNAL,) if JOURNAL in present and recording else ()
         self._seen = self._rows + self._board
@@ -149,12 +151,14 @@ class Topology:
             lanes.ReadAccount: lambda _: self._queries,
             lanes.DriftFound: lambda _: seen,
             lanes.HoldingsFound: lambda _: seen,
-            orders.SubmitMerge: lambda _: venue,
+            orders.SubmitMerge: lambda _: self._operations,
+            operations.SubmitRedemption: lambda _: self._operations,
             orders.OrderChanged: self._order_changed,
             orders.FillCounted: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
             orders.FillSettled: lambda m: (inventory_name(m.fill.tag, m.fill.market), RISK, *seen),
             orders.FillVoided: lambda m: (inventory_name(m.fill.tag, m.fill.market), RISK, *seen),
             orders.MergeChanged: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
+            operations.RedemptionChanged: lambda _: seen,
             orders.PositionsRedeemed: lambda m: (inventory_name(m.tag, m.market), RISK, *seen),
             position.LedgerSnapshot: lambda m: (inventory_name(m.tag, m.market),),
             position.OrdersSnapshot: lambda m: desk.get((m.tag, m.market), ()),
@@ -165,6 +169,8 @@ class Topology:
             orders.CancelRejected: _executor,
             orders.TradeReported: _executor,
             orders.MergeReported: _executor,
+            operations.OperationSigned: _executor,
+            operations.RedemptionReported: _executor,
             orders.OrderNotJournalled: _executor,
             orders.ForeignOrderSeen: _executor,
             orders.UserFeedLost: _executor,

@@ -5,14 +5,20 @@ come to different positions.
 
 Why a payout waits: a resolved market is redeemed when no fill of it is provisional and no merge is under way. A FAILED
 that came after the payout would have nothing to void. Fills that settle later are redeemed then.
+
+Why a redemption is the wallet's and not a desk's: on chain it takes all that the wallet holds of a market. What it paid
+is booked desk by desk when it is confirmed.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
+
+from msgspec.structs import replace
 
 from models.ledger import Booking, FillEvent, Ledger
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Message, Tag
 from models.messages.market import MarketResolved
+from models.messages.operations import OperationSigned, RedemptionChanged, RedemptionReported
 from models.messages.orders import (
     FillCounted,
     MergeChanged,
@@ -60,7 +66,7 @@ class Accounts:
     def __init__(self) -> None:
         self._ledger = Ledger()
         self._positions: dict[tuple[Tag, MarketId], Position] = {}
-        self._merges: dict[str, MergeChanged] = {}
+        self._under_way: dict[str, Operation] = {}
         self._payouts: dict[MarketId, Price] = {}
 
     def position(self, tag: Tag, market: MarketId) -> Position:
@@ -111,46 +117,72 @@ class Accounts:
         """Return the shares of an order that the venue has matched."""
         return self._ledger.matched(order_id)
 
+    def paid(self, order_id: str) -> Money:
+        """Return the dollars that changed hands in all fills of an order."""
+        return self._ledger.paid(order_id)
+
     def is_final(self, order_id: str) -> bool:
         """Whether every fill of an order has had the venue's last word."""
         return self._ledger.is_final(order_id)
 
     def forget(self, order_id: str) -> None:
         """Drop the fills of an order that is no longer known."""
-    def paid(self, order_id: str) -> Money:
-        """Return the dollars that changed hands in all fills of an order."""
-        return self._ledger.paid(order_id)
-
         self._ledger.forget(order_id)
 
-    # Merges
+    # What is under way on chain
 
     def request_merge(self, wish: MergePairs, now_ns: int) -> MergeChanged:
         """Set pairs aside for a merge: `requested` with what there is of them, `failed` with 0 where there is none."""
         operation = f"merge/{wish.tag}/{wish.market}/{wish.created_ns}"
         size = min(wish.size, mergeable(self.position(wish.tag, wish.market)))
-        if size <= 0 or self.is_resolved(wish.market) or operation in self._merges:
-            return MergeChanged(operation, wish.tag, wish.market, 0, "failed", 0, now_ns)
+        if size <= 0 or self.is_resolved(wish.market) or operation in self._under_way:
+            text = "resolved" if self.is_resolved(wish.market) else "no pairs to merge"
+            return MergeChanged(operation, wish.tag, wish.market, 0, "failed", 0, now_ns, text=text)
         requested = MergeChanged(operation, wish.tag, wish.market, size, "requested", 0, now_ns)
-        self._merges[operation] = requested
+        self._under_way[operation] = requested
         self._apply(wish.tag, wish.market, requested)
         return requested
 
+    def request_redemption(self, market: MarketId, now_ns: int) -> RedemptionChanged | None:
+        """Begin to redeem what the wallet holds of a market; None where it has to wait, or nothing would be paid."""
+        if self._waits(market) or not self.worth(market):
+            return None
+        requested = RedemptionChanged(
+            f"redeem/{market}/{now_ns}", market, self._payouts[market], "requested", now_ns
+        )  # fmt: skip
+        self._under_way[requested.operation] = requested
+        return requested
+
+    def signed(self, signed: OperationSigned) -> Operation | None:
+        """Note the batch as which an operation is sent; None for an operation that is not under way."""
+        known = self._under_way.get(signed.operation)
+        if known is None:
+            return None
+        submitted = replace(known, state="submitted", batch=signed.batch, at_ns=signed.at_ns)
+        self._under_way[signed.operation] = submitted
+        return submitted
+
     def merge_reported(self, report: MergeReported) -> MergeChanged | None:
         """End a merge with the venue's word, once; None for a repeated word or an operation that is not ours."""
-        requested = self._merges.get(report.operation)
-        if requested is None or report.status not in ("confirmed", "failed"):
+        known = self._under_way.get(report.operation)
+        if not isinstance(known, MergeChanged) or report.status not in _ENDS:
             return None
-        del self._merges[report.operation]
-        ended = MergeChanged(
-            report.operation, requested.tag, requested.market, requested.size, report.status, report.cost, report.at_ns
-        )
+        del self._under_way[report.operation]
+        ended = replace(known, state=report.status, cost=report.cost, at_ns=report.at_ns, text=report.text)
         self._apply(ended.tag, ended.market, ended)
         return ended
 
-    def under_way(self) -> tuple[MergeChanged, ...]:
-        """Return the merges that the venue has not ended yet, as they were requested."""
-        return tuple(self._merges.values())
+    def redemption_reported(self, report: RedemptionReported) -> RedemptionChanged | None:
+        """End a redemption with the venue's word, once; what it paid is for `redeem` to book."""
+        known = self._under_way.get(report.operation)
+        if not isinstance(known, RedemptionChanged) or report.status not in _ENDS:
+            return None
+        del self._under_way[report.operation]
+        return replace(known, state=report.status, at_ns=report.at_ns, text=report.text)
+
+    def under_way(self) -> tuple[Operation, ...]:
+        """Return what the venue has not ended yet; first what may have been sent, whose nonce comes first."""
+        return tuple(sorted(self._under_way.values(), key=lambda operation: operation.batch is None))
 
     # Payouts
 
@@ -166,6 +198,13 @@ class Accounts:
         """Return the markets that have paid out, whose tokens the wallet may still hold or not."""
         return frozenset(self._payouts)
 
+    def worth(self, market: MarketId) -> Money:
+        """Return what a resolved market pays for all that is held of it."""
+        payout_yes = self._payouts[market]
+        held = [position for (_, held_in), position in self._positions.items() if held_in == market]
+        yes, no = sum(position.yes.shares for position in held), sum(position.no.shares for position in held)
+        return cash_of(payout_yes, yes) + cash_of(ONE - payout_yes, no)
+
     def redeem(self, market: MarketId, now_ns: int) -> tuple[PositionsRedeemed, ...]:
         """Pay out the desks of a resolved market that hold something and wait for nothing."""
         payout_yes = self._payouts.get(market)
@@ -180,6 +219,18 @@ class Accounts:
             self._apply(payout.tag, market, payout)
         return tuple(redeemed)
 
+    def _waits(self, market: MarketId) -> bool:
+        """Whether a market has not paid out, is being redeemed, or what is held of it may still change."""
+        return (
+            market not in self._payouts
+            or any(isinstance(one, RedemptionChanged) and one.market == market for one in self._under_way.values())
+            or any(
+                position.provisional or position.merging
+                for (_, held_in), position in self._positions.items()
+                if held_in == market
+            )
+        )
+
     # What is recalled of an earlier life
 
     def recall_fill(self, event: FillEvent, *, known: bool) -> None:
@@ -191,15 +242,23 @@ class Accounts:
 
     def recall_merge(self, changed: MergeChanged) -> None:
         """Begin or end a merge; one that came to nothing (size 0) was never under way."""
-        if changed.state == "requested":
-            self._merges[changed.operation] = changed
-        elif changed.size and changed.state != "submitted":
-            self._merges.pop(changed.operation, None)
+        if changed.size:
+            self._recall_operation(changed)
         self._apply(changed.tag, changed.market, changed)
+
+    def recall_redemption(self, changed: RedemptionChanged) -> None:
+        """Begin or end a redemption."""
+        self._recall_operation(changed)
 
     def recall_payout(self, redeemed: PositionsRedeemed) -> None:
         """Pay a desk out."""
         self._apply(redeemed.tag, redeemed.market, redeemed)
+
+    def _recall_operation(self, changed: Operation) -> None:
+        if changed.state in _ENDS:
+            self._under_way.pop(changed.operation, None)
+        else:
+            self._under_way[changed.operation] = changed
 
     def _apply(self, tag: Tag, market: MarketId, event: Message) -> None:
         position = advance(self.position(tag, market), event)

@@ -2,27 +2,26 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
-
-import msgspec
+from types import MappingProxyType
 
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import TradingStateChanged
-from models.messages.market import BookEpochChanged, MarketResolved
-from models.messages.orders import CancelMarket, MergePairs, MergeReported, PlaceOrder, SubmitMerge
+from models.messages.market import BookEpochChanged
+from models.messages.orders import CancelMarket, PlaceOrder
 from models.messages.position import OrdersSnapshot
 from models.messages.runtime import ActorFailed, ActorRestarted
 from models.order_ids import paper_order_id
 from models.order_life import Messages
-from models.orders import OrderEvent
-from models.venue_account import VenueAccount
+from models.venue_operations import VenueOperations
 
 
-class ExecutorMachine(VenueAccount):
+class ExecutorMachine(VenueOperations):
     """All orders and positions of one run. `desks` maps a tag to its groups, and those to their markets.
 
     `identify` names an order before it is sent; where none is given it is the hash of what a signed order would cover.
-    Raises ValueError for mode `live` without it: there the name is what the signature covers.
+    Raises ValueError for mode `live` without it: there the name is what the signature covers. `siblings` are the other
+    markets of each one's neg-risk event.
     """
 
     def __init__(
@@ -32,43 +31,19 @@ class ExecutorMachine(VenueAccount):
         parameters: ExecutorParameters,
         desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
         identify: Callable[[PlaceOrder], str] | None = None,
+        siblings: Mapping[MarketId, tuple[MarketId, ...]] = MappingProxyType({}),
     ) -> None:
         if identify is None and mode == "live":
             raise ValueError("a live order is named by its signed hash: say how to compute it")
         super().__init__(mode, parameters, identify or partial(paper_order_id, run_id))
         self._desks = desks
+        self._siblings = siblings
         self._handlers |= {
             BookEpochChanged: self._epoch_changed,
             TradingStateChanged: self._state_changed,
-            MergePairs: self._merge,
-            MergeReported: self._merge_reported,
-            MarketResolved: self._resolved,
             ActorFailed: self._actor_failed,
             ActorRestarted: self._actor_restarted,
         }
-
-    # Pairs and payouts
-
-    def _merge(self, wish: MergePairs, now_ns: int) -> Messages:
-        changed = self._accounts.request_merge(wish, now_ns)
-        if changed.state == "failed":
-            return (changed,)
-        submitted = msgspec.structs.replace(changed, state="submitted")
-        return changed, SubmitMerge(changed.operation, changed.market, changed.size), submitted
-
-    def _merge_reported(self, report: MergeReported, now_ns: int) -> Messages:
-        ended = self._accounts.merge_reported(report)
-        return () if ended is None else (ended, *self._accounts.redeem(ended.market, now_ns))
-
-    def _resolved(self, resolved: MarketResolved, now_ns: int) -> Messages:
-        """The venue drops every order of a resolved market; fills of it may still come, and are counted."""
-        self._accounts.resolve(resolved)
-        gone = [
-            message
-            for record in self._orders.open_in(resolved.market)
-            for message in self._ended(record, OrderEvent.CANCELLED, "market_resolved", now_ns)
-        ]
-        return *gone, *self._accounts.redeem(resolved.market, now_ns)
 
     # What the rest of the engine says
 
@@ -94,7 +69,7 @@ class ExecutorMachine(VenueAccount):
         tag, markets = self._whose(restarted.name)
         kind = restarted.name.partition("/")[0]
         if kind == "lane":
-            return self._read_again(now_ns)
+            return *self._read_again(now_ns), *self._operations_again()
         out: list[Message] = []
         for market in markets:
             if kind in ("inventory", "coordinator"):

@@ -73,6 +73,9 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     drift_halts: Annotated[
         Size, parameter("Live: a difference to the wallet of more than this halts the market.", "shares", ge=0)
     ] = SHARE
+    redeem_retry_ms: Annotated[
+        int, parameter("Live: a redemption that failed is tried again after this.", "ms", gt=0)
+    ] = 60_000
     rate_tier: Annotated[
         Tier, parameter("Live: tier of the account's rate limits until the venue names it.", "choice")
     ] = "Standard"

@@ -15,6 +15,7 @@ from models.messages.base import MarketId, Message, Tag
 from models.messages.control import RaiseCell, TradingStateChanged
 from models.messages.lanes import HoldingsFound
 from models.messages.market import BookEpochChanged, MarketResolved
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
     CancelMarket,
     FillCounted,
@@ -24,7 +25,6 @@ from models.messages.orders import (
     OrderChanged,
     PlaceOrder,
     PositionsRedeemed,
-    SubmitMerge,
     SubmitOrder,
 )
 from models.messages.runtime import ActorFailed, ActorRestarted
@@ -69,6 +69,8 @@ class RecalledExecutor(ExecutorMachine):
                 self._accounts.recall_merge(entry)
             case PositionsRedeemed():
                 self._accounts.recall_payout(entry)
+            case RedemptionChanged():
+                self._accounts.recall_redemption(entry)
             case MarketResolved():
                 self._accounts.resolve(entry)
             case RaiseCell():
@@ -94,13 +96,13 @@ class RecalledExecutor(ExecutorMachine):
         out: list[Message] = []
         for record in self._unsent.values():
             out += self._ended(record, OrderEvent.NOT_SENT, "not_journalled", now_ns)
+        out += self._operations_again()
         for market, payout_yes in self._accounts.resolved():
             out += self._resolved(MarketResolved(market, payout_yes, now_ns), now_ns)
         for record in self._orders.open_in(None):
             self._deadlines.put(record.order_id, now_ns + self._parameters.submit_answer_ms * _MS)
             out += self._cancel(record, _RECOVERED, now_ns)
         out += self._ask_for_all(now_ns)
-        out += [SubmitMerge(merge.operation, merge.market, merge.size) for merge in self._accounts.under_way()]
         for tag, groups in self._desks.items():
             for market in dict.fromkeys(market for members in groups.values() for market in members):
                 out += (self._accounts.snapshot(tag, market, now_ns), *self._restated(tag, market, now_ns))

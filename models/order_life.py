@@ -257,7 +257,11 @@ class OrderLife:
             out.append(record.changed(unknown, now_ns))
         if booking.trouble in ("disputed", "contradiction"):
             out.append(self._alarm(record.placed.market, f"{booking.trouble} trade {report.trade_id}"))
-        return *out, *self._accounts.redeem(record.placed.market, now_ns)
+        return *out, *self._redeem(record.placed.market, now_ns)
+
+    def _redeem(self, market: MarketId, now_ns: int) -> Messages:
+        """Pay a market out that is resolved, as far as nothing of it can change any more."""
+        return self._accounts.redeem(market, now_ns)
 
     def _matched(self, record: OrderRecord, reason: str, now_ns: int) -> Messages:
         """Count a new fill into the order's size, and end an order that it completes; a dead one stays dead."""

@@ -14,6 +14,7 @@ from collections import Counter
 from typing import Final
 
 from models.messages.base import MarketId, Message, Tag
+from models.messages.operations import Batch
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
 
 _COUNTED: Final = 1
@@ -27,7 +28,7 @@ class Repeats:
     def __init__(self) -> None:
         self._fills: dict[tuple[str, str], int] = {}
         self._provisional: Counter[tuple[Tag, MarketId]] = Counter()
-        self._merges: set[tuple[str, str, int]] = set()
+        self._merges: set[tuple[str, str, int, Batch | None]] = set()
 
     def news(self, entry: Message) -> tuple[Message, ...]:
         """Return what an entry says that those before it have not said yet."""
@@ -39,7 +40,7 @@ class Repeats:
             case FillVoided():
                 return self._voided(entry)
             case MergeChanged():
-                step = (entry.operation, entry.state, entry.size)
+                step = (entry.operation, entry.state, entry.size, entry.batch)
                 if step in self._merges:
                     return ()
                 self._merges.add(step)

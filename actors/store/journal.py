@@ -2,6 +2,8 @@
 
 Every order that waits in the mailbox is committed in one transaction, and then each is passed on unchanged. Nobody is
 answered: what the executor hears is only that an order could *not* be journalled, and that one is never passed on.
+What is done on chain goes the same way, behind the state that it follows from; where that cannot be written it waits
+for the next start, which submits it again.
 
 Why the commit stands at the end of a turn: the mailbox hands out all that waits before the turn ends, so those who
 came while one sync to the disk was under way share the next.
@@ -27,7 +29,8 @@ from actors.store.tape import Place
 from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.market import BookUpdated
-from models.messages.orders import OrderNotJournalled, SubmitOrder
+from models.messages.operations import SubmitRedemption
+from models.messages.orders import OrderNotJournalled, SubmitMerge, SubmitOrder
 from models.messages.recall import Chained, RecallAsked, Recalled, RecallEnded
 from models.messages.runtime import Woke
 from models.messages.trace import encode_step
@@ -60,6 +63,8 @@ class Outlets(NamedTuple):
     """Called with the reason when there is no journal any more: until the core is rebuilt no order may leave."""
     release_gate: Callable[[], object] = lambda: None
     """Called when all is recalled."""
+    operations: str = ""
+    """Gets what is to be done on chain at a live venue."""
 
 
 class _Waiting(NamedTuple):
@@ -101,11 +106,11 @@ class JournalActor(BaseActor):
                 self._recall(message.after)
             case _:
                 self._wait(message, rows_of(message, self._writer.run, self.now_ns))
-                if isinstance(message, SubmitOrder):
-                    self._orders.append(message)
+                if isinstance(message, SubmitOrder | SubmitMerge | SubmitRedemption):
+                    self._passed_on.append(message)
 
     def on_turn_end(self) -> None:
-        if self._urgent or self._rows >= self._parameters.batch_rows:
+        if self._urgent or self._passed_on or self._rows >= self._parameters.batch_rows:
             self._commit()
         if self._waiting:
             self._wake(_FLUSH, self._parameters.flush_ms * _MS)
@@ -183,14 +188,15 @@ class JournalActor(BaseActor):
         except StoreError as error:
             self._refused(str(error))
             return
-        for order in self._orders:
-            self.context.send(self._outlets.venue, order)
+        for message in self._passed_on:
+            is_order = isinstance(message, SubmitOrder)
+            self.context.send(self._outlets.venue if is_order else self._outlets.operations, message)
         self.written.update(type(waiting.message).__name__ for waiting in self._waiting)
         self._start_over()
 
     def _start_over(self) -> None:
         self._waiting: list[_Waiting] = []
-        self._orders: list[SubmitOrder] = []
+        self._passed_on: list[SubmitOrder | SubmitMerge | SubmitRedemption] = []
         self._rows = 0
         self._urgent = False
         self._recorded = 0
@@ -199,8 +205,9 @@ class JournalActor(BaseActor):
     def _refused(self, reason: str) -> None:
         """Stop orders from leaving; keep what money hangs on for another try, and let the rest go."""
         self._outlets.close_gate(f"journal: {reason}")
-        for order in self._orders:
-            self.context.send(self._outlets.executor, OrderNotJournalled(order.order_id, reason))
+        for message in self._passed_on:
+            if isinstance(message, SubmitOrder):
+                self.context.send(self._outlets.executor, OrderNotJournalled(message.order_id, reason))
         kept = [w for w in self._waiting if type(w.message) in CHAINED and type(w.message) is not SubmitOrder]
         self._record(kept[self._recorded :])
         kept = kept[-self._parameters.kept_while_refused :]

@@ -33,6 +33,7 @@ from models.messages.control import CommandApplied, MarketParked, RaiseCell, Tra
 from models.messages.decisions import DecisionMade
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
     FillCounted,
     FillSettled,
@@ -79,6 +80,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         FillVoided: lambda m: m.fill.trade_id,
         MergeChanged: lambda m: m.operation,
         PositionsRedeemed: lambda m: m.market,
+        RedemptionChanged: lambda m: m.operation,
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
         RaiseCell: lambda m: m.market or "all",
@@ -91,8 +93,11 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 """The kinds that enter the chain, and what each is about: the order, trade, merge, market, request or actor."""
 
 DURABLE: Final = frozenset(
-    {SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, HoldingsFound, CommandApplied}
-)
+    {
+        SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
+        CommandApplied,
+    }
+)  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
 
 OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in TERMINAL)
@@ -251,6 +256,12 @@ def _command_answered(message: CommandAnswered, _run: str, _now_ns: int) -> tupl
     return (Row(Audit, values),)
 
 
+def _operation(changed: MergeChanged | RedemptionChanged) -> dict[str, object]:
+    batch = changed.batch
+    nonce = None if batch is None else batch.nonce
+    return {"operation": changed.operation, "nonce": nonce, "text": changed.text}
+
+
 def _event(kind: str, market: str | None, at_ns: int, **detail: object) -> Row:
     return Row(
         Event,
@@ -302,7 +313,10 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
             _event("denied", m.market, m.at_ns, intent=m.intent, reason=m.reason, detail=m.detail),
         ),
         MergeChanged: lambda m, _run, _now: (
-            _event("merge", m.market, m.at_ns, operation=m.operation, state=m.state, size=m.size, cost=m.cost),
+            _event("merge", m.market, m.at_ns, state=m.state, size=m.size, cost=m.cost, **_operation(m)),
+        ),
+        RedemptionChanged: lambda m, _run, _now: (
+            _event("redemption", m.market, m.at_ns, state=m.state, payout_yes=m.payout_yes, **_operation(m)),
         ),
         PositionsRedeemed: lambda m, _run, _now: (
             _event("redeemed", m.market, m.at_ns, tag=m.tag, payout_yes=m.payout_yes),

@@ -13,6 +13,7 @@ from typing import ClassVar, Final
 
 from models.markets import Outcome, Side
 from models.messages.base import Lane, MarketId, Message, Tag
+from models.messages.operations import Batch
 from models.orders import OrderState, TimeInForce
 from models.units import Money, Price, Size
 
@@ -321,7 +322,7 @@ class FillVoided(Message, frozen=True, gc=False):
 
 
 class MergePairs(Message, frozen=True, gc=False):
-    """Turn `size` settled pairs of YES and NO into a dollar each."""
+    """Turn up to `size` settled pairs of YES and NO into a dollar each; `reason` is the policy or the command."""
 
     lane: ClassVar[Lane] = Lane.ORDER
     tag: Tag
@@ -332,12 +333,13 @@ class MergePairs(Message, frozen=True, gc=False):
 
 
 class SubmitMerge(Message, frozen=True, gc=False):
-    """A merge on its way to the venue."""
+    """A merge on its way to the venue; in live without a `batch` it is to be signed, and with one to be sent."""
 
     lane: ClassVar[Lane] = Lane.ORDER
     operation: str
     market: MarketId
     size: Size
+    batch: Batch | None = None
 
 
 class MergeReported(Message, frozen=True, gc=False):
@@ -349,10 +351,14 @@ class MergeReported(Message, frozen=True, gc=False):
     status: str
     cost: Money
     at_ns: int
+    text: str = ""
 
 
 class MergeChanged(Message, frozen=True, gc=False):
-    """The journalled state of a merge: `requested`, `submitted`, `confirmed`, `failed`."""
+    """The journalled state of a merge: `requested`, `submitted`, `confirmed`, `failed`; `text` says why it failed.
+
+    In live it is submitted as `batch`. One that came to nothing at once has size 0.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     operation: str
@@ -362,6 +368,8 @@ class MergeChanged(Message, frozen=True, gc=False):
     state: str
     cost: Money
     at_ns: int
+    batch: Batch | None = None
+    text: str = ""
 
 
 class PositionsRedeemed(Message, frozen=True, gc=False):

@@ -12,6 +12,7 @@ from models.messages.base import Lane, Message
 from models.messages.control import CommandApplied, RaiseCell
 from models.messages.lanes import HoldingsFound
 from models.messages.market import MarketResolved
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
     FillCounted,
     FillSettled,
@@ -33,6 +34,7 @@ Chained: TypeAlias = (
     | FillVoided
     | MergeChanged
     | PositionsRedeemed
+    | RedemptionChanged
     | HoldingsFound
     | MarketResolved
     | CommandApplied
