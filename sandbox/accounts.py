@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from sandbox.markets import Market
+from sandbox.signing.contracts import CONVERTERS
 from sandbox.signing.headers import Credentials, credentials_from
 from sandbox.signing.keys import PrivateKey, key_from
 from sandbox.signing.orders import DEPOSIT_WALLET
@@ -38,6 +39,8 @@ class Accounts:
         self._by_address: dict[str, Account] = {}
         self._by_key: dict[str, Account] = {}
         self._by_wallet: dict[str, Account] = {}
+        self._by_relayer_key: dict[str, Account] = {}
+        self._builder_keys: dict[str, Credentials] = {}
         self._funded: list[tuple[PrivateKey, int, int]] = []
         self._made_keys = 0
 
@@ -50,8 +53,8 @@ class Accounts:
         account = self.known(key.address)
         wallet = Wallet(wallets_of(key.address, signature_type)[0])
         if approved:
-            wallet.allowances = dict.fromkeys(self.spenders, UNLIMITED)
-            wallet.approvals = set(self.spenders)
+            wallet.allowances = dict.fromkeys((*self.spenders, *CONVERTERS), UNLIMITED)
+            wallet.approvals = {*self.spenders, *CONVERTERS}
         account.wallets[signature_type] = wallet
         self._by_wallet[wallet.address.lower()] = account
         self.ledger.add(wallet)
@@ -60,6 +63,8 @@ class Accounts:
             told(wallet)
         if 0 not in account.keys:
             self.make_key(account, 0)
+        if account.relayer_key is None:
+            self._make_relayer_keys(account)
         self._funded.append((key, signature_type, cash))
         return account
 
@@ -98,6 +103,14 @@ class Accounts:
         """An account by a wallet that it trades from."""
         return self._by_wallet.get(address.lower())
 
+    def by_relayer_key(self, key: str) -> Account | None:
+        """An account by its relayer key."""
+        return self._by_relayer_key.get(key)
+
+    def builder_key(self, key: str) -> Credentials | None:
+        """The credentials of a builder key."""
+        return self._builder_keys.get(key)
+
     def credentials(self, api_key: str) -> Credentials | None:
         """The credentials of an API key."""
         account = self._by_key.get(api_key)
@@ -130,8 +143,8 @@ class Accounts:
         described: list[dict[str, Any]] = []
         for key, signature_type, cash in self._funded:
             account = self._by_address[key.address.lower()]
-            credentials = account.keys.get(0)
-            if credentials is None:
+            credentials, builder = account.keys.get(0), account.builder_key
+            if credentials is None or builder is None:
                 continue
             described.append(
                 {
@@ -143,9 +156,23 @@ class Accounts:
                     "signature_type": signature_type,
                     "funder": account.wallets[signature_type].address,
                     "cash": decimal_text(cash, 6),
+                    "relayer_api_key": {"key": account.relayer_key, "address": account.address},
+                    "builder_api_key": {
+                        "key": builder.api_key,
+                        "secret": builder.secret,
+                        "passphrase": builder.passphrase,
+                    },
                 }
             )
         return described
+
+    def _make_relayer_keys(self, account: Account) -> None:
+        """Give an account what the relayer takes: a key of its own, and one as builders have."""
+        own = credentials_from(f"{self._seed_text}/relayer key/{account.address}", account.address)
+        builder = credentials_from(f"{self._seed_text}/builder key/{account.address}", account.address)
+        account.relayer_key, account.builder_key = own.api_key, builder
+        self._by_relayer_key[own.api_key] = account
+        self._builder_keys[builder.api_key] = builder
 
     def _derivation(self, account: Account, what: int | str) -> str:
         # The count lets a key that replaces a deleted one be another.

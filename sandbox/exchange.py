@@ -36,7 +36,9 @@ from sandbox.rest.clob import public_routes
 from sandbox.rest.gamma import Gamma
 from sandbox.rest.refusals import Refused
 from sandbox.rest.relayer import Relayer
+from sandbox.rest.relayer_keys import RelayerKeys, named
 from sandbox.rest.routes import Routes, json_answer
+from sandbox.rest.rpc import Rpc
 from sandbox.rest.settings import Settings
 from sandbox.rest.site import Site
 from sandbox.rest.tape import Tape
@@ -44,8 +46,10 @@ from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
 from sandbox.tiers import Tiers
+from sandbox.trading.contracts import Contracts
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
+from sandbox.trading.relaying import Relaying
 from sandbox.units import MILLISECOND, SHARE
 from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
@@ -118,6 +122,8 @@ class Exchange:
             self.accounts.ledger, self.log, self._schedule, self._random("engine"), self.accounts.spender
         )
         self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self.engine)
+        contracts = Contracts(self.accounts.ledger, self.catalogue)
+        self._relaying = Relaying(contracts, self.log, self._schedule, self._random("relayer"))
         self._user_channel = UserChannel(
             self.accounts, self.engine, self._schedule, self._random("user channel"), self._outbox
         )
@@ -147,6 +153,7 @@ class Exchange:
             )
         )  # fmt: skip
         site = Site()
+        relayer_keys = RelayerKeys(self.accounts, self.log, tolerance_s=self._setup.clock_tolerance_s)
         control = {
             ("GET", "/status"): lambda request, now_ns: json_answer(self._status(request.backlog, now_ns)),
             **dict.fromkeys(_FAULT_CALLS, self._faults.answer),
@@ -156,7 +163,8 @@ class Exchange:
         return {
             "clob": Routes(public, trading.routes),
             "gamma": Routes(Gamma(self.catalogue, self._tape).routes),
-            "relayer": Routes(Relayer(self.accounts.by_wallet).routes),
+            "relayer": Routes(Relayer(self.accounts, self._relaying, relayer_keys).routes),
+            "rpc": Routes(Rpc(self.accounts).routes),
             "site": Routes(site.routes),
             "control": Routes(control),
         }
@@ -249,7 +257,7 @@ class Exchange:
         if request.service == "control":
             self._serve(request, now_ns)
             return
-        account = request.headers.get("poly_address", "")
+        account = request.headers.get("poly_address", "") or named(request)
         self.log.write(
             now_ns, "request", service=request.service, method=request.method, path=request.path, account=account
         )

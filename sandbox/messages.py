@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-Service = Literal["clob", "gamma", "relayer", "site", "control"]
+Service = Literal["clob", "gamma", "relayer", "rpc", "site", "control"]
 Channel = Literal["market", "user", "reference"]
 
 LineKind = Literal["http", "market", "user", "reference"]

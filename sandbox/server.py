@@ -1,9 +1,9 @@
 """The thin shell: one TCP port on loopback, a clock, and a queue per socket.
 
 All that is decided is decided in `exchange`. Paths: the CLOB at the root (its clients sign their paths), Gamma under
-`/gamma`, the relayer under `/relayer`, the web site under `/site`, the control calls under `/sandbox`, sockets under
-`/ws/`. Why plain ASGI and no framework: a path has to reach the exchange as it was sent, and an answer may have to
-leave as no framework would send it.
+`/gamma`, the relayer under `/relayer`, a node of the chain under `/rpc`, the web site under `/site`, the control calls
+under `/sandbox`, sockets under `/ws/`. Why plain ASGI and no framework: a path has to reach the exchange as it was
+sent, and an answer may have to leave as no framework would send it.
 """
 
 import asyncio
@@ -50,7 +50,9 @@ _WAIT_MAX_S = 0.02
 _KEPT_S = 60
 """An idle connection that a client keeps is closed after it: what stands before the venue is as patient."""
 _CHANNELS: dict[str, Channel] = {"/ws/market": "market", "/ws/user": "user", "/ws/reference": "reference"}
-_SERVICES: dict[str, Service] = {"gamma": "gamma", "relayer": "relayer", "site": "site", "sandbox": "control"}
+_SERVICES: dict[str, Service] = {
+    "gamma": "gamma", "relayer": "relayer", "rpc": "rpc", "site": "site", "sandbox": "control"
+}  # fmt: skip
 _EXPIRED = Path(__file__).with_name("expired.pem")
 _TOO_LARGE = Answer(413, '{"error":"request body too large"}')
 
@@ -64,6 +66,7 @@ def endpoints(port: int) -> dict[str, str]:
         "user_ws_url": f"{ws}/user",
         "gamma_url": f"{http}/gamma",
         "relayer_url": f"{http}/relayer",
+        "rpc_url": f"{http}/rpc",
         "site_url": f"{http}/site",
         "control_url": f"{http}/sandbox",
         "reference_ws_url": f"{ws}/reference",

@@ -79,11 +79,24 @@ class Ledger:
         self._move_cash(wallet, size)
         self._note(now_ns, "merge", wallet, market=market.condition_id, size=size)
 
-    def redeem(self, wallet: Wallet, market: Market, payouts: tuple[int, int], now_ns: int) -> int:
-        """Turn a resolved market's tokens into what they pay (1/10,000 dollar a share); says how many micro-dollars."""
+    def redeem(
+        self,
+        wallet: Wallet,
+        market: Market,
+        payouts: tuple[int, int],
+        now_ns: int,
+        sizes: tuple[int, int] | None = None,
+    ) -> int:
+        """Turn a resolved market's tokens into what they pay (1/10,000 dollar a share); says how many micro-dollars.
+
+        All that the wallet holds, or `sizes` of both; more than it holds raises LedgerError, and nothing has moved.
+        """
+        held = (wallet.tokens.get(market.token_ids[0], 0), wallet.tokens.get(market.token_ids[1], 0))
+        sizes = held if sizes is None else sizes
+        if sizes[0] > held[0] or sizes[1] > held[1]:
+            raise LedgerError(f"{wallet.address} holds {held} of {market.slug}, {sizes} are asked for")
         paid = 0
-        for token_id, payout in zip(market.token_ids, payouts, strict=True):
-            size = wallet.tokens.get(token_id, 0)
+        for token_id, payout, size in zip(market.token_ids, payouts, sizes, strict=True):
             self._move_tokens(wallet, token_id, -size)
             paid += size * payout // ONE
         # A void market pays half a dollar a share: what half a micro-dollar leaves over stays locked.
@@ -103,6 +116,16 @@ class Ledger:
         wallet.allowances[spender] = allowance
         wallet.approvals.add(spender)
         self._note(now_ns, "approve", wallet, spender=spender, allowance=str(allowance))
+
+    def allow(self, wallet: Wallet, spender: str, allowance: int, now_ns: int) -> None:
+        """Let a contract move so many micro-dollars of a wallet, and no more."""
+        wallet.allowances[spender] = allowance
+        self._note(now_ns, "allow", wallet, spender=spender, allowance=str(allowance))
+
+    def permit(self, wallet: Wallet, operator: str, approved: bool, now_ns: int) -> None:
+        """Let a contract move a wallet's tokens, or no longer."""
+        (wallet.approvals.add if approved else wallet.approvals.discard)(operator)
+        self._note(now_ns, "permit", wallet, operator=operator, approved=approved)
 
     def revoke(self, wallet: Wallet, spender: str, now_ns: int) -> None:
         """Let a contract move nothing of a wallet any more."""

@@ -30,8 +30,8 @@ class Wallet:
 
     `cash` is pUSD in micro-dollars, `tokens` micro-shares by token id; both change only when a trade is mined or by an
     operation on chain. `reserved_*` belongs to resting orders, `owed_*` to matched trades that are not mined yet.
-    `allowances` is what each spender (an exchange contract) may move, in micro-dollars; `approvals` the spenders that
-    may move tokens.
+    `allowances` is what each spender (a contract) may move, in micro-dollars; `approvals` the spenders that may move
+    tokens.
     """
 
     address: str
@@ -68,12 +68,17 @@ class Wallet:
 
 @dataclass(slots=True, eq=False)
 class Account:
-    """A trader: the EOA that signs, its API keys by nonce, and the wallet that each signature type trades from."""
+    """A trader: the EOA that signs, its API keys by nonce, and the wallet that each signature type trades from.
+
+    `relayer_key` and `builder_key` are what the relayer knows it by; who was not funded has none.
+    """
 
     address: str
     wallets: dict[int, Wallet]
     keys: dict[int, Credentials] = field(default_factory=dict[int, Credentials])
     readonly_keys: list[str] = field(default_factory=list[str])
+    relayer_key: str | None = None
+    builder_key: Credentials | None = None
     closed_only: bool = False
     banned: bool = False
 

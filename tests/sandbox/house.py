@@ -16,6 +16,8 @@ from sandbox.markets import CATEGORIES, Catalogue, Event, Market, digest_id, tok
 from sandbox.messages import Answer, Effect, HttpRequest, Send
 from sandbox.modes import Modes
 from sandbox.rest.chain import Chain
+from sandbox.rest.relayer import Relayer
+from sandbox.rest.relayer_keys import RelayerKeys
 from sandbox.rest.routes import Routes
 from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
@@ -24,9 +26,11 @@ from sandbox.signing.headers import Credentials, l1_headers, l2_headers
 from sandbox.signing.keys import PrivateKey
 from sandbox.signing.orders import sign_order
 from sandbox.signing.typed_data import Order, exchange_domain
+from sandbox.trading.contracts import Contracts
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
 from sandbox.trading.records import Account
+from sandbox.trading.relaying import Relaying
 from sandbox.units import SECOND, SHARE
 from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
@@ -70,6 +74,10 @@ class House:
         )
         self.routes = Routes(self.trading.routes)
         self.chain = Routes(Chain(self.accounts, self.catalogue, self.engine, self.buckets, self.log).routes)
+        self.relaying = Relaying(Contracts(ledger, self.catalogue), self.log, self.schedule, Random(seed))
+        self.relayer = Routes(
+            Relayer(self.accounts, self.relaying, RelayerKeys(self.accounts, self.log, tolerance_s=30)).routes
+        )
         self._calls = 0
         self._connections = 0
 

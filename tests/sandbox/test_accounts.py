@@ -2,6 +2,7 @@ import uuid
 
 import pytest
 
+from sandbox.signing.contracts import CONVERTERS
 from sandbox.signing.wallets import deposit_wallet
 from tests.sandbox.house import House
 
@@ -38,10 +39,10 @@ def test_an_account_is_found_by_address_key_and_wallet_in_any_capitals():
         assert found is trader.account
 
 
-def test_a_funded_wallet_lets_every_exchange_contract_move_its_money_unless_it_is_made_without():
+def test_a_funded_wallet_lets_every_contract_of_the_venue_move_its_money_unless_it_is_made_without():
     house = House()
     ready, bare = house.trader("0"), house.trader("1", approved=False)
-    assert set(ready.wallet.allowances) == ready.wallet.approvals == set(house.accounts.spenders)
+    assert set(ready.wallet.allowances) == ready.wallet.approvals == {*house.accounts.spenders, *CONVERTERS}
     assert not bare.wallet.allowances
     assert not bare.wallet.approvals
     assert bare.wallet.cash == ready.wallet.cash

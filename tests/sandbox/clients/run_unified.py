@@ -23,12 +23,15 @@ from polymarket import (
     ApiKeyCreds,
     AsyncPublicClient,
     AsyncSecureClient,
+    BuilderApiKey,
     OrderHeartbeatMismatchError,
     PriceRequest,
     PublicClient,
     RateLimitError,
+    RelayerApiKey,
     RequestRejectedError,
     SecureClient,
+    TransactionFailedError,
 )
 from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
 from polymarket.streams import MarketSpec, UserSpec
@@ -84,7 +87,8 @@ def environment(sandbox):
         relayer_url=sandbox["relayer_url"],
         data_url=f"http://{NOWHERE}",
         rfq_url=f"http://{NOWHERE}",
-        rpc_url=f"http://{NOWHERE}",
+        rpc_url=sandbox["rpc_url"],
+        relayer_poll_frequency_ms=100,
         rtds_ws_url=f"ws://{NOWHERE}",
         sports_ws_url=f"ws://{NOWHERE}",
         realtime_ws_url=f"ws://{NOWHERE}",
@@ -250,6 +254,62 @@ async def troubles(told):
             met[fault] = [await trouble(client.place_limit_order(**far)), await trouble(client.cancel_all())]
             await asyncio.to_thread(control, told, "DELETE")
     return met
+
+
+async def positions(told):
+    """Split, merge, and after the resolution redeem, each through the relayer; what each transaction came to."""
+    account, market, done = told["account"], {"condition_id": told["condition_id"]}, {}
+    keys = {
+        "relayer": RelayerApiKey(**account["relayer_api_key"]),
+        "builder": BuilderApiKey(**account["builder_api_key"]),
+    }
+    async with await secure(told, account, api_key=keys[told["key"]]) as client:
+
+        async def moved(name, calling):
+            handle = await calling
+            outcome = await handle.wait()
+            done[name] = {"id": outcome.transaction_id, "hash": outcome.transaction_hash, "held": await held(told)}
+
+        done["before"] = await held(told)
+        await moved("split", client.split_position(**market, amount=10_000_000))
+        await moved("merge", client.merge_positions(**market, amount=4_000_000))
+        done["refused"] = await reverted(client.split_position(**market, amount=10**15))
+        await asyncio.to_thread(control, told, "POST", {"fault": "resolve", "market": told["slug"], "outcome": "Yes"})
+        await moved("redeem", client.redeem_positions(**market))
+    return done
+
+
+async def approvals(told):
+    """Take back what a contract may do, find out that it is missing, and have all of it set up again."""
+    account, config = told["account"], PRODUCTION_CONFIG
+    async with await secure(told, account, api_key=RelayerApiKey(**account["relayer_api_key"])) as client:
+        market, adapter = {"condition_id": told["condition_id"]}, config.collateral_adapter
+        await (await client.split_position(**market, amount=5_000_000)).wait()
+        dollars = {"token_address": config.collateral_token, "spender_address": adapter}
+        tokens = {"token_address": config.conditional_tokens, "operator_address": adapter}
+        await (await client.approve_erc20(**dollars, amount=1_000_000)).wait()
+        await (await client.approve_erc1155_for_all(**tokens, approved=False)).wait()
+        out = {"poor": await reverted(client.split_position(**market, amount=1_000_001))}
+        out["unapproved"] = await reverted(client.merge_positions(**market, amount="max"))
+        await client.setup_trading_approvals()
+        await (await client.split_position(**market, amount=1_000_001)).wait()
+        return out | {"merged": await (await client.merge_positions(**market, amount="max")).wait()}
+
+
+async def reverted(calling):
+    """Why a transaction failed, or None when it did not."""
+    try:
+        await (await calling).wait()
+    except TransactionFailedError as error:
+        return str(error)
+
+
+async def held(told):
+    """What the account's wallet holds on chain: dollars and both tokens, in millionths."""
+    with await asyncio.to_thread(urlopen, told["sandbox"]["control_url"] + "/accounts") as answer:
+        wallets = [wallet for account in json.load(answer)["accounts"] for wallet in account["wallets"]]
+    own = next(wallet for wallet in wallets if wallet["address"] == told["account"]["funder"])
+    return [own["cash"], *(own["tokens"].get(token, 0) for token in told["token_ids"])]
 
 
 def control(told, method, body=None):

@@ -3,8 +3,6 @@ import json
 import pytest
 
 from sandbox.messages import HttpRequest
-from sandbox.rest.relayer import Relayer
-from sandbox.rest.routes import Routes
 from sandbox.signing.wallets import deposit_wallet
 from tests.sandbox.house import House
 
@@ -12,11 +10,10 @@ from tests.sandbox.house import House
 @pytest.fixture
 def asked():
     house = House()
-    routes = Routes(Relayer(house.accounts.by_wallet).routes)
 
     def ask(**query):
         listed = {name: [value] for name, value in query.items()}
-        answer = routes.answer(HttpRequest("relayer", "GET", "/deployed", listed), 0)
+        answer = house.relayer.answer(HttpRequest("relayer", "GET", "/deployed", listed), 0)
         assert answer is not None
         return answer.status, json.loads(answer.body)
 
