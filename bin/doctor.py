@@ -40,7 +40,7 @@ def command(
     strict: Annotated[bool, Parameter(negative="")] = False,
     options: Options = DEFAULTS,
 ) -> int:
-    """Check program, configuration, venue and account; exits with 9 where a check fails. Never sends an order.
+    """Check program, machine, configuration, venue and account; exits with 9 where a check fails. Never sends an order.
 
     keel doctor --sandbox http://127.0.0.1:8642 --json
 
@@ -60,6 +60,8 @@ def command(
     examination = Examination()
     examination.program()
     settings = examination.configuration(config, env_file)
+    if settings is not None:
+        examination.machine(settings, options.data_dir)
     if settings is not None and not offline:
         examination.venue(settings, sandbox, env_file)
     rows = examination.rows
@@ -91,6 +93,14 @@ class Examination:
             self._say("client library", "ok", f"{LIBRARY} {library_version()}")
         except LibraryMissing as error:
             self._say("client library", "fail", str(error), "without it live falls back to paper: bin/setup live")
+
+    def machine(self, settings: "Settings", data_dir: Path) -> None:
+        """Look at what an engine needs of this machine."""
+        from bin.machine import findings
+
+        folder = data_dir if data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
+        for found in findings(folder, settings.run.db):
+            self._say(found.check, found.status, found.detail, found.fix, **found.figures)
 
     def configuration(self, config: Path | None, env_file: Path | None) -> "Settings | None":
         """Read the configuration as a run does."""

@@ -17,7 +17,7 @@ import hashlib
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, unquote, urlparse
 
 from peewee import Database, ImproperlyConfigured, PeeweeException, PostgresqlDatabase, SqliteDatabase
@@ -131,17 +131,41 @@ def open_reader(url: str) -> Database:
     return database
 
 
+class Examined(NamedTuple):
+    """What there is at a URL: whether anything, and the migrations that the next writer applies."""
+
+    exists: bool
+    pending: tuple[str, ...] = ()
+
+
+def examine(url: str) -> Examined:
+    """Look at a database without changing it.
+
+    Raises:
+        StoreError: it cannot be read, is damaged, or is newer than this version.
+    """
+    sqlite = _sqlite_path(url)
+    if sqlite is not None and not sqlite.exists():
+        return Examined(exists=False)
+    database = open_reader(url)
+    try:
+        if sqlite is not None:
+            _quick_check(database, url)
+        return Examined(True, tuple(str(one.name) for one in _migrations(database) if not one.applied))
+    except PeeweeException as error:
+        raise StoreError(f"cannot read {redacted(url)}: {_reason(error)}") from error
+    finally:
+        database.close()
+
+
 def migrate(database: Database) -> tuple[str, ...]:
     """Apply the migrations that are missing and return their names.
 
     Raises:
         StoreError: the database knows migrations that this version does not.
     """
-    runner = Runner(database, str(_MIGRATIONS))
-    unknown = [str(migration.name) for migration in runner.status() if migration.path is None]
-    if unknown:
-        raise StoreError(f"the database is newer than this version of Keel: it has {', '.join(unknown)}")
-    return tuple(runner.up())
+    _migrations(database)
+    return tuple(Runner(database, str(_MIGRATIONS)).up())
 
 
 def checkpoint(database: Database) -> None:
@@ -189,12 +213,25 @@ def _lease_file(path: Path) -> Callable[[], None]:
     return lease.close
 
 
+def _migrations(database: Database) -> list[Any]:
+    """Return all migrations, each with when it was applied. Raises StoreError where the database knows others."""
+    found: list[Any] = Runner(database, str(_MIGRATIONS)).status()
+    unknown = [str(migration.name) for migration in found if migration.path is None]
+    if unknown:
+        raise StoreError(f"the database is newer than this version of Keel: it has {', '.join(unknown)}")
+    return found
+
+
+def _quick_check(database: Database, url: str) -> None:
+    found = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+    if found != "ok":
+        raise StoreError(f"{redacted(url)} is damaged: {found}")
+
+
 def _claim(database: Database, url: str) -> None:
     """Check a SQLite file for damage; take PostgreSQL's lock, which this session then holds."""
     if isinstance(database, SqliteDatabase):
-        found = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-        if found != "ok":
-            raise StoreError(f"{redacted(url)} is damaged: {found}")
+        _quick_check(database, url)
     elif not database.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()[0]:
         raise StoreBusy(f"another engine writes {redacted(url)}")
 
