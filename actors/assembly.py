@@ -156,7 +156,7 @@ class Assembly:
         def build(again: bool) -> Machine:
             return CoordinatorMachine(
                 tag, group, markets, build_strategy(parameters), parameters.quotes, parameters.phase,
-                parameters.coordinator, parameters.leg, exhaustive=exhaustive, restarted=again,
+                parameters.coordinator, parameters.leg, parameters.flatten, exhaustive=exhaustive, restarted=again,
             )  # fmt: skip
 
         return self._part(coordinator_name(tag, group), build, group)

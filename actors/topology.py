@@ -141,6 +141,7 @@ class Topology:
             control.TradingStateChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *seen),
             control.CommandApplied: lambda _: seen,
             control.ExposureUpdated: lambda _: board,
+            control.FlattenChanged: lambda _: (RISK, *board),
             control.MarketParked: lambda _: (MARKETS, *seen),
             control.RaiseCell: lambda _: (RISK, *rows),
             # From the executor.

@@ -2,7 +2,8 @@
 
 What it decides is a proposal: the risk supervisor keeps its own count of net, flow and cells and refuses what
 contradicts them. The order in which it asks is fixed, so that the first gate that fails is the reason that people see:
-market open, trading state, book, flow (`models/gates.py`), then the strategy's own gates.
+market open, trading state, book, flow (`models/gates.py`), then the strategy's own gates. While a market of the group
+is flattened nobody asks the strategy: what is wanted is to get rid of what is held (`models/flattener.py`).
 
 Why a new coordinator of an old desk waits for the trading state and not for the flow: a quiet market's flow says
 nothing for hours, while risk says again at once what holds, the fuse among it.
@@ -16,6 +17,7 @@ from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.explain import Explainer
+from models.flattener import Flattener
 from models.gates import FUSE, common_gates, permitted, risk_is_ahead, skew_gate, standing_only, stopped_by
 from models.leg_risk import LegParameters, leg_due_ns, leg_exit
 from models.markets import NO, YES, Market, Side, complement
@@ -33,6 +35,7 @@ from models.positions import net_diff
 from models.quotes import QuoteParameters, Quotes
 from models.strategy import MarketView, Strategy, Targets, View, Withheld
 from models.takes import Takes, alone
+from models.unwind import FlattenParameters
 
 _TIMER: Final = "decide"
 
@@ -95,6 +98,7 @@ class CoordinatorMachine:
         phase: PhaseParameters,
         coordinator: CoordinatorParameters,
         leg: LegParameters,
+        flatten: FlattenParameters,
         *,
         exhaustive: bool = False,
         restarted: bool = False,
@@ -119,6 +123,7 @@ class CoordinatorMachine:
         self._own = OwnOrders(tag, quotes.refused_cooldown_ms)
         self._quotes = Quotes(self._own, quotes)
         self._takes = Takes(tag, group, self._own, coordinator.take_cooldown_ms)
+        self._flattener = Flattener(tag, flatten)
         self._decided: Targets | None = None
         self._wake_ns: int | None = None
         self._learners: dict[type[Message], Callable[[_Member, Any, int], bool]] = {
@@ -186,6 +191,7 @@ class CoordinatorMachine:
 
     def _state(self, member: _Member, message: TradingStateChanged, now_ns: int) -> bool:
         member.state, member.cells = message.state, message.cells
+        self._flattener.say_again(message.market)
         return True
 
     def _order(self, member: _Member, message: OrderChanged, now_ns: int) -> bool:
@@ -214,6 +220,7 @@ class CoordinatorMachine:
         targets = self._targets(view)
         out = self._quotes.move(targets, view.markets, now_ns)
         out += self._takes.send(targets, view.markets, now_ns)
+        out += self._flattener.move(view)
         if targets is not self._decided:
             if self._decided is None or _wanted(targets) != _wanted(self._decided):
                 out += self._decision(view, targets)
@@ -246,6 +253,9 @@ class CoordinatorMachine:
 
     def _targets(self, view: View) -> Targets:
         """Ask the common gates, then the strategy. A member that fails one stops the whole group: legs go together."""
+        flattening = self._flattener.targets(view)
+        if flattening is not None:
+            return flattening
         stopped: str | None = None
         reducing = False
         for market in view.markets.values():
@@ -302,7 +312,7 @@ class CoordinatorMachine:
 
     def _next_wake_ns(self, view: View) -> int | None:
         """Return when time alone changes something: a wait is over, a market ends, a step of the leg policy is due."""
-        due = [self._quotes.wake_ns, self._takes.wake_ns, self._own.unanswered_until_ns]
+        due = [self._quotes.wake_ns, self._takes.wake_ns, self._flattener.wake_ns, self._own.unanswered_until_ns]
         if self._ends_ns:
             due += [end_ns for end_ns in self._ends_ns if end_ns > view.now_ns][:1]
         if self._leg_is_timed:

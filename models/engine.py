@@ -19,6 +19,7 @@ from models.strategies.complete_set import CompleteSetParameters
 from models.strategies.lead_lag import LeadLagParameters
 from models.strategies.maker import MakerParameters
 from models.strategies.two_sided import TwoSidedParameters
+from models.unwind import FlattenParameters
 
 
 class EngineParameters(msgspec.Struct, frozen=True):
@@ -33,6 +34,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     phase: PhaseParameters = PhaseParameters()
     quotes: QuoteParameters = QuoteParameters()
     coordinator: CoordinatorParameters = CoordinatorParameters()
+    flatten: FlattenParameters = FlattenParameters()
     risk: RiskParameters = RiskParameters()
     executor: ExecutorParameters = ExecutorParameters()
     paper: PaperParameters = PaperParameters()

@@ -24,6 +24,7 @@ from models.quotes import QuoteParameters
 from models.strategies.maker import Maker, MakerParameters
 from models.strategy import MarketView, Stateless, Strategy, Take, Targets, View, each_alone
 from models.units import DOLLAR, ONE, SHARE
+from models.unwind import FlattenParameters
 
 M, N = "m", "n"
 TAG = "desk"
@@ -94,12 +95,13 @@ class Room:
         leg: LegParameters = LegParameters(),
         quotes: QuoteParameters = QuoteParameters(),
         phase: PhaseParameters = PhaseParameters(),
+        flatten: FlattenParameters = FlattenParameters(),
         exhaustive: bool = False,
         restarted: bool = False,
     ) -> None:
         self.machine = CoordinatorMachine(
             TAG, "group", markets or (market(),), strategy or maker(leg), quotes, phase, CoordinatorParameters(), leg,
-            exhaustive=exhaustive, restarted=restarted,
+            flatten, exhaustive=exhaustive, restarted=restarted,
         )  # fmt: skip
         self.now_ns = 1_000_000 * MS
         self.said: list[Message] = []

@@ -46,7 +46,7 @@ class World:
         self.maker = Recorded(MakerParameters(bid_size=5 * SHARE), SMALL, LegParameters())
         self.desk = CoordinatorMachine(
             TAG, M, (market(),), self.maker, QuoteParameters(), PhaseParameters(), CoordinatorParameters(),
-            LegParameters(),
+            LegParameters(), FlattenParameters(),
         )  # fmt: skip
         self.shown = shown
         self.now_ns = 10**18
