@@ -74,15 +74,30 @@ def l2_headers(
     credentials: Credentials, address: str, timestamp_s: int, method: str, path: str, body: bytes = b""
 ) -> dict[str, str]:
     """Return the headers that sign a request: `path` without host and query, `body` exactly as it is sent."""
-    signed = f"{timestamp_s}{method}{path}".encode() + body
-    signature = hmac.digest(_decoded(credentials.secret), signed, hashlib.sha256)
     return {
         "POLY_ADDRESS": address,
-        "POLY_SIGNATURE": base64.urlsafe_b64encode(signature).decode(),
+        "POLY_SIGNATURE": _signature(credentials, timestamp_s, method, path, body),
         "POLY_TIMESTAMP": str(timestamp_s),
         "POLY_API_KEY": credentials.api_key,
         "POLY_PASSPHRASE": credentials.passphrase.reveal(),
     }
+
+
+def builder_headers(
+    credentials: Credentials, timestamp_s: int, method: str, path: str, body: bytes = b""
+) -> dict[str, str]:
+    """Return the headers by which a builder signs a request to the relayer, as an account does one to the CLOB."""
+    return {
+        "POLY_BUILDER_API_KEY": credentials.api_key,
+        "POLY_BUILDER_PASSPHRASE": credentials.passphrase.reveal(),
+        "POLY_BUILDER_SIGNATURE": _signature(credentials, timestamp_s, method, path, body),
+        "POLY_BUILDER_TIMESTAMP": str(timestamp_s),
+    }
+
+
+def _signature(credentials: Credentials, timestamp_s: int, method: str, path: str, body: bytes) -> str:
+    signed = f"{timestamp_s}{method}{path}".encode() + body
+    return base64.urlsafe_b64encode(hmac.digest(_decoded(credentials.secret), signed, hashlib.sha256)).decode()
 
 
 def _decoded(secret: Secret) -> bytes:
