@@ -3,14 +3,14 @@
 import os
 import signal
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from cyclopts import Parameter
 
 from bin.live import admitted, refuse_unasked
-from bin.lock import only_engine
+from bin.lock import only_engine, only_engine_of
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Options
 
@@ -99,7 +99,9 @@ def command(
     if settings.mode == "live":
         refuse_unasked(settings)
     data_dir = options.data_dir if options.data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
-    with interruptible(), only_engine(data_dir):
+    with ExitStack() as held:
+        held.enter_context(interruptible())
+        held.enter_context(only_engine(data_dir))
         try:
             endpoints = sandbox_endpoints(sandbox) if sandbox is not None else configured_endpoints(settings)
         except VenueUnreachable as error:
@@ -109,6 +111,8 @@ def command(
         if chosen == "live":
             live = admitted(settings, endpoints, env_file or ENV_FILE, options, understood=i_understand_live)
             chosen = "paper" if live is None else chosen
+        if live is not None:
+            held.enter_context(only_engine_of(live.account.maker, endpoints.clob_url))
         engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live)
         return _serve(engine, settings, data_dir, quiet=options.quiet)
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ _NOTHING_SET = {
     "PATH": os.environ["PATH"],
     "HOME": os.environ.get("HOME", "/"),
     "LANG": "C.UTF-8",
+    "XDG_STATE_HOME": f"{tempfile.gettempdir()}/keel-tests-{os.getuid()}",
     "PYTHONFAULTHANDLER": "1",  # a process that hangs can be asked for its stacks
 }
 

@@ -10,7 +10,7 @@ import pytest
 from actors.store.queries import Reader
 from models.cells import TradingState
 from models.units import parse_size
-from tests.bin.processes import Sandbox, engine, sandbox, until
+from tests.bin.processes import Sandbox, engine, keel, sandbox, until
 from tests.faults.live_engine import accounts, live, log, placed
 
 _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3)
@@ -135,3 +135,13 @@ def started(venue: Sandbox) -> tuple[tuple[str, ...], dict[str, Any]]:
 def order_ids(data_dir: Path) -> set[str]:
     with Reader(f"sqlite:///{data_dir}/arb.db") as reader:
         return {order["order_id"] for order in reader.orders(limit=10_000)}
+
+
+def test_a_second_engine_on_the_wallet_is_refused_before_it_sends_anything(tmp_path: Path) -> None:
+    with sandbox(*_WORLD) as venue:
+        start, variables = started(venue)
+        with engine(tmp_path / "first", *start, **variables) as first:
+            second = keel("run", "--data-dir", tmp_path / "second", *start, **variables)
+            assert second.returncode == 73, second.stderr
+            assert f"PID {first.process.pid} on " in second.stderr
+            assert not {line["path"] for line in log(venue, "request")} & {"/order", "/orders"}
