@@ -28,7 +28,7 @@ from models.executor import ExecutorMachine
 from models.executor_recall import RecalledExecutor
 from models.flow import FlowMachine
 from models.inventory import InventoryMachine
-from models.markets import Catalogue, Market
+from models.markets import Catalogue, Market, neg_risk_siblings
 from models.messages.base import MarketId, Tag
 from models.messages.orders import PlaceOrder
 from models.paper.exchange import PaperMachine
@@ -100,7 +100,7 @@ class Assembly:
         markets = plan.catalogue.markets
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
-        executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify)
+        executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify, neg_risk_siblings(markets))
         return (
             self._part(RISK, lambda again: RecalledRisk(*risk, parameters.flow) if again else RiskMachine(*risk)),
             self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),

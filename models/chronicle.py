@@ -22,6 +22,9 @@ _LINES_KEPT: Final = 500
 _TEXT_MAX: Final = 160
 _REASON_MAX: Final = 60
 _CODE: Final = re.compile("[a-z][a-z0-9_]*")
+_VENUE: Final = "venue"
+_ENDS_BY_ITSELF: Final = re.compile("MATCHED|CANCELED_(EXPIRED|ORDER_TIMED_OUT|MARKET_RESOLVED)|.*F(OK|AK) order")
+"""The venue's words for an end that the order itself or its market brings; all others are the venue's own doing."""
 
 
 class Chronicle:
@@ -94,7 +97,9 @@ class Chronicle:
             case OrderState.CANCELLED:
                 self._counts["cancels"] += 1
                 self._cancels[cancel_code(order.reason)] += 1
-                self.say("DEBUG", slug, f"cancelled {said}", now_ns)
+                unasked = cancel_code(order.reason) == _VENUE and not _ENDS_BY_ITSELF.match(order.reason)
+                level, by = ("WARNING", " by the venue, unasked") if unasked else ("DEBUG", "")
+                self.say(level, slug, f"cancelled{by} {said}", now_ns)
             case OrderState.REJECTED:
                 self._counts["rejects"] += 1
                 self.say("WARNING", slug, f"rejected {said}", now_ns)
@@ -133,7 +138,7 @@ class Chronicle:
 
 def cancel_code(reason: str) -> str:
     """Return the code that a cancel is counted under: ours, or `venue` where the venue cancelled in its own words."""
-    return reason if _CODE.fullmatch(reason) else "venue"
+    return reason if _CODE.fullmatch(reason) else _VENUE
 
 
 def _fill_text(fill: FillCounted) -> str:

@@ -7,6 +7,7 @@ Why everything that rests is cancelled: it was priced before the fall, and nobod
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from models.executor import ExecutorMachine
@@ -45,8 +46,9 @@ class RecalledExecutor(ExecutorMachine):
         parameters: ExecutorParameters,
         desks: Mapping[Tag, Mapping[str, tuple[MarketId, ...]]],
         identify: Callable[[PlaceOrder], str] | None = None,
+        siblings: Mapping[MarketId, tuple[MarketId, ...]] = MappingProxyType({}),
     ) -> None:
-        super().__init__(run_id, mode, parameters, desks, identify)
+        super().__init__(run_id, mode, parameters, desks, identify, siblings)
         self._unsent: dict[str, OrderRecord] = {}
         self._begun = True  # it reads the account once it knows what to hold it against
 

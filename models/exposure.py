@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from models.fees import taker_fee
-from models.markets import YES, Fees, Market, Outcome, Side, would_trade
+from models.markets import YES, Fees, Market, Outcome, Side, neg_risk_siblings, would_trade
 from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.messages.position import Position
@@ -170,6 +170,11 @@ class Exposures:
         self._markets = markets
         self._exposures: dict[MarketId, MarketExposure] = {}
         self._worst_cases: dict[MarketId, Money] = {}
+        self._siblings = neg_risk_siblings(markets)
+
+    def unknown_around(self, market: MarketId) -> int:
+        """Return how many orders of unknown fate there are in a market and in the others of its neg-risk event."""
+        return sum(len(self.of(one).unknown) for one in (market, *self._siblings.get(market, ())))
 
     def of(self, market: MarketId) -> MarketExposure:
         """Return a market's exposure, an empty one where nothing was ever done."""

@@ -65,7 +65,7 @@ class Limits:
         same = tuple(leg for leg in before if leg.market == order.market)
         return (
             self._count_refusal(exposure, len(same), len(before))
-            or _unknown_refusal(order, exposure, same)
+            or self._unknown_refusal(order, exposure, same)
             or _own_refusal(order, exposure, same)
             or _shares_refusal(order, exposure, same)
             or self._net_refusal(order, exposure, same)
@@ -80,6 +80,14 @@ class Limits:
         if total >= self._in_all:
             return Refusal("open_orders_total", f"no room: {total} open orders >= {self._in_all}")
         return None
+
+    def _unknown_refusal(
+        self, order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...]
+    ) -> Refusal | None:
+        unknown = self._exposures.unknown_around(order.market)
+        if not unknown or lowers_net(order, exposure, same):
+            return None
+        return Refusal("unknown_order", f"{unknown} order of unknown fate in this market or its neg-risk event")
 
     def _net_refusal(self, order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...]) -> Refusal | None:
         nets = exposure.nets(same, order.tag)
@@ -114,12 +122,6 @@ def lowers_net(order: PlaceOrder, exposure: MarketExposure, before: tuple[PlaceO
     """Whether an order lowers the market's |net| without passing zero, counting what already rests on that side."""
     nets = exposure.nets(before)
     return reduces(nets.up, nets.down, nets.now, signed_size(order.outcome, order.side, order.size))
-
-
-def _unknown_refusal(order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...]) -> Refusal | None:
-    if not exposure.unknown or lowers_net(order, exposure, same):
-        return None
-    return Refusal("unknown_order", f"{len(exposure.unknown)} order of unknown fate in this market")
 
 
 def _own_refusal(order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...]) -> Refusal | None:

@@ -1,5 +1,6 @@
 """What there is to trade: markets, their two tokens, the groups they form, and the catalogue of all of them."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, Literal, TypeAlias
 
@@ -105,6 +106,20 @@ class Group(msgspec.Struct, frozen=True):
     markets: tuple[MarketId, ...]
     neg_risk: bool = False
     exhaustive: bool = False
+
+
+def neg_risk_siblings(markets: Mapping[MarketId, Market]) -> dict[MarketId, tuple[MarketId, ...]]:
+    """Return the other markets of each one's neg-risk event, of which one alone can pay, where there are any."""
+    events: dict[str, list[MarketId]] = {}
+    for market in markets.values():
+        if market.neg_risk and market.group is not None:
+            events.setdefault(market.group, []).append(market.id)
+    return {
+        one: tuple(other for other in members if other != one)
+        for members in events.values()
+        if len(members) > 1
+        for one in members
+    }
 
 
 class Catalogue(msgspec.Struct, frozen=True):

@@ -43,8 +43,8 @@ from models.units import Size, cash_of_rounded_up, format_size
 SOURCE: Final = "executor"
 """The source of the cells that this machine raises."""
 
-_OVERFILL_MAX: Final[Size] = 10_000
-"""The venue may match a hundredth of a share too much; more than that is a contradiction."""
+DUST: Final[Size] = 10_000
+"""The venue may match a hundredth of a share too much, or count one that no trade tells of."""
 
 NEVER_STOOD: Final = frozenset({OrderState.REJECTED, OrderState.NEVER_SENT, OrderState.NEVER_ACCEPTED})
 """Ends of orders that, as far as we knew, the venue never had on its book."""
@@ -209,29 +209,15 @@ class OrderLife:
 
     def _cancelled(self, cancelled: OrderCancelled, now_ns: int) -> Messages:
         record = self._orders.of_id(cancelled.order_id)
-        if record is None:
+        if record is None or not record.is_open:
             return ()
-        alarm: Messages = ()
-        if not record.is_open:
-            before = record.state
-            if not self._owes_fills(record, cancelled.filled):
-                return ()
-            if before in NEVER_STOOD:
-                alarm = (self._alarm(record.placed.market, f"{before.value} order was filled: {record.order_id}"),)
         record.cancel_reason = record.cancel_reason or cancelled.text or "venue"
-        return *self._taken_off(record, cancelled.filled, now_ns), *alarm
-
-    def _owes_fills(self, record: OrderRecord, filled: Size) -> bool:
-        """Count an ended order as open again if more of it was matched than we were told of."""
-        if min(filled, record.placed.size) <= record.filled or not record.happened(OrderEvent.REAPPEARED):
-            return False
-        self._orders.reopen(record)
-        return True
+        return self._taken_off(record, cancelled.filled, now_ns)
 
     def _taken_off(self, record: OrderRecord, filled: Size, now_ns: int) -> Messages:
         """End an order that is off the book with so much matched, or wait for what of that was not told yet."""
         missing = min(filled, record.placed.size) - record.filled
-        if missing <= 0:
+        if missing <= DUST:
             return self._ended(record, OrderEvent.CANCELLED, record.cancel_reason or "venue", now_ns)
         self._deadlines.drop(record.order_id)
         record.taken_off = min(filled, record.placed.size)
@@ -278,10 +264,6 @@ class OrderLife:
             return *self._ended(record, OrderEvent.CANCELLED, record.cancel_reason or "venue", now_ns), *alarm
         return record.changed(reason, now_ns), *alarm
 
-    def _filled_after_all(self, record: OrderRecord, now_ns: int) -> Messages:
-        return (self._alarm(record.placed.market, f"{record.state.value} order was filled: {record.order_id}"),)
-
-    def _ended(self, record: OrderRecord, event: OrderEvent, reason: str, now_ns: int) -> Messages:
     def _is_overfilled(self, record: OrderRecord, matched: Size) -> bool:
         """Whether the venue matched more than was ordered: shares, or dollars of a buy that takes at once.
 
@@ -289,9 +271,13 @@ class OrderLife:
         """
         placed = record.placed
         if placed.side is Side.BUY and placed.time_in_force not in RESTS:
-            return self._accounts.paid(record.order_id) > cash_of_rounded_up(placed.price, placed.size + _OVERFILL_MAX)
-        return matched > placed.size + _OVERFILL_MAX
+            return self._accounts.paid(record.order_id) > cash_of_rounded_up(placed.price, placed.size + DUST)
+        return matched > placed.size + DUST
 
+    def _filled_after_all(self, record: OrderRecord, now_ns: int) -> Messages:
+        return (self._alarm(record.placed.market, f"{record.state.value} order was filled: {record.order_id}"),)
+
+    def _ended(self, record: OrderRecord, event: OrderEvent, reason: str, now_ns: int) -> Messages:
         if not record.happened(event):
             return ()
         record.ended_ns = now_ns

@@ -5,6 +5,7 @@ cancel them. Why an intent without an answer is forgotten: it died on the way. I
 one it cannot be approved any more; should the executor know it after all, its next word adopts it again.
 """
 
+from collections import deque
 from typing import Final
 
 from models.markets import Outcome, Side, would_trade
@@ -17,7 +18,11 @@ from models.units import Price, Size
 SlotKey = tuple[MarketId, Outcome, Side]
 """Where at most one quote is wanted."""
 
+_REJECTIONS_PER_MINUTE: Final = 3
+"""How often in a minute the venue may refuse the wishes of one slot before the next one waits."""
+
 _MS: Final = 1_000_000
+_MINUTE_NS: Final = 60_000 * _MS
 _ANSWER_MAX_NS: Final = 1_000 * _MS
 
 
@@ -47,13 +52,15 @@ class OwnOrder:
 class Slot:
     """One side of one token. `refusal` is why the last wish there was refused, until the next one goes out."""
 
-    __slots__ = ("last_asked_ns", "orders", "refusal", "refused_until_ns")
+    __slots__ = ("last_asked_ns", "orders", "refusal", "refused_until_ns", "rejected_ns")
 
     def __init__(self) -> None:
         self.orders: list[OwnOrder] = []
         self.last_asked_ns: int | None = None
         self.refused_until_ns = 0
         self.refusal = ""
+        self.rejected_ns: deque[int] = deque(maxlen=_REJECTIONS_PER_MINUTE)
+        """When the venue refused the latest wishes."""
 
 
 class OwnOrders:
@@ -158,7 +165,9 @@ class OwnOrders:
         if event.state in TERMINAL:
             self._forget(at, order)
             # An order that its owner called back in time was not refused.
-            if event.state is OrderState.REJECTED or (event.state is OrderState.NEVER_SENT and not order.cancel_asked):
+            if event.state is OrderState.REJECTED:
+                self._rejected(at, event.reason, now_ns)
+            elif event.state is OrderState.NEVER_SENT and not order.cancel_asked:
                 self._refused(at, event.reason, now_ns)
 
     def intent_denied(self, event: IntentDenied, now_ns: int) -> None:
@@ -193,6 +202,14 @@ class OwnOrders:
     def _changed(self, at: SlotKey) -> None:
         self.changes += 1
         self._working.pop(at[0], None)
+
+    def _rejected(self, at: SlotKey, why: str, now_ns: int) -> None:
+        """Leave a slot alone for longer where the venue goes on refusing: what it did not take thrice, it will not."""
+        self._refused(at, why, now_ns)
+        slot = self.slots[at]
+        slot.rejected_ns.append(now_ns)
+        if len(slot.rejected_ns) == _REJECTIONS_PER_MINUTE:
+            slot.refused_until_ns = max(slot.refused_until_ns, slot.rejected_ns[0] + _MINUTE_NS)
 
     def _refused(self, at: SlotKey, why: str, now_ns: int) -> None:
         slot = self.slots[at]

@@ -25,12 +25,13 @@ from models.messages.lanes import (
 from models.messages.orders import (
     CancelRejected,
     OrderAccepted,
+    OrderCancelled,
     OrderRejected,
     PlaceOrder,
     UserFeedLost,
     UserFeedRestored,
 )
-from models.order_life import NEVER_STOOD, RESTS, Messages
+from models.order_life import DUST, NEVER_STOOD, RESTS, Messages
 from models.order_register import OrderRecord
 from models.orders import OrderEvent, OrderState
 from models.stops import Refusal
@@ -195,7 +196,20 @@ class VenueAnswers(VenueLimits):
             self._answered(record)
         return said
 
-    # Orders that stand after all
+    # Orders that stand after all, or of which more was filled
+
+    def _cancelled(self, cancelled: OrderCancelled, now_ns: int) -> Messages:
+        """Count an ended order as open again if more of it was matched than we were told of, until we are."""
+        record = self._orders.of_id(cancelled.order_id)
+        alarm: Messages = ()
+        if self._live and record is not None and min(cancelled.filled, record.placed.size) > record.filled + DUST:
+            before = record.state
+            if not record.is_open and record.happened(OrderEvent.REAPPEARED):
+                self._orders.reopen(record)
+                if before in NEVER_STOOD:
+                    what = f"{before.value} order was filled: {record.order_id}"
+                    alarm = (self._alarm(record.placed.market, what),)
+        return *super()._cancelled(cancelled, now_ns), *alarm
 
     def _accepted_after_all(self, record: OrderRecord, now_ns: int) -> Messages:
         """Count an order as standing again, and want it gone: its exposure must not be free for another."""

@@ -7,7 +7,7 @@ orders, is refused in figures, and its strategy decides anew. A cancel waits for
 that would wait for longer than the venue takes to notice that we are gone is left to that: we give no sign of life.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from models.cells import TradingState
@@ -43,6 +43,8 @@ class VenueLimits(OrderLife):
     def __init__(self, mode: Mode, parameters: ExecutorParameters, identify: Callable[[PlaceOrder], str]) -> None:
         super().__init__(mode, parameters, identify)
         self._live = mode == "live"
+        self._siblings: Mapping[MarketId, tuple[MarketId, ...]] = {}
+        """The other markets of each one's neg-risk event."""
         self._limiter = Limiter(
             parameters.rate_tier,
             {"orders": parameters.orders_kept_for_exits, "cancels": parameters.cancels_kept_for_stops},
@@ -69,6 +71,7 @@ class VenueLimits(OrderLife):
         urgent = self._exits(placed)
         refusal = (
             self._unsafe(placed.market, now_ns)
+            or (None if urgent else self._unsafe_beside(placed.market, now_ns))
             or self._gate.refusal(placed, now_ns)
             or (None if urgent else self._slow.refusal())
             or self._limited(urgent, now_ns)
@@ -79,6 +82,14 @@ class VenueLimits(OrderLife):
 
     def _unsafe(self, market: MarketId, now_ns: int) -> Refusal | None:
         """Return why nobody could say what a new order would be added to: it replaces no unknown one."""
+        return self._unknown_in(market, now_ns)
+
+    def _unsafe_beside(self, market: MarketId, now_ns: int) -> Refusal | None:
+        """Return why an order of unknown fate elsewhere in the event may stand for the same risk."""
+        around = (self._unknown_in(one, now_ns) for one in self._siblings.get(market, ()))
+        return next(filter(None, around), None)
+
+    def _unknown_in(self, market: MarketId, now_ns: int) -> Refusal | None:
         for record in self._orders.open_in(market):
             if record.state is OrderState.UNKNOWN:
                 age_ms = (now_ns - record.sent_ns) // _MS

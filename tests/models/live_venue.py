@@ -34,10 +34,12 @@ def name(order: PlaceOrder) -> str:
 class LiveFloor(Floor):
     """A live machine that is connected and has read its account, unless `ready` is false."""
 
-    def __init__(self, *, ready: bool = True, **parameters: Any) -> None:
+    def __init__(
+        self, *, ready: bool = True, siblings: dict[str, tuple[str, ...]] | None = None, **parameters: Any
+    ) -> None:
         super().__init__("paper", **parameters)
         self.mode = "live"
-        self.machine = ExecutorMachine("run", "live", self.parameters, self.desks, name)
+        self.machine = ExecutorMachine("run", "live", self.parameters, self.desks, name, siblings or {})
         if ready:
             self.connect()
             self.read()

@@ -71,6 +71,21 @@ def test_an_order_is_shown_until_it_is_terminal_and_counted_once() -> None:
     assert log(engine) == ["DEBUG market-1 cancelled YES bid 5 @ 0.480: reprice"]
 
 
+def test_a_cancel_by_the_venue_stands_out_unless_the_order_or_its_market_brought_it() -> None:
+    said: dict[str, str] = {}
+    for reason in ("CANCELED", "CANCELED_NOT_ENOUGH_BALANCE", "MATCHED", "CANCELED_EXPIRED_ORDER", "reprice",
+                   "CANCELED_MARKET_RESOLVED (of 2026)", "no orders found to match with FAK order. FAK orders are"):  # fmt: skip
+        engine = LittleEngine(1)
+        intent = engine.place(1)
+        engine.change(replace(engine.orders[intent], state=OrderState.CANCELLED, reason=reason))
+        (line,) = log(engine)
+        said[reason] = line.split()[0]
+    assert [reason for reason, level in said.items() if level == "WARNING"] == [
+        "CANCELED", "CANCELED_NOT_ENOUGH_BALANCE"
+    ]  # fmt: skip
+    assert set(said.values()) == {"WARNING", "DEBUG"}
+
+
 def test_cancels_are_counted_under_our_codes_and_the_venues_words_under_one() -> None:
     engine = LittleEngine(1)
     for reason in ("toxic_flow", "CANCELED", "CANCELED_self-trade prevention", "toxic_flow", "gap: YES crossed"):

@@ -194,30 +194,6 @@ def test_a_buy_that_takes_may_get_more_shares_at_a_better_price_but_cost_no_more
     assert alarms(floor) == [f"disputed: overfilled order {order_id}"]
 
 
-def test_what_was_matched_of_a_cancelled_order_and_never_told_counts_until_it_is() -> None:
-    floor = Floor()
-    floor.working(ORDER)
-    floor.cancelled(ORDER)
-    assert floor.state(ORDER) is OrderState.CANCELLED
-    floor.cancelled(ORDER, filled=2 * SHARE)
-    standing = floor.last(ORDER)
-    assert (standing.state, standing.taken_off, standing.filled) == (OrderState.WORKING, 2 * SHARE, 0)
-    floor.trade(ORDER, "MATCHED", size=2 * SHARE)
-    assert (floor.state(ORDER), floor.held(), alarms(floor)) == (OrderState.CANCELLED, 2 * SHARE, [])
-    floor.cancelled(ORDER, filled=2 * SHARE)
-    assert floor.state(ORDER) is OrderState.CANCELLED
-
-
-def test_an_order_that_was_never_accepted_and_is_said_to_be_filled_halts_and_waits_for_the_fill() -> None:
-    floor = Floor()
-    order_id = floor.approve(ORDER)
-    floor.reject(ORDER)
-    floor.cancelled(ORDER, filled=5 * SHARE)
-    assert alarms(floor) == [f"rejected order was filled: {order_id}"]
-    floor.trade(ORDER, "MATCHED")
-    assert (floor.state(ORDER), floor.held()) == (OrderState.FILLED, 5 * SHARE)
-
-
 def test_a_rejected_order_that_lives_after_all_is_cancelled_and_halts() -> None:
     floor = Floor()
     order_id = floor.approve(ORDER)

@@ -63,6 +63,22 @@ def test_an_order_of_unknown_fate_blocks_new_risk_in_its_market() -> None:
     assert isinstance(risk.place(NO, 4_900), PlaceOrder)
 
 
+def test_an_order_of_unknown_fate_blocks_new_risk_in_the_whole_neg_risk_event_and_nowhere_else() -> None:
+    markets = {
+        name: Market(name, name, ("1", "2"), neg_risk=group != "", group=group or None)
+        for name, group in ((M, "event"), (N, "event"), ("other", "another"), ("alone", ""))
+    }
+    risk = Supervisor(markets=markets)
+    order = risk.place(YES, 4_900)
+    assert isinstance(order, PlaceOrder)
+    risk.tell(risk.changed(order, OrderState.UNKNOWN))
+    assert risk.place(YES, 4_900, market=N) == "unknown_order"
+    for elsewhere in ("other", "alone"):
+        assert isinstance(risk.place(YES, 4_900, market=elsewhere), PlaceOrder)
+    risk.tell(risk.changed(order, OrderState.CANCELLED))
+    assert isinstance(risk.place(YES, 4_900, market=N), PlaceOrder)
+
+
 @pytest.mark.parametrize(("outcome", "side", "price"), [(NO, Side.BUY, 5_100), (YES, Side.SELL, 4_900)])
 def test_an_order_that_would_trade_with_our_own_is_refused(outcome: Outcome, side: Side, price: int) -> None:
     risk = Supervisor()

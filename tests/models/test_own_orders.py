@@ -150,3 +150,13 @@ def test_an_order_would_cross_exactly_where_the_two_would_trade(
     (buys, at), (i_buy, my_at) = yes_terms(outcome, side, price), yes_terms(mine, my_side, my_price)
     trades = buys != i_buy and (at >= my_at if buys else at <= my_at)
     assert own.would_cross((M, outcome, side), price) == trades
+
+
+def test_what_the_venue_refused_three_times_within_a_minute_waits_for_the_minute_to_pass() -> None:
+    own = OwnOrders("tag", 1_000)
+    ends: list[int] = []
+    for second in (1, 3, 5, 70):
+        order = ask(own, now_ns=second * 1_000 * MS)
+        own.order_changed(changed(order, OrderState.REJECTED, reason="crosses"), second * 1_000 * MS)
+        ends.append(own.slot(YES_BID).refused_until_ns // (1_000 * MS))
+    assert ends == [2, 4, 61, 71]

@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from models.markets import NO
+from models.markets import NO, Side
 from models.messages.orders import (
     OrderChanged,
     OrderNotJournalled,
@@ -344,3 +344,35 @@ def test_a_take_that_its_trades_alone_know_is_over() -> None:
     floor.trade(take, "MATCHED", size=SHARE)
     floor.found(take, "traded", SHARE)
     assert (floor.state(take), floor.last(take).filled) == (OrderState.CANCELLED, SHARE)
+
+
+def test_an_order_of_unknown_fate_holds_up_what_would_add_to_its_event_but_no_exit() -> None:
+    floor = LiveFloor(siblings={"elsewhere": (BID.market,)})
+    order_id = floor.unknown(BID)
+    floor.approve(ELSEWHERE)
+    assert floor.denials() == [("unknown_order", f"{order_id} was sent 0 ms ago and may stand")]
+    assert floor.approve(replace(wish(4, market="elsewhere"), side=Side.SELL)) in floor.submitted()
+
+
+def test_what_was_matched_of_a_cancelled_order_and_never_told_counts_until_it_is() -> None:
+    floor = LiveFloor()
+    floor.working(BID)
+    floor.cancelled(BID)
+    assert floor.state(BID) is OrderState.CANCELLED
+    floor.cancelled(BID, filled=2 * SHARE)
+    standing = floor.last(BID)
+    assert (standing.state, standing.taken_off, standing.filled) == (OrderState.WORKING, 2 * SHARE, 0)
+    floor.trade(BID, "MATCHED", size=2 * SHARE)
+    assert (floor.state(BID), floor.held(), floor.cells()) == (OrderState.CANCELLED, 2 * SHARE, [])
+    floor.cancelled(BID, filled=2 * SHARE)
+    assert floor.state(BID) is OrderState.CANCELLED
+
+
+def test_an_order_that_was_never_accepted_and_is_said_to_be_filled_halts_and_waits_for_the_fill() -> None:
+    floor = LiveFloor()
+    floor.approve(BID)
+    floor.reject(BID)
+    floor.cancelled(BID, filled=5 * SHARE)
+    assert floor.cells() == [HALTED]
+    floor.trade(BID, "MATCHED")
+    assert (floor.state(BID), floor.held()) == (OrderState.FILLED, 5 * SHARE)

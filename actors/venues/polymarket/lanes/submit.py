@@ -3,6 +3,9 @@
 Why an order is signed here again: the same intent gives the same bytes, so they need not travel. What is signed must
 come to the id that was journalled; else it is another order, which nobody knows, and it is not sent.
 
+Why an order that took nothing is cancelled and not refused: the venue did with it what it was asked to do, and says so
+with an error. Its stream calls it a cancellation, too, and may do so first.
+
 Why "never sent" has to be true for all time: the executor forgets the order upon it. A second attempt that does not
 leave, or is refused, says nothing of a first one that may stand, so its order stays unanswered.
 """
@@ -16,12 +19,13 @@ from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.lanes.lane import Lane, said
 from actors.venues.polymarket.order_body import ORDERS_MAX, order_body
 from actors.venues.polymarket.orders import SignedOrder
-from actors.venues.polymarket.verdicts import Fate, Verdict
+from actors.venues.polymarket.verdicts import Cause, Fate, Verdict
 from models.limits import Refusal
 from models.messages.lanes import SubmitUnanswered
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
     OrderAccepted,
+    OrderCancelled,
     OrderNotJournalled,
     OrderRejected,
     PlaceOrder,
@@ -107,6 +111,8 @@ class SubmitLane(Lane):
             self._not_sent(message, f"{verdict.cause}: {verdict.text}")
         elif self._may_stand(message):
             self.tell(SubmitUnanswered(order_id, market, f"refused when sent again: {said(verdict)}", now_ns))
+        elif verdict.cause is Cause.UNFILLED:
+            self.tell(OrderCancelled(order_id, market, 0, said(verdict), now_ns))
         else:
             self.tell(OrderRejected(order_id, market, said(verdict), now_ns))
 
