@@ -2,8 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -11,10 +10,14 @@ import msgspec
 
 from research.prove import beside_table
 from research.prove.beside import compare
+from research.prove.live import Asked, prove_live
 from research.prove.load import SCHEMA, measure
+from research.prove.progress import bar
 from research.prove.ranges import RANGES
-from research.prove.table import document, lines
+from research.prove.table import document, lines, live_document, live_lines
 from research.prove.venue import prove
+from sandbox.faults.plan import PLANS
+from sandbox.world.profiles import PROFILES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,9 +25,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     if asked.proof == "load":
         return _load(asked)
+    if asked.proof == "live":
+        return _live(asked)
     if asked.proof == "beside":
         return _beside(asked)
-    with _bar(asked.profile) as told:
+    with bar(asked.profile) as told:
         report = prove(asked.profile, asked.hours, asked.seed, told, count=asked.markets_count, orders=asked.orders)
     if asked.json:
         sys.stdout.buffer.write(msgspec.json.encode(document(report)) + b"\n")
@@ -44,7 +49,7 @@ def _load(asked: argparse.Namespace) -> int:
 
 def _beside(asked: argparse.Namespace) -> int:
     seeds = range(asked.seed, asked.seed + asked.seeds)
-    with _bar(f"{asked.profile}, {asked.seeds} seeds") as told:
+    with bar(f"{asked.profile}, {asked.seeds} seeds") as told:
         report = compare(
             asked.profile,
             seeds,
@@ -61,24 +66,17 @@ def _beside(asked: argparse.Namespace) -> int:
     return 0 if report.holds else 1
 
 
-@contextmanager
-def _bar(what: str) -> Iterator[Callable[[float], object]]:
-    """Show on a terminal how far a run has come, once it takes longer than one waits without wondering."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(what, total=1.0, visible=False)
-
-        def told(share: float) -> None:
-            waited = progress.tasks[0].elapsed or 0.0
-            progress.update(task, completed=share, visible=waited > 2.0)
-
-        yield told
+def _live(asked: argparse.Namespace) -> int:
+    wanted = Asked(
+        asked.minutes, asked.faults, asked.seed, asked.profile, asked.clock_speed, asked.kills, asked.account
+    )
+    with bar("live") as told:
+        report = prove_live(wanted, told, asked.folder)
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode(live_document(report)) + b"\n")
+    else:
+        print("\n".join(live_lines(report)))
+    return 0 if report.holds else 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -114,7 +112,26 @@ def _parser() -> argparse.ArgumentParser:
     )
     beside.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, tapes and logs there")
     beside.add_argument("--json", action="store_true", help="one document instead of the table")
+    _add_live(proofs.add_parser("live", help="an engine that trades live on a sandbox: what each says of it"))
     return parser
+
+
+def _add_live(live: argparse.ArgumentParser) -> None:
+    live.add_argument("--minutes", type=_positive, default=30.0, metavar="M", help="sandbox minutes (default 30)")
+    live.add_argument("--faults", choices=tuple(PLANS), default="mixed", help="what goes wrong (default mixed)")
+    live.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    live.add_argument("--profile", choices=tuple(PROFILES), default="demo", help="which world (default demo)")
+    live.add_argument("--kills", type=_natural, default=0, metavar="N", help="kill -9 the engine N times (default 0)")
+    live.add_argument(
+        "--clock-speed",
+        type=_positive,
+        default=1.0,
+        metavar="N",
+        help="of the sandbox (default 1); the engine has its own",
+    )
+    live.add_argument("--account", type=_natural, default=0, metavar="N", help="of the sandbox's, from 0 (default 0)")
+    live.add_argument("--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder")
+    live.add_argument("--json", action="store_true", help="one document instead of the table")
 
 
 def _positive(text: str) -> float:
@@ -128,6 +145,13 @@ def _count(text: str) -> int:
     count = int(text)
     if count < 1:
         raise argparse.ArgumentTypeError("at least 1")
+    return count
+
+
+def _natural(text: str) -> int:
+    count = int(text)
+    if count < 0:
+        raise argparse.ArgumentTypeError("at least 0")
     return count
 
 

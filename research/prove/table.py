@@ -1,9 +1,13 @@
 """How a proof is written down: a table for people, a document for scripts."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
+from research.prove import live
+from research.prove.live import LiveReport
 from research.prove.venue import SCHEMA, Report
+from research.prove.witness import Findings
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -11,11 +15,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{report.profile}, {report.hours:g} virtual hours, seed {report.seed}: {report.frames:,} frames"
     refused = sum(report.refused.values())
     yield f"{report.orders:,} orders of accounts were taken, {refused:,} were refused"
-    yield f"{'claim':<58} {'checked':>12} {'wrong':>8}"
-    for claim, checked in sorted(report.findings.checked.items()):
-        yield f"{claim:<58} {checked:>12,} {report.findings.wrong[claim]:>8,}"
-    for case in report.findings.cases:
-        yield f"  {case[:400]}"
+    yield from _claims(report.findings)
     if report.verdicts:
         yield f"{'measure':<44} {'recorded':>12} {'here':>12}   {'range':<24}"
     for one in report.verdicts:
@@ -35,11 +35,7 @@ def document(report: Report) -> dict[str, Any]:
         "orders": report.orders,
         "refused": report.refused,
         "holds": report.holds,
-        "claims": [
-            {"claim": claim, "checked": checked, "wrong": report.findings.wrong[claim]}
-            for claim, checked in sorted(report.findings.checked.items())
-        ],
-        "cases": report.findings.cases,
+        **_claimed(report.findings),
         "measures": [
             {
                 "measure": v.measure,
@@ -52,6 +48,53 @@ def document(report: Report) -> dict[str, Any]:
             for v in report.verdicts
         ],
     }
+
+
+def live_lines(report: LiveReport) -> Iterator[str]:
+    """The table of a live run."""
+    asked = report.asked
+    yield f"{asked.profile}, {report.minutes:.1f} sandbox minutes, faults {asked.faults}, seed {asked.seed}"
+    yield (
+        f"{report.orders:,} orders, {report.refused:,} refused, {report.fills:,} fills, {report.voided:,} voided, "
+        f"{report.merges:,} merges; {report.starts} starts, {report.killed} kills; "
+        f"at most {report.longest_pause_s:.0f} s without an order"
+    )
+    if report.faults:
+        yield f"{'fault':<58} {'thrown':>12} {'effects':>8}"
+        for name, fault in sorted(report.faults.items()):
+            yield f"{name:<58} {fault.thrown:>12,} {fault.effects:>8,}"
+    yield from _claims(report.findings)
+    yield f"{report.folder}: the sandbox's log, the engine's log and data"
+    yield f"{asked.faults}: {'everything holds' if report.holds else 'not everything holds'}"
+
+
+def live_document(report: LiveReport) -> dict[str, Any]:
+    """The same for scripts."""
+    plain = asdict(report)
+    return {
+        "schema": live.SCHEMA,
+        "holds": report.holds,
+        **plain.pop("asked"),
+        **{name: value for name, value in plain.items() if name not in ("findings", "folder")},
+        "folder": str(report.folder),
+        **_claimed(report.findings),
+    }
+
+
+def _claims(findings: Findings) -> Iterator[str]:
+    yield f"{'claim':<58} {'checked':>12} {'wrong':>8}"
+    for claim, checked in sorted(findings.checked.items()):
+        yield f"{claim:<58} {checked:>12,} {findings.wrong[claim]:>8,}"
+    for case in findings.cases:
+        yield f"  {case[:400]}"
+
+
+def _claimed(findings: Findings) -> dict[str, Any]:
+    claims = [
+        {"claim": claim, "checked": checked, "wrong": findings.wrong[claim]}
+        for claim, checked in sorted(findings.checked.items())
+    ]
+    return {"claims": claims, "cases": findings.cases}
 
 
 def _said(holds: bool) -> str:

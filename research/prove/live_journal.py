@@ -1,0 +1,67 @@
+"""What the engine's own database says of its orders, fills and holdings; read as it lies there after the engine ended.
+
+Why plain SQL: what is proven is what was written, not how our own readers put it together.
+"""
+
+import sqlite3
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+Row = dict[str, Any]
+
+
+@dataclass(slots=True)
+class Journal:
+    """Rows as `actors/store/tables.py` describes them. `submitted`: when each order entered the chain, and its intent.
+
+    `merged` are confirmed pairs, `redeemed` the payouts told of (1/10,000 dollar a YES share), both by market.
+    """
+
+    orders: dict[str, Row] = field(default_factory=dict[str, Row])
+    fills: dict[tuple[str, str], Row] = field(default_factory=dict[tuple[str, str], Row])
+    positions: list[Row] = field(default_factory=list[Row])
+    submitted: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
+    entries: Counter[str] = field(default_factory=Counter[str])
+    merged: Counter[str] = field(default_factory=Counter[str])
+    redeemed: dict[str, int] = field(default_factory=dict[str, int])
+    doubled: list[str] = field(default_factory=list[str])
+    """Orders that entered the chain more than once."""
+
+
+def read(database: Path) -> Journal:
+    """Read a database. Raises sqlite3.Error."""
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        connection.row_factory = sqlite3.Row
+        found = Journal()
+        found.orders = {row["order_id"]: row for row in _rows(connection, "SELECT * FROM orders")}
+        found.fills = {(row["trade_id"], row["order_id"]): row for row in _rows(connection, "SELECT * FROM fills")}
+        newest = "SELECT MAX(id) FROM positions GROUP BY tag, market"
+        found.positions = _rows(connection, f"SELECT * FROM positions WHERE id IN ({newest})")  # noqa: S608
+        for kind, count in connection.execute("SELECT kind, COUNT(*) FROM journal GROUP BY kind"):
+            found.entries[kind] = count
+        for row in _rows(connection, "SELECT at_ns, kind, subject, body FROM journal WHERE kind IN "
+                                     "('SubmitOrder', 'MergeChanged', 'PositionsRedeemed') ORDER BY seq"):  # fmt: skip
+            _take(found, row, msgspec.json.decode(row["body"]))
+    return found
+
+
+def _take(found: Journal, row: Row, body: Row) -> None:
+    match row["kind"]:
+        case "SubmitOrder":
+            if row["subject"] in found.submitted:
+                found.doubled.append(row["subject"])
+            found.submitted.setdefault(row["subject"], (row["at_ns"], body["order"]["intent"]))
+        case "MergeChanged":
+            if body["state"] == "confirmed":
+                found.merged[body["market"]] += body["size"]
+        case _:
+            found.redeemed[body["market"]] = body["payout_yes"]
+
+
+def _rows(connection: sqlite3.Connection, query: str) -> list[Row]:
+    return [dict(row) for row in connection.execute(query)]
