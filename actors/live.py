@@ -144,6 +144,11 @@ class Live:
         """Return the sign of life, which is given while we are `healthy`."""
         return HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate)
 
+    @property
+    def watchers(self) -> tuple[str, ...]:
+        """The names of those who have to hear of deaths and restarts."""
+        return (_USER_FEED,)
+
     def user_feed(self, parameters: FeedParameters, route: Route, chance: Callable[[], float]) -> tuple[str, Start]:
         """Return the feed of the account's orders and fills."""
         venue = self._venue

@@ -76,7 +76,9 @@ _CANCEL_S: Final = 5.0
 _SWEEP_S: Final = 15.0
 _STOP_S: Final = 15.0
 _SHUTDOWN: Final = "shutdown"
-_OURS: Final = ("engine", "journal", "mailbox", "runtime")
+_SPARE_FEED: Final = "feed/spare"
+"""Hears the markets that their own shard does not hear."""
+_OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
@@ -298,7 +300,7 @@ class Engine:
             lanes=tuple(lanes),
             board=lambda context: MachineActor.start(context, lambda: self.board, route),
             feeds=tuple(self._feeds(route)),
-            watchers=(JOURNAL, BOARD),
+            watchers=(JOURNAL, BOARD, *(self._live.watchers if self._live is not None else ())),
         )
 
     def _feeds(self, route: Callable[[Message], Iterable[str]]) -> Iterable[tuple[str, Start]]:
@@ -310,13 +312,19 @@ class Engine:
             yield self._live.heartbeat(route, self._healthy, self.gate.close)
             route = self._live.noticing(route)
         yield FEED, lambda context: Snapshots.start(context, endpoints.clob_url, markets, route)
-        for number, tokens in enumerate(shards(markets.values())):
+        common = (parameters, route, FEED, self._tape, chance)
+        split = {f"feed/{number}": tokens for number, tokens in enumerate(shards(markets.values()))}
+        for name, tokens in split.items():
             yield (
-                f"feed/{number}",
+                name,
                 lambda context, tokens=tokens: FeedShard.start(
-                    context, endpoints.market_ws_url, tokens, parameters, route, FEED, self._tape, chance
+                    context, endpoints.market_ws_url, tokens, *common, spare=_SPARE_FEED
                 ),
             )
+        yield (
+            _SPARE_FEED,
+            lambda context: FeedShard.start(context, endpoints.market_ws_url, {}, *common, serves=tuple(split)),
+        )
         names = tuple(sorted({market.reference for market in markets.values() if market.reference is not None}))
         url = endpoints.reference_ws_url
         if names and url is not None:

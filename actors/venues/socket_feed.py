@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.background import BackgroundCall
 from actors.venues.websocket_client import ConnectionLost, WebSocketClient
-from models.feeds import FeedParameters
+from models.feeds import FeedParameters, after_close
 from models.messages.base import Lane, Message
 from models.messages.market import FeedCounted
 
@@ -85,16 +85,28 @@ class SocketFeed(BaseActor):
     def on_connected(self, now_ns: int) -> None:
         """Do what a new connection calls for; the subscription has been sent."""
 
-    def on_disconnected(self, reason: str) -> None:
+    def on_disconnected(self, reason: str, now_ns: int) -> None:
         """Do what a lost connection calls for, also one that never stood."""
 
+    def on_refused(self, reason: str, now_ns: int) -> None:
+        """Do what a venue calls for that has closed for a reason of ours; it is tried again after a long time."""
+
+    def is_wanted(self) -> bool:
+        """Whether there is anything to connect for."""
+        return True
+
     def on_turn(self, now_ns: int) -> None:
-        """Do what time calls for while connected."""
+        """Do what time calls for while connected. Raises ConnectionLost for a connection that is of no use."""
 
     def tell(self, message: Message) -> None:
         """Tell a message to all whom it concerns."""
         for name in self._route(message):
             self.context.send(name, message)
+
+    def say(self, text: str) -> None:
+        """Say something to the venue, while connected. Raises ConnectionLost."""
+        assert self._socket is not None
+        self._socket.send(text)
 
     def not_understood(self, kind: str, detail: str) -> None:
         """Count what the venue said, and log it the first time that its kind comes."""
@@ -133,16 +145,15 @@ class SocketFeed(BaseActor):
                 return
             self._read(wire, now_ns)
             self._keep_alive(wire, now_ns)
+            self.on_turn(now_ns)
         except ConnectionLost as error:
-            self._lost(str(error), now_ns)
-            return
-        self.on_turn(now_ns)
+            self._lost(error, now_ns)
 
     def _connect(self, now_ns: int) -> None:
         """Begin a connection when it is time to, and wait a little for it. Raises ConnectionLost."""
         timeout_ms = self._parameters.connect_timeout_ms
         if self._connecting is None:
-            if now_ns < self._retry_ns:
+            if now_ns < self._retry_ns or not self.is_wanted():
                 self._pause.wait(_IDLE_S)
                 return
             url, name = self._url, f"{self.context.name}/connect"
@@ -170,8 +181,10 @@ class SocketFeed(BaseActor):
             if not wire.readable(0 if taken else _IDLE_S):
                 return
             raw = wire.receive()
-            received_ns = self._heard_ns = self.context.dispatcher.clock.now_ns()
+            received_ns = self.context.dispatcher.clock.now_ns()
             if raw is not None:
+                self._heard_ns = received_ns
+            if raw:
                 self.take_frame(raw, received_ns)
             if received_ns - now_ns > _TURN_NS:
                 return
@@ -184,20 +197,24 @@ class SocketFeed(BaseActor):
             self._pinged_ns = now_ns
             wire.send("PING")
 
-    def _lost(self, reason: str, now_ns: int) -> None:
+    def _lost(self, error: ConnectionLost, now_ns: int) -> None:
         """Wait longer after each failure; a connection that stood for long enough begins anew."""
-        parameters, stood = self._parameters, self._socket is not None
+        parameters, stood, reason = self._parameters, self._socket is not None, str(error)
         if stood and now_ns - self._began_ns > parameters.backoff_cap_ms * _MS:
             self._failures = 0
         self._close()
+        refused = after_close(error.code) == "halt"
         wait_ms = min(parameters.backoff_ms << min(self._failures, 16), parameters.backoff_cap_ms)
+        wait_ms = max(wait_ms, parameters.refused_ms) if refused else wait_ms
         self._failures += 1
         wait_ns = round(wait_ms * _MS * (1.0 + _JITTER * (2.0 * self._chance() - 1.0)))
         self._retry_ns = now_ns + wait_ns
         # A venue that is away for an hour is told once; the tries in between are for whoever looks closer.
-        level = "WARNING" if stood or self._failures == 1 else "DEBUG"
+        level = "WARNING" if stood or refused or self._failures == 1 else "DEBUG"
         self.log.bind(attempts=self._failures, retry_ms=wait_ns // _MS).log(level, "feed lost: {}", reason)
-        self.on_disconnected(reason)
+        self.on_disconnected(reason, now_ns)
+        if refused:
+            self.on_refused(reason, now_ns)
 
     def _close(self) -> None:
         if self._connecting is not None:

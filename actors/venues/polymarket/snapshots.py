@@ -12,11 +12,11 @@ import msgspec
 
 from actors.runtime.actor import BaseActor, Context
 from actors.venues.background import BackgroundCall
-from actors.venues.polymarket.codec import Codec, MalformedFrame
-from actors.venues.polymarket.feed import ProbeBooks, tokens_of
+from actors.venues.polymarket.codec import Codec
+from actors.venues.polymarket.feed import BooksProbed, ProbeBooks, tokens_of
 from models.markets import Market
 from models.messages.base import MarketId, Message
-from models.messages.market import RequestSnapshot
+from models.messages.market import BookFrame, RequestSnapshot
 
 _BATCH: Final = 500
 _OK: Final = 200
@@ -28,7 +28,10 @@ Route: TypeAlias = Callable[[Message], Iterable[str]]
 
 
 class Snapshots(BaseActor):
-    """Answers `RequestSnapshot` and `ProbeBooks` with `BookFrame`s of source `rest`, told to the markets' books."""
+    """Answers `RequestSnapshot` and `ProbeBooks` with `BookFrame`s of source `rest`, told to the markets' books.
+
+    Whoever probed is told of when they are.
+    """
 
     batch: ClassVar[int] = 256
     patience_ns: ClassVar[int] = int(2 * _TIMEOUT_S * 1e9)
@@ -40,16 +43,18 @@ class Snapshots(BaseActor):
         self._tokens = {market.id: market.token_ids for market in markets.values()}
         self._route = route
         self._codec = Codec({token: at for market in markets.values() for token, at in tokens_of(market).items()})
-        self._wanted: dict[str, None] = {}
+        self._wanted: dict[str, str | None] = {}
+        """Tokens, and the shard that wants to know of when their books are."""
         self._client = httpx.Client(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False)
         self._failing = False
 
     def on_receive(self, message: Any) -> None:
         match message:
             case RequestSnapshot():
-                self._wanted.update(dict.fromkeys(self._tokens.get(message.market, ())))
+                for token_id in self._tokens.get(message.market, ()):
+                    self._wanted.setdefault(token_id, None)
             case ProbeBooks():
-                self._wanted.update(dict.fromkeys(message.token_ids))
+                self._wanted.update(dict.fromkeys(message.token_ids, message.asker))
             case _:
                 pass
 
@@ -57,22 +62,20 @@ class Snapshots(BaseActor):
         """Ask for all that is wanted. Where one request is slow or fails, the rest waits for the next turn."""
         began_ns = self.context.dispatcher.clock.now_ns()
         while self._wanted and self.context.dispatcher.clock.now_ns() - began_ns < _TIMEOUT_S * 1e9:
-            batch = list(self._wanted)[:_BATCH]
-            for token_id in batch:
-                del self._wanted[token_id]
+            batch = {token_id: self._wanted.pop(token_id) for token_id in list(self._wanted)[:_BATCH]}
             if not self._ask(batch):
                 return
 
     def on_end(self) -> None:
         self._client.close()
 
-    def _ask(self, token_ids: list[str]) -> bool:
+    def _ask(self, wanted: dict[str, str | None]) -> bool:
         """Read books and pass them on; whether there was an answer.
 
         A failed read is no book: nothing is told, and what is quiet goes stale.
         """
         self.requests += 1
-        body = msgspec.json.encode([{"token_id": token_id} for token_id in token_ids])
+        body = msgspec.json.encode([{"token_id": token_id} for token_id in wanted])
         call = BackgroundCall(f"{self.context.name}/books", lambda: self._post(body), httpx.Response.close)
         try:
             answer = call.wait(_TIMEOUT_S)
@@ -84,12 +87,18 @@ class Snapshots(BaseActor):
         if answer.status_code != _OK or len(answer.content) > _ANSWER_BYTES_MAX:
             return self._failed(f"status {answer.status_code}, {len(answer.content)} bytes")
         self._failing = False
+        probed: dict[str, dict[MarketId, int]] = {}
         for decoded in self._codec.decode_rest(answer.content, self.context.dispatcher.clock.now_ns()):
-            if isinstance(decoded, MalformedFrame):
-                self._failed(f"malformed book: {decoded.detail}")
+            if not isinstance(decoded, BookFrame):
+                self._failed(f"malformed book: {getattr(decoded, 'detail', decoded)}")
                 continue
+            asker = wanted.get(self._tokens[decoded.market][decoded.outcome])
+            if asker is not None:
+                probed.setdefault(asker, {})[decoded.market] = decoded.timestamp_ms
             for name in self._route(decoded):
                 self.context.send(name, decoded)
+        for asker, timestamps_ms in probed.items():
+            self.context.send(asker, BooksProbed(timestamps_ms))
         return True
 
     def _post(self, body: bytes) -> httpx.Response:

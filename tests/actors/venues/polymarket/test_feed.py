@@ -4,19 +4,31 @@ import itertools
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from loguru import logger
 
 from actors.runtime.actor import Context
-from actors.venues.polymarket.feed import TOKENS_MAX, FeedShard, ProbeBooks, Tokens, shards
+from actors.venues.polymarket.feed import (
+    TOKENS_MAX,
+    BooksProbed,
+    FeedShard,
+    ProbeBooks,
+    RepeatMoves,
+    TakeOver,
+    Tokens,
+    shards,
+)
+from models.cells import TradingState
 from models.feeds import FeedParameters
 from models.markets import Market
-from models.messages.base import Message
+from models.messages.control import RaiseCell
 from models.messages.market import BookFrame, FeedCounted, FeedLost, FeedRestored, LevelsChanged
 from tests.actors.runtime.worlds import RealWorld
+from tests.actors.venues.feeds_at_work import FeedAtWork, quiet_world, route
 from tests.actors.venues.wire_server import SocketServer, socket_server
 
 QUICK = FeedParameters(
@@ -41,10 +53,6 @@ def change(token: str, size: str = "5") -> dict[str, Any]:
     return {"event_type": "price_change", "market": "0x1", "timestamp": "1001", "price_changes": [entry]}
 
 
-def _route(message: Message) -> tuple[str, ...]:
-    return ("board",) if isinstance(message, FeedCounted) else ("book",)
-
-
 class Kept:
     """A tape in memory."""
 
@@ -59,62 +67,35 @@ class Kept:
         self.flushes += 1
 
 
-class Desk:
-    """A feed at work: what it told the books, what it asked of the prober, and what it kept on the tape."""
+class Desk(FeedAtWork[FeedShard]):
+    """A shard at work: what it asked of the prober and gave to the spare, and what it kept on the tape."""
 
     def __init__(self, world: RealWorld) -> None:
-        self.world = world
-        self.told: list[Message] = world.record("book")
-        self.counted: list[Message] = world.record("board")
-        self.asked: list[ProbeBooks] = world.record("prober")
+        super().__init__(world, "feed/0")
+        self.asked: list[Any] = world.record("prober")
+        self.given: list[Any] = world.record("spare")
         self.tape = Kept()
 
-    def start(self, url: str, parameters: FeedParameters = QUICK, tokens: Tokens | None = None) -> FeedShard:
-        context = Context("feed/0", self.world.threads, "nobody")
-        FeedShard.start(
-            context, url, tokens or TOKENS, parameters, _route, "prober",
-            self.tape,
+    def start(self, url: str, parameters: FeedParameters = QUICK, tokens: Tokens = TOKENS, **more: Any) -> FeedShard:
+        return self.begin(
+            lambda context: FeedShard.start(
+                context, url, tokens, parameters, route, "prober", self.tape, **more
+            ),
+            FeedShard,
         )  # fmt: skip
-        mailbox = self.world.directory.mailbox("feed/0")
-        assert mailbox is not None
-        assert isinstance(mailbox.owner, FeedShard)
-        return mailbox.owner
 
-    def stop(self) -> float:
-        began = time.monotonic()
-        self.world.directory.stop("feed/0")
-        self.world.until(lambda: self.world.directory.find("feed/0") is None)
-        return time.monotonic() - began
-
-    def of(self, kind: type[Message]) -> list[Any]:
-        return [message for message in self.told if isinstance(message, kind)]
-
-    def until(self, condition: Callable[[], object]) -> None:
-        self.world.until(condition, timeout_s=10)
+    def shown(self, url: str, venue: SocketServer, parameters: FeedParameters = QUICK, **more: Any) -> FeedShard:
+        """Start it on a venue that shows all its books."""
+        venue.greeting = json.dumps([book(token) for token in TOKENS])
+        feed = self.start(url, parameters, **more)
+        self.until(lambda: len(self.of(BookFrame)) == len(TOKENS))
+        return feed
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    logger.disable("actors")
-    world = RealWorld("threads")
-    yield Desk(world)
-    world.close()
-    logger.enable("actors")
-
-
-@pytest.fixture
-def venue() -> Iterator[SocketServer]:
-    with socket_server() as server:
-        yield server
-
-
-@pytest.fixture
-def lines() -> Iterator[list[str]]:
-    """Log lines with what they are bound to."""
-    said: list[str] = []
-    handler = logger.add(lambda line: said.append(str(line)), format="{level} {extra} {message}")
-    yield said
-    logger.remove(handler)
+    with quiet_world() as world:
+        yield Desk(world)
 
 
 def test_it_subscribes_to_all_its_tokens_and_passes_frames_on(desk: Desk, venue: SocketServer) -> None:
@@ -183,26 +164,27 @@ def test_pings_of_the_protocol_neither_block_the_feed_nor_count_as_frames(desk: 
 
 
 def test_a_silent_connection_is_replaced_and_its_books_wait_for_full_frames(desk: Desk, venue: SocketServer) -> None:
+    feed = desk.shown(venue.url, venue)
     venue.pongs = False
-    feed = desk.start(venue.url)
     desk.until(lambda: feed.connections == 2)
     desk.until(lambda: len(desk.of(FeedRestored)) >= 2)
-    assert desk.told[:4] == [
+    assert [message for message in desk.told if not isinstance(message, BookFrame)][:4] == [
         FeedLost("M1", "silent for 400 ms"), FeedLost("M2", "silent for 400 ms"),
         FeedRestored("M1", resynchronise=True), FeedRestored("M2", resynchronise=True),
     ]  # fmt: skip
 
 
-def test_a_dropped_connection_comes_back_with_the_venues_own_reason(desk: Desk, venue: SocketServer) -> None:
+def test_a_dropped_connection_comes_back_with_the_venues_own_reason_and_each_market_with_its_book(
+    desk: Desk, venue: SocketServer
+) -> None:
     venue.greeting = json.dumps([book("11")])
     desk.start(venue.url)
     desk.until(lambda: desk.of(BookFrame))
     venue.drop()
     desk.until(lambda: len(desk.of(BookFrame)) == 2)
-    assert [type(message) for message in desk.told] == [
-        BookFrame, FeedLost, FeedLost, FeedRestored, FeedRestored, BookFrame,
-    ]  # fmt: skip
-    assert desk.of(FeedLost)[0].reason == "closed by the venue: 1001 going away"
+    assert desk.kinds() == [BookFrame, FeedLost, FeedLost, FeedRestored, BookFrame]
+    assert [lost.reason for lost in desk.of(FeedLost)] == ["closed by the venue: 1001 going away"] * 2
+    assert [restored.market for restored in desk.of(FeedRestored)] == ["M1"], "of the other nothing was heard"
 
 
 def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(desk: Desk, lines: list[str]) -> None:
@@ -226,9 +208,8 @@ def test_an_outage_is_told_to_the_books_once_and_in_the_log_once(desk: Desk, lin
     desk.until(lambda: sum("feed lost" in line for line in lines) >= 4)
     assert sum("feed lost" in line and line.startswith("WARNING") for line in lines) == 1
     assert len(desk.told) == 2
-    with socket_server(port=port):
+    with socket_server(json.dumps([book("11")]), port=port):
         desk.until(lambda: desk.of(FeedRestored))
-        assert desk.of(FeedRestored)[0].resynchronise is False, "nothing was missed before the first connection"
 
 
 def test_a_handshake_that_trickles_is_given_up_as_a_whole(desk: Desk) -> None:
@@ -302,16 +283,139 @@ def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: D
     desk.until(venue.connections)
     venue.say('{"event_type":"price_change","price_ch', "{", change("21"))
     desk.until(lambda: desk.asked)
-    assert desk.asked == [ProbeBooks(("11", "12", "21", "22"))]
+    assert desk.asked == [ProbeBooks("feed/0", ("11", "12", "21", "22"))]
     assert desk.of(FeedRestored) == [], "no quote goes for it"
 
 
-def test_a_message_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: SocketServer) -> None:
+def test_a_frame_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: SocketServer) -> None:
     desk.start(venue.url)
     desk.until(venue.connections)
-    venue.say("x" * (8 * 1024 * 1024 + 1))
+    venue.say("x" * (4 * 1024 * 1024 + 1))
     desk.until(lambda: desk.of(FeedLost))
-    assert "more than 8388608" in desk.of(FeedLost)[0].reason
+    assert "frame of 4194305 bytes, more than 4194304" in desk.of(FeedLost)[0].reason
+
+
+def test_a_message_in_pieces_that_never_end_is_refused_as_a_whole(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    venue.connections()[0].send("x" * (1024 * 1024) for _ in range(9))
+    desk.until(lambda: desk.of(FeedLost))
+    assert "message of 9437184 bytes, more than 8388608" in desk.of(FeedLost)[0].reason
+
+
+def test_what_the_venue_says_when_it_closes_is_cleaned(desk: Desk, venue: SocketServer, lines: list[str]) -> None:
+    logger.enable("actors")
+    desk.start(venue.url)
+    desk.until(venue.connections)
+    venue.connections()[0].close(1001, "gone\n2026-01-01 INFO kill off\x1b[2J\u202e" + "x" * 30)
+    desk.until(lambda: desk.of(FeedLost))
+    assert desk.of(FeedLost)[0].reason == "closed by the venue: 1001 gone 2026-01-01 INFO kill off[2J" + "x" * 30
+    (said,) = [line for line in lines if "feed lost" in line]
+    assert "\x1b" not in said
+    assert said.count("\n") == 1
+
+
+def test_a_market_of_which_a_token_shows_no_book_is_subscribed_to_anew_then_moved(
+    desk: Desk, venue: SocketServer
+) -> None:
+    venue.greeting = json.dumps([book("11"), book("12"), book("22")])
+    desk.start(venue.url, msgspec.structs.replace(QUICK, unheard_ms=100), spare="spare")
+    desk.until(lambda: desk.given)
+    assert desk.given == [TakeOver("M2", ("21", "22"))]
+    said = [json.loads(text) for text in venue.heard[1:] if text != "PING"]
+    assert [(one["operation"], one["assets_ids"]) for one in said] == [
+        *[("unsubscribe", ["21"]), ("subscribe", ["21"])] * 3, ("unsubscribe", ["21", "22"]),
+    ]  # fmt: skip
+    assert desk.of(FeedLost) == [FeedLost("M2", "no book of its YES token")]
+    assert desk.cells == []
+    venue.drop()
+    desk.until(lambda: desk.of(FeedRestored))
+    assert json.loads(venue.heard[-1])["assets_ids"] == ["11", "12"], "it is not its market any more"
+
+
+def test_what_the_spare_does_not_hear_either_is_quarantined_and_let_go_when_it_is_heard(
+    desk: Desk, venue: SocketServer
+) -> None:
+    spare = desk.start(venue.url, msgspec.structs.replace(QUICK, unheard_ms=100, steady_ms=300), {})
+    desk.until(lambda: spare.is_wanted() is False)
+    assert venue.connected_s == [], "nothing to hear, no connection"
+    desk.world.directory.send("feed/0", TakeOver("M2", ("21", "22")))
+    desk.until(lambda: desk.cells)
+    assert desk.cells == [RaiseCell("M2", "feed", TradingState.HALTED, "no book of its YES or NO token")]
+    venue.greeting = json.dumps([book("21"), book("22")])
+    desk.until(lambda: len(desk.cells) == 2)
+    assert desk.cells[1] == RaiseCell("M2", "feed", TradingState.ACTIVE, "")
+    assert desk.of(FeedRestored) == [FeedRestored("M2", resynchronise=True)]
+
+
+def test_a_spare_in_the_place_of_a_dead_one_is_given_again_what_that_one_had(desk: Desk, venue: SocketServer) -> None:
+    venue.greeting = json.dumps([book("11"), book("12")])
+    desk.start(venue.url, msgspec.structs.replace(QUICK, unheard_ms=50), spare="spare")
+    desk.until(lambda: desk.given)
+    desk.world.directory.send("feed/0", RepeatMoves("spare"))
+    desk.until(lambda: len(desk.given) == 2)
+    assert desk.given[0] == desk.given[1]
+
+
+def test_a_book_at_rest_that_moves_on_while_the_stream_is_silent_replaces_the_connection(
+    desk: Desk, venue: SocketServer
+) -> None:
+    parameters = msgspec.structs.replace(QUICK, probe_ms=500, moved_on_ms=100)
+    feed = desk.shown(venue.url, venue, parameters)
+    desk.until(lambda: desk.asked)
+    assert {probe.asker for probe in desk.asked} == {"feed/0"}
+    desk.world.directory.send("feed/0", BooksProbed({"M1": 1_000, "M2": 1_000}))
+    asked = len(desk.asked)
+    desk.until(lambda: len(desk.asked) > asked)
+    assert feed.connections == 1, "what REST shows is what the stream said last"
+    desk.world.directory.send("feed/0", BooksProbed({"M1": 1_001}))
+    desk.until(lambda: feed.connections == 2)
+    assert {lost.reason for lost in desk.of(FeedLost)} == {"the venue's book moves on and its stream says nothing"}
+
+
+def test_a_book_that_moves_on_while_only_its_stream_is_silent_is_subscribed_to_anew(
+    desk: Desk, venue: SocketServer
+) -> None:
+    feed = desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, moved_on_ms=100))
+    desk.world.directory.send("feed/0", BooksProbed({"M1": 1_001}))
+
+    def lost() -> bool:
+        venue.say(change("21"))
+        return bool(desk.of(FeedLost))
+
+    desk.until(lost)
+    assert [one.market for one in desk.of(FeedLost)] == ["M1"]
+    desk.until(lambda: any("unsubscribe" in text for text in venue.heard))
+    assert feed.connections == 1
+    venue.say([book("11"), book("12")])
+    desk.until(lambda: desk.of(FeedRestored))
+
+
+def test_connections_that_do_not_last_quarantine_their_markets_until_one_does(desk: Desk, venue: SocketServer) -> None:
+    desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, flaps=3, steady_ms=400))
+    for connections in (2, 3, 4):
+        venue.drop()
+        desk.until(lambda connections=connections: len(venue.connected_s) == connections)
+        desk.until(venue.connections)
+    desk.until(lambda: len(desk.cells) == 4)
+    reason = "3 connections lost within 60 s"
+    assert desk.cells == [
+        RaiseCell("M1", "feed", TradingState.HALTED, reason), RaiseCell("M2", "feed", TradingState.HALTED, reason),
+        RaiseCell("M1", "feed", TradingState.ACTIVE, ""), RaiseCell("M2", "feed", TradingState.ACTIVE, ""),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("code", [1002, 1008, 4001, 4403])
+def test_a_venue_that_closes_for_a_reason_of_ours_halts_its_markets_and_is_tried_again_late(
+    code: int, desk: Desk, venue: SocketServer
+) -> None:
+    desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, refused_ms=600, steady_ms=100))
+    began = time.monotonic()
+    venue.connections()[0].close(code, "who are you")
+    desk.until(lambda: len(desk.cells) == 4)
+    assert [cell.state for cell in desk.cells] == [TradingState.HALTED] * 2 + [TradingState.ACTIVE] * 2
+    assert desk.cells[0].reason == f"closed by the venue: {code} who are you"
+    assert venue.connected_s[1] - began > 0.4
 
 
 def test_a_stop_leaves_nothing_unread_and_no_connection(desk: Desk, venue: SocketServer) -> None:
@@ -322,14 +426,15 @@ def test_a_stop_leaves_nothing_unread_and_no_connection(desk: Desk, venue: Socke
     desk.until(lambda: not venue.connections())
 
 
-def test_a_feed_in_the_place_of_a_dead_one_says_what_was_missed(desk: Desk, venue: SocketServer) -> None:
-    desk.start(venue.url)
-    desk.until(venue.connections)
+def test_a_feed_in_the_place_of_a_dead_one_says_what_was_missed_and_lifts_what_that_one_raised(
+    desk: Desk, venue: SocketServer
+) -> None:
+    desk.shown(venue.url, venue)
     desk.stop()
-    assert desk.told == []
-    desk.start(venue.url)
-    desk.until(lambda: len(desk.told) == 4)
-    assert desk.told == [
-        FeedLost("M1", "the feed died"), FeedLost("M2", "the feed died"),
-        FeedRestored("M1", resynchronise=True), FeedRestored("M2", resynchronise=True),
-    ]  # fmt: skip
+    desk.told.clear()
+    desk.shown(venue.url, venue)
+    assert desk.told[:2] == [FeedLost("M1", "the feed died"), FeedLost("M2", "the feed died")]
+    assert desk.of(FeedRestored) == [FeedRestored("M1", resynchronise=True), FeedRestored("M2", resynchronise=True)]
+    assert {(cell.market, cell.state) for cell in desk.cells} == {
+        ("M1", TradingState.ACTIVE), ("M2", TradingState.ACTIVE),
+    }  # fmt: skip

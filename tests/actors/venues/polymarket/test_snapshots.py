@@ -8,7 +8,7 @@ from loguru import logger
 
 from actors.runtime.actor import Context
 from actors.runtime.lanes import Bounds
-from actors.venues.polymarket.feed import ProbeBooks
+from actors.venues.polymarket.feed import BooksProbed, ProbeBooks
 from actors.venues.polymarket.snapshots import Snapshots
 from models.markets import Market
 from models.messages.base import Message
@@ -68,10 +68,10 @@ def test_all_that_waits_goes_into_one_request_of_at_most_500_tokens(
     world: RealWorld, venue: BookServer, told: list[Message]
 ) -> None:
     venue.may_answer.clear()
-    world.directory.send("feed", ProbeBooks(("11",)))
+    world.directory.send("feed", ProbeBooks("feed/0", ("11",)))
     world.until(lambda: venue.asked)
     for number in range(1, 391):
-        world.directory.send("feed", ProbeBooks((f"{number}1", "11")))
+        world.directory.send("feed", ProbeBooks("feed/0", (f"{number}1", "11")))
         if number % 2:
             world.directory.send("feed", RequestSnapshot(f"M{number}", "gap"))
     venue.may_answer.set()
@@ -90,10 +90,10 @@ def test_a_failed_read_tells_no_book_says_so_once_and_goes_on(
     handler = logger.add(lambda line: lines.append(str(line)), format="{extra} {message}", level="WARNING")
     venue.status, venue.answer = 503, {"error": "overloaded"}
     for count in (1, 2):
-        world.directory.send("feed", ProbeBooks(("11",)))
+        world.directory.send("feed", ProbeBooks("feed/0", ("11",)))
         world.until(lambda count=count: len(venue.asked) == count)
     venue.status, venue.answer = 200, [rest_book("11")]
-    world.directory.send("feed", ProbeBooks(("11",)))
+    world.directory.send("feed", ProbeBooks("feed/0", ("11",)))
     world.until(lambda: told)
     logger.remove(handler)
     assert len(told) == 1
@@ -106,12 +106,25 @@ def test_where_one_read_fails_the_rest_waits_for_the_next_turn(
     world: RealWorld, venue: BookServer, told: list[Message]
 ) -> None:
     venue.status = 503
-    world.directory.send("feed", ProbeBooks(tuple(f"{number}" for number in range(600))))
+    world.directory.send("feed", ProbeBooks("feed/0", tuple(f"{number}" for number in range(600))))
     world.until(lambda: venue.asked)
     venue.status = 200
-    world.directory.send("feed", ProbeBooks(("11",)))
+    world.directory.send("feed", ProbeBooks("feed/0", ("11",)))
     world.until(lambda: len(venue.asked) == 2)
     assert (len(venue.asked[0]), venue.asked[1]) == (500, [str(number) for number in range(500, 600)] + ["11"])
+
+
+def test_whoever_probes_is_told_of_when_the_books_are(world: RealWorld, venue: BookServer, told: list[Message]) -> None:
+    answered: list[Any] = world.record("feed/0")
+    venue.answer = [rest_book("11"), rest_book("21") | {"timestamp": "2000"}, rest_book("31")]
+    venue.may_answer.clear()
+    world.directory.send("feed", RequestSnapshot("M9", "gap"))
+    world.until(lambda: venue.asked)
+    world.directory.send("feed", RequestSnapshot("M3", "gap"))
+    world.directory.send("feed", ProbeBooks("feed/0", ("11", "21")))
+    venue.may_answer.set()
+    world.until(lambda: answered)
+    assert answered == [BooksProbed({"M1": 1_000, "M2": 2_000})]
 
 
 def test_a_market_nobody_knows_is_not_asked_for(world: RealWorld, venue: BookServer, told: list[Message]) -> None:

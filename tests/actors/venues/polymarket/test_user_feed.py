@@ -2,19 +2,19 @@
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
 
+import msgspec
 import pytest
 from loguru import logger
 
-from actors.runtime.actor import Context
 from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
 from actors.venues.secret import Secret
+from models.cells import TradingState
 from models.feeds import FeedParameters
-from models.messages.base import Message
+from models.messages.control import RaiseCell
 from models.messages.market import FeedCounted
 from models.messages.orders import (
     ForeignOrderSeen,
@@ -24,7 +24,9 @@ from models.messages.orders import (
     UserFeedProven,
     UserFeedRestored,
 )
+from models.messages.runtime import ActorRestarted
 from tests.actors.runtime.worlds import RealWorld
+from tests.actors.venues.feeds_at_work import FeedAtWork, quiet_world, route
 from tests.actors.venues.polymarket.user_frames import KEY, M, Ours, order, part, trade
 from tests.actors.venues.wire_server import SocketServer, socket_server
 
@@ -33,57 +35,23 @@ QUICK = FeedParameters(
 )
 SECRET, PASSPHRASE = "c2VjcmV0LWNhbmFyeQ==", "passphrase-canary"
 CREDENTIALS = Credentials(KEY, Secret(SECRET), Secret(PASSPHRASE))
-NAME = "feed/user"
 
 
-def _route(message: Message) -> Iterable[str]:
-    return ("board",) if isinstance(message, FeedCounted) else ("executor",)
-
-
-class Desk:
-    """A user feed at work, and what it told the executor."""
+class Desk(FeedAtWork[UserFeed]):
+    """A user feed at work."""
 
     def __init__(self, world: RealWorld) -> None:
-        self.world = world
-        self.told: list[Message] = world.record("executor")
-        self.counted: list[Message] = world.record("board")
+        super().__init__(world, "feed/user")
 
     def start(self, url: str, parameters: FeedParameters = QUICK) -> UserFeed:
         codec = UserCodec([M], Ours("o1", "o2"))
-        context = Context(NAME, self.world.threads, "nobody")
-        UserFeed.start(context, url, CREDENTIALS, codec, parameters, _route)
-        mailbox = self.world.directory.mailbox(NAME)
-        assert mailbox is not None
-        assert isinstance(mailbox.owner, UserFeed)
-        return mailbox.owner
-
-    def stop(self) -> None:
-        self.world.directory.stop(NAME)
-        self.until(lambda: self.world.directory.find(NAME) is None)
-
-    def kinds(self) -> list[type[Message]]:
-        return [type(message) for message in self.told]
-
-    def of(self, kind: type[Message]) -> list[Any]:
-        return [message for message in self.told if isinstance(message, kind)]
-
-    def until(self, condition: Callable[[], object]) -> None:
-        self.world.until(condition, timeout_s=10)
+        return self.begin(lambda context: UserFeed.start(context, url, CREDENTIALS, codec, parameters, route), UserFeed)
 
 
 @pytest.fixture
 def desk() -> Iterator[Desk]:
-    logger.disable("actors")
-    world = RealWorld("threads")
-    yield Desk(world)
-    world.close()
-    logger.enable("actors")
-
-
-@pytest.fixture
-def venue() -> Iterator[SocketServer]:
-    with socket_server() as server:
-        yield server
+    with quiet_world() as world:
+        yield Desk(world)
 
 
 def test_the_credentials_are_the_first_word_and_a_ping_the_second(desk: Desk, venue: SocketServer) -> None:
@@ -177,7 +145,7 @@ def test_a_market_that_lost_an_event_is_read_again_and_not_for_each_of_them(desk
     assert again[2].at_ns - again[1].at_ns >= QUICK.probe_ms * 1_000_000
     assert feed.malformed == {"shape": 4, "event": 1, "text": 1}
     assert not feed.proven, "nothing that could be read has come"
-    assert desk.counted[-1] == FeedCounted(NAME, 1, dict(feed.malformed))
+    assert desk.counted[-1] == FeedCounted(desk.name, 1, dict(feed.malformed))
 
 
 def test_a_feed_in_the_place_of_a_dead_one_says_that_it_was_lost(desk: Desk, venue: SocketServer) -> None:
@@ -188,6 +156,35 @@ def test_a_feed_in_the_place_of_a_dead_one_says_that_it_was_lost(desk: Desk, ven
     desk.start(venue.url)
     desk.until(lambda: len(desk.of(UserFeedRestored)) == 2)
     assert desk.told[1] == UserFeedLost("the feed died", None)
+
+
+def test_whoever_takes_the_place_of_the_one_that_was_told_is_told_what_stands(desk: Desk, venue: SocketServer) -> None:
+    desk.start(venue.url)
+    desk.until(lambda: desk.of(UserFeedRestored))
+    for name in ("somebody", "served"):
+        desk.world.directory.send(desk.name, ActorRestarted(name, "", 1))
+    desk.until(lambda: len(desk.told) == 2)
+    assert desk.told[0] == desk.told[1]
+    venue.close()
+    desk.until(lambda: desk.of(UserFeedLost))
+    desk.world.directory.send(desk.name, ActorRestarted("served", "", 2))
+    desk.until(lambda: len(desk.told) == 4)
+    assert desk.told[2] == desk.told[3]
+
+
+def test_a_venue_that_wants_other_credentials_halts_everything_and_is_tried_again_late(
+    desk: Desk, venue: SocketServer
+) -> None:
+    desk.start(venue.url, msgspec.structs.replace(QUICK, refused_ms=500))
+    desk.until(lambda: desk.of(UserFeedRestored))
+    venue.connections()[0].close(4001, "log in")
+    desk.until(lambda: len(desk.cells) == 2)
+    assert desk.cells == [
+        RaiseCell(None, "user_feed", TradingState.HALTED, "closed by the venue: 4001 log in"),
+        RaiseCell(None, "user_feed", TradingState.ACTIVE, ""),
+    ]
+    assert desk.kinds() == [UserFeedRestored, UserFeedLost, UserFeedRestored]
+    assert venue.connected_s[1] - venue.connected_s[0] > 0.4
 
 
 def test_no_log_line_and_no_description_of_the_feed_shows_a_secret(desk: Desk, venue: SocketServer) -> None:
