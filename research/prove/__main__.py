@@ -68,8 +68,9 @@ def _beside(asked: argparse.Namespace) -> int:
 
 def _live(asked: argparse.Namespace) -> int:
     wanted = Asked(
-        asked.minutes, asked.faults, asked.seed, asked.profile, asked.clock_speed, asked.kills, asked.account
-    )
+        asked.minutes, asked.faults, asked.seed, asked.profile, asked.clock_speed, asked.kills, asked.account,
+        asked.markets_count,
+    )  # fmt: skip
     with bar("live") as told:
         report = prove_live(wanted, told, asked.folder)
     if asked.json:
@@ -130,6 +131,7 @@ def _add_live(live: argparse.ArgumentParser) -> None:
         help="of the sandbox (default 1); the engine has its own",
     )
     live.add_argument("--account", type=_natural, default=0, metavar="N", help="of the sandbox's, from 0 (default 0)")
+    live.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
     live.add_argument("--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder")
     live.add_argument("--json", action="store_true", help="one document instead of the table")
 

@@ -47,6 +47,7 @@ class Asked:
     clock_speed: float = 1.0
     kills: int = 0
     account: int = 0
+    markets_count: int | None = None
 
 
 @dataclass(slots=True)
@@ -83,6 +84,8 @@ def prove_live(asked: Asked, told: Callable[[float], object], folder: Path | Non
     folder.mkdir(parents=True, exist_ok=True)
     report = LiveReport(asked, folder)
     flags = ("--profile", asked.profile, "--seed", asked.seed, "--faults", asked.faults)
+    if asked.markets_count is not None:
+        flags = (*flags, "--markets-count", asked.markets_count)
     clock = ("--clock-speed", asked.clock_speed, "--log", folder / "sandbox.jsonl")
     with sandbox(*flags, *clock, "--accounts", asked.account + 1) as venue:
         run = _Run(report, venue)
