@@ -2,7 +2,8 @@
 
 Why a command waits: "off" is not done when it was said but when nothing of the market can fill any more. So the answer
 is given when risk has applied it, the board has read everything that was said before, and neither the executor's orders
-nor risk's own count know of an order that the command forbids; else the orders that are left are named.
+nor risk's own count know of an order that the command forbids; else the orders that are left are named. A flatten is
+done when risk has halted what it covers, as flat or with its rest named.
 
 Why these are plain methods and no actor: they are called from threads of surfaces, which may wait; actors may not.
 """
@@ -13,14 +14,15 @@ from itertools import count
 from typing import Final, Literal, Protocol, TypeAlias
 
 from actors.runtime.clock import Clock
-from models.answers import Answer, answer, forbidden
+from models.answers import Answer, answer, done
+from models.flatten_plan import flatten_plan, plan_text
 from models.messages.audit import CommandAnswered, Fence
 from models.messages.base import MarketId, Message
 from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
 from models.messages.decisions import Explanation
 from models.snapshot import Board, DeskLine, MarketLine
 
-Verb: TypeAlias = Literal["pause", "resume", "reduce", "on", "off"]
+Verb: TypeAlias = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
 Command: TypeAlias = SetOperatorState | Kill | ClearKill
 
 _EXPLAIN_S: Final = 1.0
@@ -111,19 +113,24 @@ class Control:
         confirmed: bool = False,
         dry_run: bool = False,
     ) -> Answer:
-        """Pause, resume, reduce, switch on or off; no names means everything, which `on` and `off` refuse.
+        """Pause, resume, reduce, flatten, switch on or off; no names means everything, which `on` and `off` refuse.
 
-        Raises Refused: `not_found`, `usage`, `confirmation_required` (resume in live), `killed`, `refused`, `timeout`.
+        Raises Refused: `not_found`, `usage`, `confirmation_required` (flatten, resume in live), `killed`, `refused`,
+        `timeout`.
         """
         lines = self._named(verb, names)
         if dry_run:
             board = self.look()
             return answer(verb, board, board, lines, everything=not names, dry_run=True)
+        plan = plan_text(flatten_plan(self.look(), lines, everything=not names)) if verb == "flatten" else ()
+        if plan and not confirmed:
+            raise Refused("confirmation_required", "\n".join(plan))
         if verb == "resume" and self.look().engine.mode == "live" and not confirmed:
             raise Refused("confirmation_required", "resume in live lets orders with real money go out again")
         wanted = [line.market.id for line in lines] if names else [None]
         commands = [SetOperatorState(verb, market, self._request(), who) for market in wanted]
-        return self._carry_out(verb, commands, lines, timeout_s)
+        arguments = {"plan": "; ".join(line.strip() for line in plan)} if plan else _NO_ARGUMENTS
+        return self._carry_out(verb, commands, lines, timeout_s, arguments)
 
     def kill(self, reason: str, who: str, timeout_s: float, *, dry_run: bool = False) -> Answer:
         """Close the gate, then latch KILLED and have everything cancelled. Never asks. Raises Refused `timeout`."""
@@ -190,17 +197,17 @@ class Control:
         for command in commands:
             self._tell(command)
         try:
-            done = self._done(verb, commands, before, lines, timeout_s)
+            answered = self._answered(verb, commands, before, lines, timeout_s)
         except Refused as refused:
             self._audit(verb, commands, arguments, str(refused), asked_ns)
             raise
-        self._audit(verb, commands, arguments, "; ".join(done.lines), asked_ns)
-        return done
+        self._audit(verb, commands, arguments, "; ".join(answered.lines), asked_ns)
+        return answered
 
-    def _done(
+    def _answered(
         self, verb: str, commands: Sequence[Command], before: Board, lines: Sequence[MarketLine], timeout_s: float
     ) -> Answer:
-        """Wait until the commands are applied, and then until nothing that they forbid can fill."""
+        """Wait until the commands are applied, and then until they are done and nothing that they forbid can fill."""
         until_ns = self._clock.now_ns() + int(timeout_s * 1e9)
         requests = [command.request for command in commands]
         board, applied = self._board.wait_for(lambda seen: all(one in seen.commands for one in requests), timeout_s)
@@ -214,11 +221,13 @@ class Control:
         # Risk's answer overtakes the figures that prove it; once the fence has been read they are in.
         fence = self._request()
         self._tell(Fence(fence))
+        everything = said[0].market is None
         board, proven = self._board.wait_for(
-            lambda seen: fence in seen.fences and not any(forbidden(seen, verb, one.market.id)[0] for one in lines),
+            lambda seen: (
+                fence in seen.fences and all(done(seen, verb, one.market.id, everything=everything) for one in lines)
+            ),
             max((until_ns - self._clock.now_ns()) / 1e9, _PROOF_MIN_S),
         )
-        everything = said[0].market is None
         changed = any(one.changed for one in said)
         return answer(verb, before, board, lines, everything=everything, changed=changed, proven=proven)
 

@@ -4,21 +4,32 @@ from collections.abc import Iterable
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
+from models.flatten_plan import MarketPlan, flatten_plan, open_orders, plan_text
+from models.flattening import is_over, left_alone
 from models.messages.base import MarketId
 from models.phase import signed_size
 from models.snapshot import Board, MarketLine, OrderLine
 from models.units import Size
 from models.words import shares_text
 
-_FORBIDS_ALL: Final = frozenset({"pause", "off", "kill"})
-_DONE: Final = {"pause": "paused", "resume": "resumed", "reduce": "reduced", "kill": "killed", "clear_kill": "released"}
+_FORBIDS_ALL: Final = frozenset({"pause", "off", "kill", "flatten"})
+_DONE: Final = {
+    "pause": "paused", "resume": "resumed", "reduce": "reduced", "flatten": "flattened", "kill": "killed",
+    "clear_kill": "released",
+}  # fmt: skip
+
+
+_UNTOUCHED: Final = "left alone"
 
 
 class MarketAnswer(msgspec.Struct, frozen=True):
     """One market before and after. `open` counts orders that the command forbids and that may still fill.
 
-    `left` names those that the executor has told of; risk may know of one more that is just on its way.
+    `left` names those that the executor has told of; risk may know of one more that is just on its way. Of a flatten:
+    `over` is false while something is still to be done, `why` says what, or why something stays; `plan` is what it
+    would do, where it was only to be shown.
     """
 
     slug: str
@@ -30,12 +41,16 @@ class MarketAnswer(msgspec.Struct, frozen=True):
     left: tuple[OrderLine, ...]
     yes: Size
     no: Size
+    over: bool = True
+    why: str = ""
+    plan: MarketPlan | None = None
 
     @property
     def held(self) -> str:
-        """What the desks hold: `holding 12 YES`, or `flat`."""
+        """What the desks hold: `holding 12 YES`, or `flat`; with the reason, where it should be flat and is not."""
         legs = [f"{shares_text(size)} {token}" for size, token in ((self.yes, "YES"), (self.no, "NO")) if size]
-        return f"holding {' and '.join(legs)}" if legs else "flat"
+        held = f"holding {' and '.join(legs)}" if legs else "flat"
+        return f"{held} ({self.why})" if self.why and self.why != held else held
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,19 +65,30 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def lines(self) -> tuple[str, ...]:
-        """What a person reads: one line for everything, or one for each market that was named."""
+        """What a person reads: one line for everything, or one for each market that was named.
+
+        Of a flatten also a line for each market that is not flat, and of one that is only shown its plan.
+        """
+        plans = [one.plan for one in self.markets if one.plan is not None]
+        if plans:
+            return plan_text(plans)
         if self.everything:
             cancelled, left = sum(one.cancelled for one in self.markets), sum(one.open for one in self.markets)
-            return (f"all {self._done}: {self._orders(cancelled, left)} in {_plural(len(self.markets), 'market')}",)
+            over = all(one.over for one in self.markets)
+            said = f"all {self._done(over=over)}: {self._orders(cancelled, left)}"
+            named = tuple(f"  {one.slug}: {one.held}" for one in self.markets if one.why)
+            return (f"{said} in {_plural(len(self.markets), 'market')}", *named)
         return tuple(
-            f"{one.slug} {self._done}: {self._orders(one.cancelled, one.open)}, {one.held}" for one in self.markets
+            f"{one.slug} {self._done(over=one.over)}: {self._orders(one.cancelled, one.open)}, {one.held}"
+            for one in self.markets
         )
 
-    @property
-    def _done(self) -> str:
+    def _done(self, *, over: bool) -> str:
         done = _DONE.get(self.verb, self.verb)
         if self.dry_run:
             return f"would be {done}"
+        if not over:
+            return f"not {done} yet"
         return done if self.changed else f"already {done}"
 
     def _orders(self, cancelled: int, left: int) -> str:
@@ -78,14 +104,21 @@ def forbidden(board: Board, verb: str, market: MarketId) -> tuple[int, tuple[Ord
     """
     orders = tuple(board.open_orders(market))
     if verb in _FORBIDS_ALL:
-        exposure = board.markets[market].exposure
-        return max(len(orders), 0 if exposure is None else exposure.open_orders), orders
+        return open_orders(board, market), orders
     if verb != "reduce":
         return 0, ()
     yes, no = board.holding(market)
     net = yes - no
     raising = tuple(order for order in orders if net * signed_size(order.outcome, order.side, order.size) >= 0)
     return len(raising), raising
+
+
+def done(board: Board, verb: str, market: MarketId, *, everything: bool) -> bool:
+    """Whether a command has come to its end in a market: nothing of what it forbids may fill, all it does is done."""
+    cells = board.markets[market].cells
+    if verb == "flatten" and everything and left_alone(cells):
+        return True
+    return not forbidden(board, verb, market)[0] and (verb != "flatten" or is_over(cells))
 
 
 def answer(
@@ -99,8 +132,15 @@ def answer(
     proven: bool = False,
     dry_run: bool = False,
 ) -> Answer:
-    """Compare the markets of a command before and after it."""
+    """Compare the markets of a command before and after it. What a person left alone is not proven to be flat."""
+    lines = tuple(lines)
     markets = tuple(_market_answer(verb, before, after, line) for line in lines)
+    if verb == "flatten":
+        plans = flatten_plan(after, lines, everything=everything) if dry_run else [None] * len(lines)
+        markets = tuple(
+            _flattened(after, one, plan, everything=everything) for one, plan in zip(markets, plans, strict=True)
+        )
+        proven = proven and not any(one.why.startswith(_UNTOUCHED) for one in markets)
     return Answer(verb, everything, changed, proven, dry_run, markets)
 
 
@@ -117,6 +157,19 @@ def _market_answer(verb: str, before: Board, after: Board, line: MarketLine) -> 
         left,
         *after.holding(market),
     )
+
+
+def _flattened(board: Board, one: MarketAnswer, plan: MarketPlan | None, *, everything: bool) -> MarketAnswer:
+    """Add how far the flatten has come, and why what is held is held."""
+    held = bool(one.yes or one.no)
+    cells = board.markets[one.market].cells
+    if everything and left_alone(cells):
+        why = f"{_UNTOUCHED}: {'/'.join(one.after)}" if held else ""
+        return replace(one, why=why, plan=plan)
+    said = [desk.flatten.detail for desk in board.desks_of(one.market) if desk.flatten is not None]
+    over = done(board, "flatten", one.market, everything=everything)
+    why = "; ".join(dict.fromkeys(said)) if held or not over else ""
+    return replace(one, over=over, why=why or ("" if over else "not begun"), plan=plan)
 
 
 def _words(board: Board, market: MarketId) -> tuple[str, ...]:

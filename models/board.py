@@ -11,12 +11,13 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from models.chronicle import Chronicle
+from models.flattening import is_flattened
 from models.markets import Catalogue
 from models.marking import TIMER, Marking
 from models.marks import MarkParameters
 from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import CommandApplied, ExposureUpdated, TradingStateChanged
+from models.messages.control import CommandApplied, ExposureUpdated, FlattenChanged, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookResynchronised, BookUpdated, FeedCounted, FlowUpdated, MarketResolved
@@ -53,6 +54,7 @@ class BoardMachine:
             TradingStateChanged: self._state,
             MarketResolved: self._resolved,
             BookResynchronised: self._resynchronised,
+            FlattenChanged: self._flatten,
             InventoryUpdated: self._inventory,
             DecisionMade: self._decision,
             Explained: self._explained,
@@ -117,6 +119,9 @@ class BoardMachine:
         before = self._words(message.market)
         self._set_market(message.market, state=message.state, cells=message.cells)
         self._log_words(message.market, before, message.cells[0].reason if message.cells else "", now_ns)
+        if not is_flattened(message.cells):
+            for tag in self._engine.tags:
+                self._set_desk(tag, message.market, flatten=None)
 
     def _resolved(self, message: MarketResolved, now_ns: int) -> None:
         self._set_market(message.market, payout_yes=message.payout_yes)
@@ -141,6 +146,15 @@ class BoardMachine:
             return ()
         self._set_desk(message.tag, message.market, position=message.position)
         return self._marking.position_changed(message, line.book, now_ns)
+
+    def _flatten(self, message: FlattenChanged, now_ns: int) -> None:
+        """Follow a flatten, unless it has been ended meanwhile."""
+        line, desk = self._markets.get(message.market), self._desks.get((message.tag, message.market))
+        if line is None or desk is None or not is_flattened(line.cells):
+            return
+        if desk.flatten is None or desk.flatten.detail != message.detail:
+            self._say("INFO", message.market, f"flatten: {message.detail}", now_ns)
+        self._set_desk(message.tag, message.market, flatten=message)
 
     def _decision(self, message: DecisionMade, now_ns: int) -> None:
         at = (message.tag, message.market)

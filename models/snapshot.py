@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from models.cells import TradingState
 from models.markets import YES, Market, Outcome, Side
 from models.messages.base import MarketId, Tag
-from models.messages.control import CellNote, CommandApplied, ExposureUpdated
+from models.messages.control import CellNote, CommandApplied, ExposureUpdated, FlattenChanged
 from models.messages.decisions import Explanation, Gate
 from models.messages.market import BookUpdated, FeedCounted, FlowUpdated
 from models.messages.position import Position
@@ -97,7 +97,10 @@ class Profit(msgspec.Struct, frozen=True, gc=False):
 
 
 class DeskLine(msgspec.Struct, frozen=True, gc=False):
-    """A desk in a market: what it holds and wants, and what it did since the start."""
+    """A desk in a market: what it holds and wants, and what it did since the start.
+
+    `flatten` is how far it has come with flattening, None where nobody has asked for that.
+    """
 
     tag: Tag
     market: MarketId
@@ -105,6 +108,7 @@ class DeskLine(msgspec.Struct, frozen=True, gc=False):
     profit: Profit = Profit()
     explanation: Explanation | None = None
     explained: str = ""
+    flatten: FlattenChanged | None = None
     decisions: int = 0
     orders: int = 0
     fills: int = 0

@@ -86,6 +86,13 @@ def next_unwind(seen: MarketView, merging: Merging, parameters: FlattenParameter
     return Unwind("rest", _rest(seen, closed))
 
 
+def bids_of(book: BookUpdated, outcome: Outcome) -> Iterator[tuple[Price, Size]]:
+    """Walk what is bid for a token, best first."""
+    if outcome == YES:
+        return book.bids.descending()
+    return ((ONE - price, size) for price, size in book.asks.ascending())
+
+
 def _held_by(seen: MarketView) -> str | None:
     """Say what else stops the market. Halted by the flatten itself it is stopped until risk has heard of us."""
     if seen.state < TradingState.CANCEL_ONLY:
@@ -122,7 +129,7 @@ def _sale(
     """Sell into what is bid within the collar, and leave nothing that is too small to trade if that can be helped."""
     least = seen.market.min_order_size
     limit, depth = None, 0
-    for price, size in _bids(book, outcome):
+    for price, size in bids_of(book, outcome):
         if 2 * price < _twice_mid(book, outcome) - 2 * collar or depth >= sellable:
             break
         limit, depth = price, depth + size
@@ -136,19 +143,12 @@ def _sale(
 
 def _buy(seen: MarketView, book: BookUpdated, held: Outcome, wanted: Size) -> Take | None:
     """Buy the missing token at its best price. On a mirrored book that is the best bid for the held one."""
-    price, depth = next(_bids(book, held), (0, 0))
+    price, depth = next(bids_of(book, held), (0, 0))
     size, ask = placeable(min(wanted, depth)), ONE - price
     leaves_dust = 0 < wanted - size < seen.market.min_order_size
     if not price or leaves_dust or size < least_take(seen.market, ask):
         return None
     return Take(seen.market.id, complement(held), Side.BUY, ask, size, FLATTENING)
-
-
-def _bids(book: BookUpdated, outcome: Outcome) -> Iterator[tuple[Price, Size]]:
-    """Walk what is bid for a token, best first."""
-    if outcome == YES:
-        return book.bids.descending()
-    return ((ONE - price, size) for price, size in book.asks.ascending())
 
 
 def _twice_mid(book: BookUpdated, outcome: Outcome) -> Price:

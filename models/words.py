@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from models.cells import TradingState
+from models.flattening import is_flattened
 from models.markets import Outcome, Side
 from models.messages.control import CellNote
 from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
@@ -21,6 +22,7 @@ _SECOND_NS: Final = 1_000_000_000
 _WORDS: Final[Mapping[tuple[TradingState, str], str]] = MappingProxyType(
     {
         (TradingState.HALTED, "switch"): "OFF",
+        (TradingState.HALTED, "operator"): "FLAT",
         (TradingState.HALTED, "runtime"): "QUARANTINED",
         (TradingState.CANCEL_ONLY, "operator"): "PAUSED",
         (TradingState.CANCEL_ONLY, "flow"): "FUSED",
@@ -35,6 +37,8 @@ def state_word(state: TradingState, cells: Sequence[CellNote], phase: str) -> st
     """Return the one word for a market: what its strictest cells make of it, or its phase where nothing holds it."""
     if state is TradingState.ACTIVE:
         return phase.upper()
+    if state is TradingState.REDUCING and is_flattened(cells):
+        return "FLATTENING"
     sources = {cell.source for cell in cells if cell.state is state}
     return next((word for (held, source), word in _WORDS.items() if held is state and source in sources), state.name)
 

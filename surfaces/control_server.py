@@ -34,7 +34,7 @@ _STATUSES: Final[Mapping[str, int]] = {
 }
 
 Who = Annotated[str, Header(alias="x-keel-who")]
-Verb = Literal["pause", "resume", "reduce", "on", "off"]
+Verb = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
 
 
 class Order(BaseModel):

@@ -8,11 +8,12 @@ from collections import Counter
 from typing import Any, TypeAlias
 
 from models.answers import Answer, MarketAnswer
+from models.flatten_plan import MarketPlan, Residual
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.snapshot import Board, Counts, DeskLine, LogLine, MarketLine, OrderLine, Profit, token_touch
 from models.units import Price, Size, format_money, format_price, format_size
-from models.words import cell_text, explanation_text, gate_text, rfc3339
+from models.words import cell_text, explanation_text, gate_text, outcome_text, rfc3339
 from models.written_book import written_book
 
 Document: TypeAlias = dict[str, Any]
@@ -131,7 +132,10 @@ def killed(board: Board) -> Document:
 
 
 def command(answer: Answer) -> Document:
-    """Return `keel.command/1`: what a command did. `proven` is false where an order may still fill that it forbids."""
+    """Return `keel.command/1`: what a command did.
+
+    `proven` is false where an order may still fill that it forbids, or where a flatten has not come to its end.
+    """
     return {
         "schema": "keel.command/1",
         "verb": answer.verb,
@@ -235,6 +239,7 @@ def _row(
         "can_open": desk.explanation is not None and stop is None,
         "stopped_by": None if stop is None else gate_text(stop).removeprefix("[STOP] "),
         "reason": "" if desk.explanation is None else desk.explanation.reason,
+        "flatten": None if desk.flatten is None else {"step": desk.flatten.step, "detail": desk.flatten.detail},
         "pnl": profit(desk.profit, now_ns),
         "decisions": desk.decisions,
         "orders_open": open_orders,
@@ -274,6 +279,27 @@ def _answered(one: MarketAnswer) -> Document:
         "yes_shares": format_size(one.yes),
         "no_shares": format_size(one.no),
         "left": [order(line) for line in one.left],
+        "over": one.over,
+        "why": one.why,
+        "plan": None if one.plan is None else _planned(one.plan),
+    }
+
+
+def _planned(plan: MarketPlan) -> Document:
+    return {
+        "cancel_orders": plan.orders,
+        "merge_pairs": format_size(plan.pairs),
+        "unwind": [_residual(one) for one in plan.unwind],
+        "stays": [_residual(one) for one in plan.stays],
+        "untouched": plan.untouched,
+    }
+
+
+def _residual(residual: Residual) -> Document:
+    return {
+        "token": outcome_text(residual.outcome),
+        "shares": format_size(residual.size),
+        "value": None if residual.value is None else format_money(residual.value),
     }
 
 

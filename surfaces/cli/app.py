@@ -176,7 +176,7 @@ _COMMANDS: Final = {
     ("resume",): (
         "surfaces.cli.control:resume",
         _CONTROL,
-        "Lift a pause or a reduce of the same markets; in live it asks.",
+        "Lift a pause, a reduce or a flatten of the same markets; in live it asks.",
         "keel resume",
     ),
     ("reduce",): (
@@ -184,6 +184,12 @@ _COMMANDS: Final = {
         _CONTROL,
         "Only lower what can be lost: cancel what could raise it, place nothing that would.",
         "keel reduce fed-cut-jan",
+    ),
+    ("flatten",): (
+        "surfaces.cli.control:flatten",
+        _CONTROL,
+        "Cancel all orders, merge pairs, unwind what is left, then halt. Asks; --dry-run shows the steps.",
+        "keel flatten fed-cut-jan --timeout 120",
     ),
     ("kill",): (
         "surfaces.cli.control:kill",

@@ -1,4 +1,4 @@
-"""`pause`, `resume`, `reduce`, `kill`, `stop`: what an operator says to a running engine."""
+"""`pause`, `resume`, `reduce`, `flatten`, `kill`, `stop`: what an operator says to a running engine."""
 
 import time
 from typing import Annotated
@@ -21,9 +21,9 @@ def pause(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULT
 
 
 def resume(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
-    """Lift a pause or a reduce of the same markets. In live it asks.
+    """Lift a pause, a reduce or a flatten of the same markets. In live it asks.
 
-    Without a market it lifts the pause of everything, never a market's own.
+    Without a market it lifts what was said of everything, never a market's own.
     """
     return set_state("resume", markets, dry_run, options)
 
@@ -31,6 +31,15 @@ def resume(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAUL
 def reduce(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
     """Only lower what can be lost: cancel the orders that could raise it, place none that would."""
     return set_state("reduce", markets, dry_run, options)
+
+
+def flatten(*markets: Markets, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Get rid of what is held: cancel all orders, merge complete pairs, unwind what is left; then halt until `resume`.
+
+    What is too small to trade stays and is named. Asks, with the steps and their amounts. Where it takes longer than
+    --timeout the engine goes on with it.
+    """
+    return set_state("flatten", markets, dry_run, options)
 
 
 def kill(
@@ -79,6 +88,8 @@ def set_state(verb: str, markets: tuple[str, ...], dry_run: bool, options: Optio
     def send(client: EngineClient, confirmed: bool) -> Document:
         return client.post(f"/v1/commands/{verb}", markets=wanted, confirmed=confirmed, dry_run=dry_run)
 
+    if verb == "flatten":
+        return carry_out(options, send, "Go on?", watched=True)
     return carry_out(options, send, "Trade?")
 
 

@@ -14,24 +14,43 @@ def connect(options: Global) -> EngineClient:
     return EngineClient(options.socket_path, options.timeout)
 
 
-def carry_out(options: Global, send: Callable[[EngineClient, bool], Document], question: str) -> int:
+def carry_out(
+    options: Global, send: Callable[[EngineClient, bool], Document], question: str, *, watched: bool = False
+) -> int:
     """Say a command, ask the person where the engine wants it confirmed, and show what came of it.
 
-    `send` gets whether it is confirmed. Returns the exit code: partial (8) where something is left that may still fill.
+    `send` gets whether it is confirmed. `watched`: it may take a while, so a person is shown how far it has come.
+    Returns the exit code: partial (8) where something is left that may still fill, or is still to be done.
     """
     with connect(options) as client:
         try:
-            document = send(client, options.yes)
+            document = _sent(options, client, send, confirmed=options.yes, watched=watched)
         except CommandError as error:
             if error.code != "confirmation_required":
                 raise
-            confirm(options, f"{error.message}. {question}", "yes")
-            document = send(client, True)
+            end = "\n" if "\n" in error.message else ". "
+            confirm(options, f"{error.message}{end}{question}", "yes")
+            document = _sent(options, client, send, confirmed=True, watched=watched)
     lines = list(document["lines"])
     if not document["dry_run"]:
         lines += [_left(order) for market in document["markets"] for order in market["left"]]
     Output(options).show(document, Text(lines))
     return Exit.OK if document["proven"] or document["dry_run"] else Exit.PARTIAL
+
+
+def _sent(
+    options: Global,
+    client: EngineClient,
+    send: Callable[[EngineClient, bool], Document],
+    *,
+    confirmed: bool,
+    watched: bool,
+) -> Document:
+    if not watched or options.quiet or not sys.stderr.isatty():
+        return send(client, confirmed)
+    from surfaces.cli.progress import watch
+
+    return watch(lambda: send(client, confirmed), lambda: connect(options))
 
 
 def confirm(options: Global, question: str, word: str) -> None:

@@ -35,7 +35,7 @@ _LOW_ROWS: Final = 30
 _TALL_ROWS: Final = 50
 _LOG_LINES: Final = 2_000
 _LEVEL_STYLES: Final = {"SUCCESS": "green", "WARNING": "yellow", "ERROR": "bold red"}
-_VERBS: Final = frozenset({"switch", "pause", "resume", "kill"})
+_VERBS: Final = frozenset({"switch", "pause", "resume", "flatten", "kill"})
 
 
 class MonitorApp(App[None]):
@@ -47,6 +47,7 @@ class MonitorApp(App[None]):
         Binding("o", "switch", "on/off"),
         Binding("p", "pause", "pause"),
         Binding("r", "resume", "resume"),
+        Binding("f", "flatten", "flatten"),
         Binding("K", "kill", "kill"),
         Binding("w", "why", "why"),
         Binding("l", "log", "log", show=False),
@@ -223,6 +224,10 @@ class MonitorApp(App[None]):
     def action_resume(self) -> None:
         self._say("resume", sorted(self._table.marked))
 
+    def action_flatten(self) -> None:
+        """Show what a flatten would do, and do it if that is confirmed; how far it has come is in the table."""
+        self._say("flatten", sorted(self._table.marked))
+
     def action_kill(self) -> None:
         """Pause everything at once; the same key again within three seconds kills. Neither asks."""
         now_s = time.monotonic()
@@ -245,7 +250,8 @@ class MonitorApp(App[None]):
                 if yes:
                     self._say(verb, markets, confirmed=True)
 
-            self.push_screen(Confirm(f"{error.message}. Go on?"), answered)
+            end = "\n\n" if "\n" in error.message else ". "
+            self.push_screen(Confirm(f"{error.message}{end}Go on?", live=self._header.has_class("live")), answered)
             return True
 
         self._send(lambda client: client.post(f"/v1/commands/{verb}", markets=markets, confirmed=confirmed), refused)

@@ -16,6 +16,7 @@ KEYS = (
     ("o", "switch on or off: the marked, or the one under the cursor"),
     ("p", "pause the marked; all when none is marked"),
     ("r", "resume the marked; all when none is marked"),
+    ("f", "flatten the marked; all when none is marked: shows the steps first and asks"),
     ("K", "pause all at once; again within 3 s: kill"),
     ("w", "why pane on or off"),
     ("l", "log pane on or off"),
@@ -25,19 +26,20 @@ KEYS = (
 
 
 class Confirm(ModalScreen[bool]):
-    """Asks one question. No is the default: enter and escape both mean no."""
+    """Asks one question, in red where real money moves. No is the default: enter and escape both mean no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "yes"),
         Binding("n,escape", "answer(False)", "no"),
     ]
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, *, live: bool = False) -> None:
         super().__init__()
         self._question = question
+        self._live = live
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box"):
+        with Vertical(classes="box live" if self._live else "box"):
             yield Static(self._question, markup=False)
             with Horizontal():
                 yield Button("No (n)", id="no", variant="primary")
