@@ -14,6 +14,8 @@ _STATE_STYLES = {
     "OFF": "dim",
     "PAUSED": "cyan",
     "REDUCING": "yellow",
+    "FLATTENING": "yellow",
+    "FLAT": "cyan",
     "KILLED": "bold red",
 }
 
