@@ -144,8 +144,8 @@ class BookMachine:
         self.counts.books += 1
         token = self._yes if frame.outcome == YES else self._no
         holds = token.verify(frame, self.tick)
-        if frame.source == "rest" and frame.timestamp_ms < token.last_ms:
-            # A cached answer, older than what the socket has said since.
+        if frame.timestamp_ms < token.last_ms:
+            # A cached answer, or a frame that was overtaken: older than what has been said since.
             self.counts.books_superseded += 1
             if self._needs_book:
                 self._want_snapshot("the answer was older than the book", now_ns)

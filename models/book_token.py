@@ -1,4 +1,10 @@
-"""One token's half of a market's book: its ladder, fed only by its own frames, and whether that can be trusted."""
+"""One token's half of a market's book: its ladder, fed only by its own frames, and whether that can be trusted.
+
+Why each level remembers when it was set: frames may come twice, or later than those that were sent after them. Of each
+level the newest size counts, so the order of their coming changes nothing.
+"""
+
+from typing import Final
 
 from models.book_hash import BookProof, Verdict
 from models.book_parameters import BookCounts, BookParameters
@@ -6,6 +12,9 @@ from models.ladder import Ladder
 from models.markets import YES, Outcome, Side
 from models.messages.market import BookFrame, LevelChange
 from models.units import ONE, Price, Size
+
+_LATE_MAX_MS: Final = 10_000
+"""No frame is on its way for longer: what claims to be older than the last full book by more tells no time of ours."""
 
 
 class TokenBook:
@@ -16,6 +25,8 @@ class TokenBook:
     """
 
     __slots__ = (
+        "_ask_ms",
+        "_bid_ms",
         "_counts",
         "_failed",
         "_hash",
@@ -38,10 +49,13 @@ class TokenBook:
         self.gap = ""
         self.gap_since_ns = 0
         self._proof, self._parameters, self._counts = proof, parameters, counts
+        self._bid_ms: dict[Price, int] = {}
+        self._ask_ms: dict[Price, int] = {}
+        """The venue's time of the newest change of each level since the last full book."""
         self._hash = ""
         self._unverified = 0
         self._unsettled: tuple[int, str] | None = None
-        self._failed = False
+        self._failed = ""
 
     @property
     def name(self) -> str:
@@ -68,31 +82,39 @@ class TokenBook:
             self.ladder = Ladder(tick)
         self.ladder.load(bids, asks, tick)
         self.book_ms = self.last_ms = timestamp_ms
+        self._bid_ms.clear()
+        self._ask_ms.clear()
         self.gap = ""
         self._unsettled = None
-        self._failed = False
+        self._failed = ""
 
     def change(self, change: LevelChange, timestamp_ms: int, tick: Price) -> None:
-        """Set one level, a multiple of `tick`. Void before the first full book, and where older than the last."""
+        """Set one level, a multiple of `tick`. Void before the first full book, and where something newer is known."""
         ladder = self.ladder
         if ladder is None:
             return
         if timestamp_ms < self.book_ms:
             self._counts.changes_late += 1
+            if self.book_ms - timestamp_ms > _LATE_MAX_MS:
+                self._failed = "late"
             return
-        if self._unsettled is not None and self._unsettled[0] != timestamp_ms:
+        if self._unsettled is not None and timestamp_ms > self._unsettled[0]:
             self._settle(ladder, tick)
-        if self.outcome == YES:
-            if change.side is Side.BUY:
-                ladder.set_bid(change.price, change.size)
-            else:
-                ladder.set_ask(change.price, change.size)
-        elif change.side is Side.BUY:
-            ladder.set_ask(ONE - change.price, change.size)
+        is_bid = (change.side is Side.BUY) is (self.outcome == YES)
+        price = change.price if self.outcome == YES else ONE - change.price
+        set_ms = self._bid_ms if is_bid else self._ask_ms
+        if timestamp_ms < self.last_ms:
+            self._counts.changes_late += 1
+            if set_ms.get(price, 0) > timestamp_ms:
+                return
         else:
-            ladder.set_bid(ONE - change.price, change.size)
-        self._hash = change.hash
-        self.last_ms = timestamp_ms
+            self._hash = change.hash
+            self.last_ms = timestamp_ms
+        set_ms[price] = timestamp_ms
+        if is_bid:
+            ladder.set_bid(price, change.size)
+        else:
+            ladder.set_ask(price, change.size)
 
     def doubt(self, timestamp_ms: int, tick: Price) -> str:
         """Say what is wrong with the ladder now that a frame was applied whole; empty where nothing new is."""
@@ -111,7 +133,7 @@ class TokenBook:
                 self._unsettled = (timestamp_ms, venue_hash)
             if self._parameters.verify_every == 1:
                 self._settle(ladder, tick)
-        return "hash" if self._failed else ""
+        return self._failed
 
     def open_gap(self, reason: str, now_ns: int) -> bool:
         """Stop trusting the ladder. Returns False where it was not trusted before."""
@@ -119,7 +141,7 @@ class TokenBook:
             return False
         self.gap, self.gap_since_ns = reason, now_ns
         self._unsettled = None
-        self._failed = False
+        self._failed = ""
         return True
 
     def _settle(self, ladder: Ladder, tick: Price) -> None:
@@ -134,4 +156,4 @@ class TokenBook:
         elif verdict is not Verdict.UNCHECKED:
             self._counts.change_hash_checked += 1
             self._counts.change_hash_ok += verdict is Verdict.HOLDS
-            self._failed = verdict is Verdict.FAILS
+            self._failed = "hash" if verdict is Verdict.FAILS else ""

@@ -1,5 +1,6 @@
 """The one book of a market: what it publishes, and when it says that nothing may be decided on it."""
 
+import msgspec
 import pytest
 
 from models.depth import Depth
@@ -136,6 +137,29 @@ def test_a_change_that_is_older_than_the_full_book_is_void() -> None:
     fed = Fed()
     fed.take(full(YES, BIDS, ASKS, at_ms=10), both(Side.BUY, "0.44", 5, at_ms=9))
     assert (fed.seen.bid, fed.book.counts.changes_late) == (4_000, 1)
+
+
+def test_a_level_that_was_set_later_is_not_set_back_by_a_frame_that_was_overtaken() -> None:
+    fed = opened()
+    fed.take(both(Side.BUY, "0.41", 7, at_ms=20), both(Side.BUY, "0.41", 3, at_ms=10), both(Side.BUY, "0.42", 5, 15))
+    assert (fed.seen.bids.size_at(4_100), fed.seen.bids.size_at(4_200)) == (7 * SHARE, 5 * SHARE)
+    assert (fed.seen.unusable, fed.book.counts.changes_late) == (None, 4)
+
+
+def test_a_full_book_that_was_overtaken_is_not_taken() -> None:
+    fed = opened()
+    fed.take(both(Side.BUY, "0.41", 7, at_ms=20))
+    fed.take(full(YES, BIDS, ASKS, at_ms=10))
+    assert (fed.seen.bid, fed.book.counts.books_superseded) == (4_100, 1)
+
+
+def test_a_frame_that_claims_to_be_of_long_ago_is_a_gap() -> None:
+    fed = Fed()
+    fed.take(full(YES, BIDS, ASKS, at_ms=20_000), mirror(full(YES, BIDS, ASKS, at_ms=20_000)))
+    in_seconds = msgspec.structs.replace(both(Side.BUY, "0.41", 7, at_ms=20_001), timestamp_ms=START_MS // 1_000 + 20)
+    fed.take(in_seconds)
+    assert fed.seen.unusable == "gap"
+    assert "late" in fed.of(BookEpochChanged)[-1].detail
 
 
 def test_dropped_mail_and_a_reconnect_are_gaps_of_both_tokens() -> None:

@@ -1,6 +1,7 @@
 """What holds of a book for any frames: against plain dicts, between the tokens, and under conflation."""
 
 from collections.abc import Sequence
+from random import Random
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +82,20 @@ def test_a_book_of_conflated_levels_equals_one_of_all_frames(
             newest = {}
     for outcome in (YES, NO):
         assert every.book.levels(outcome) == few.book.levels(outcome)
+
+
+@given(
+    frames=st.lists(st.lists(CHANGE, min_size=1, max_size=4), min_size=1, max_size=8),
+    chance=st.randoms(use_true_random=False),
+)
+def test_frames_that_come_twice_and_in_any_order_make_the_same_book(
+    frames: list[list[tuple[Outcome, Side, Price, Size]]], chance: Random
+) -> None:
+    sent = [frame_of(changes, at_ms) for at_ms, changes in enumerate(frames, start=1)]
+    arrived = [*sent, *chance.choices(sent, k=len(sent))]
+    chance.shuffle(arrived)
+    in_order, as_it_came = Fed(tape_is_proof=True), Fed(tape_is_proof=True)
+    for fed, taken in ((in_order, sent), (as_it_came, arrived)):
+        fed.take(full(YES, {}, {}), full(NO, {}, {}), *taken)
+    for outcome in (YES, NO):
+        assert as_it_came.book.levels(outcome) == in_order.book.levels(outcome)
