@@ -51,6 +51,7 @@ def _exchange(options: argparse.Namespace, begin_ns: int) -> Exchange:
             seed=options.seed,
             protocol=options.protocol,
             accounts=options.accounts,
+            signature_types=options.signature_types,
             account_cash=options.cash * SHARE,
             clock_tolerance_s=None if own_clock else 30,
             tier=options.tier,
@@ -129,6 +130,10 @@ def _parser() -> argparse.ArgumentParser:
         "--protocol", choices=("1", "2", "3", "mixed"), default="2", help="generation of orders (default 2)"
     )
     parser.add_argument("--accounts", type=_positive, default=2, metavar="N", help="funded accounts (default 2)")
+    parser.add_argument(
+        "--signature-types", type=_signature_types, default=(0,), metavar="LIST",
+        help="of the first accounts, such as 0,1,2: all others are deposit wallets (default 0)",
+    )  # fmt: skip
     parser.add_argument("--cash", type=_positive, default=10_000, metavar="N", help="dollars of each (default 10000)")
     parser.add_argument("--tier", choices=tuple(TIERS), default="Standard", help="their rate tier (default Standard)")
     parser.add_argument("--log", type=Path, metavar="FILE", help="write down all that it sees and does, as JSON lines")
@@ -148,6 +153,13 @@ def _positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, found {text!r}")
     return int(text)
+
+
+def _signature_types(text: str) -> tuple[int, ...]:
+    types = text.split(",")
+    if not set(types) <= {"0", "1", "2", "3"}:
+        raise argparse.ArgumentTypeError(f"expected numbers from 0 to 3 with commas between, found {text!r}")
+    return tuple(int(one) for one in types)
 
 
 def _moment(text: str) -> int:

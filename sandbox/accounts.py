@@ -68,10 +68,10 @@ class Accounts:
         self._funded.append((key, signature_type, cash))
         return account
 
-    def make_default(self, count: int, cash: int, now_ns: int) -> None:
-        """Make one account that trades from its own address, and deposit wallets until there are `count`."""
+    def make_default(self, count: int, cash: int, now_ns: int, signature_types: tuple[int, ...] = (0,)) -> None:
+        """Make accounts of these signature types, and deposit wallets until there are `count`."""
         for number in range(count):
-            signature_type = 0 if number == 0 else DEPOSIT_WALLET
+            signature_type = signature_types[number] if number < len(signature_types) else DEPOSIT_WALLET
             self.make(str(number), signature_type, cash, now_ns)
 
     def generation(self, market: Market) -> Literal[1, 2, 3]:

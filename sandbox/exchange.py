@@ -90,13 +90,15 @@ class Setup:
     """How an exchange is set up; `seed` decides all of its chance.
 
     `protocol` is the generation of orders that its markets take; in a mixed world some take 2 and some 3.
-    `accounts` are made with `account_cash` micro-dollars each. `clock_tolerance_s` is how far a caller's timestamp may
-    be off, None for any: what a clock that does not run with everybody else's needs. `tier` is the accounts' rate tier.
+    `accounts` are made with `account_cash` micro-dollars each, the first ones of `signature_types`, the others with
+    deposit wallets. `clock_tolerance_s` is how far a caller's timestamp may be off, None for any: what a clock that
+    does not run with everybody else's needs. `tier` is the accounts' rate tier.
     """
 
     seed: int = 1
     protocol: Protocols = "2"
     accounts: int = 2
+    signature_types: tuple[int, ...] = (0,)
     account_cash: int = 10_000 * SHARE
     clock_tolerance_s: int | None = 30
     tier: str = "Standard"
@@ -149,7 +151,7 @@ class Exchange:
         self._faults = Faults(
             Parts(
                 self._venue, self._user_channel, self.accounts, self._modes, self._buckets, trading.heartbeats,
-                self._schedule, self.log, self._outbox, self._random("faults"),
+                self._schedule, self.log, self._outbox, self._random("faults"), self._relaying,
             )
         )  # fmt: skip
         site = Site()
@@ -236,9 +238,10 @@ class Exchange:
         return Random(f"{self._setup.seed}/{purpose}")
 
     def _begin(self, now_ns: int) -> None:
-        self.accounts.make_default(self._setup.accounts, self._setup.account_cash, now_ns)
+        setup = self._setup
+        self.accounts.make_default(setup.accounts, setup.account_cash, now_ns, setup.signature_types)
         for account in self.accounts:
-            self._buckets.assign(account.address, TIERS[self._setup.tier], now_ns)
+            self._buckets.assign(account.address, TIERS[setup.tier], now_ns)
         self._tape.start(now_ns)
         self._rewards.start(now_ns)
         self._tiers.start(now_ns)

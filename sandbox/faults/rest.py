@@ -19,7 +19,7 @@ from sandbox.units import MILLISECOND
 if TYPE_CHECKING:
     from sandbox.faults.switchboard import Faults
 
-_SERVICES: Final[tuple[Service, ...]] = ("clob", "gamma", "relayer", "site")
+_SERVICES: Final[tuple[Service, ...]] = ("clob", "gamma", "relayer", "rpc", "site")
 _WHICH: Final = ("service", "method", "path", "account", *ENDS)
 _HTML: Final = {"content-type": "text/html; charset=UTF-8", "server": "cloudflare"}
 _BLOCKED: Final = (

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from sandbox.accounts import Accounts
-from sandbox.faults import frames, markets, matching, rest, wire
+from sandbox.faults import frames, markets, matching, relayer, rest, wire
 from sandbox.faults.calls import Calls
 from sandbox.faults.impairments import Filter
 from sandbox.faults.table import Arguments, Fault, FaultError, Switch
@@ -23,11 +23,12 @@ from sandbox.modes import Modes
 from sandbox.rest.refusals import Refused
 from sandbox.rest.routes import json_answer
 from sandbox.schedule import Schedule
+from sandbox.trading.relaying import Relaying
 from sandbox.user_channel import UserChannel
 from sandbox.venue import Venue
 
 FAULTS: Final[dict[str, Fault]] = {
-    fault.name: fault for fault in (*rest.ROWS, *wire.ROWS, *frames.ROWS, *matching.ROWS, *markets.ROWS)
+    fault.name: fault for fault in (*rest.ROWS, *wire.ROWS, *frames.ROWS, *matching.ROWS, *markets.ROWS, *relayer.ROWS)
 }
 ELSEWHERE: Final = {
     "F08": "a name that is not resolved is the client's own: its proofs take its resolver away",
@@ -54,6 +55,7 @@ class Parts:
     log: Log
     outbox: list[Effect]
     random: Random
+    relaying: Relaying
 
 
 class Faults:

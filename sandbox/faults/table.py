@@ -24,8 +24,9 @@ class FaultError(Exception):
 class Fault:
     """One row of the table.
 
-    `ids` are its numbers in the fault catalogue, `takes` what may be said besides its name, and `ends` when it is over
-    by itself: `at once`, or after so many times or seconds unless the thrower says otherwise, or only when cleared.
+    `ids` are its numbers in the fault catalogue, none where that does not know it; `takes` what may be said besides its
+    name, and `ends` when it is over by itself: `at once`, or after so many times or seconds unless the thrower says
+    otherwise, or only when cleared.
     """
 
     name: str

@@ -67,6 +67,13 @@ def newer() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
+def wallets() -> Iterator[dict[str, Any]]:
+    """Give the first line of a world of both protocols, as hurried, with an account of every signature type."""
+    kinds = ("--accounts", "4", "--signature-types", "0,1,2,3")
+    yield from _started("--protocol", "mixed", "--markets-count", "16", "--clock-speed", "10", *kinds)
+
+
+@pytest.fixture(scope="module")
 def first_generation() -> Iterator[dict[str, Any]]:
     """Give the first line of the same world as it was before the second generation of orders."""
     yield from _started("--protocol", "1")

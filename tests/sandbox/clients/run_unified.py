@@ -257,58 +257,74 @@ async def troubles(told):
 
 
 async def positions(told):
-    """Split, merge, and after the resolution redeem, each through the relayer; what each transaction came to."""
-    account, market, done = told["account"], {"condition_id": told["condition_id"]}, {}
-    keys = {
-        "relayer": RelayerApiKey(**account["relayer_api_key"]),
-        "builder": BuilderApiKey(**account["builder_api_key"]),
-    }
-    async with await secure(told, account, api_key=keys[told["key"]]) as client:
+    """Several accounts split and merge, and after the resolution redeem; what each transaction came to."""
+    market, accounts = {"condition_id": told["condition_id"]}, told["accounts"]
+    seen = [{"before": await held(told, account)} for account in accounts]
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(await secure(told, account, api_key=key_of(account)))
+            for account in accounts
+        ]
 
-        async def moved(name, calling):
-            handle = await calling
-            outcome = await handle.wait()
-            done[name] = {"id": outcome.transaction_id, "hash": outcome.transaction_hash, "held": await held(told)}
+        async def moved(name, *calling):
+            """Wait for a transaction of each."""
+            handles = await asyncio.gather(*calling)
+            outcomes = await asyncio.gather(*(handle.wait() for handle in handles))
+            for saw, account, outcome in zip(seen, accounts, outcomes, strict=True):
+                saw[name] = {"hash": outcome.transaction_hash, "held": await held(told, account)}
 
-        done["before"] = await held(told)
-        await moved("split", client.split_position(**market, amount=10_000_000))
-        await moved("merge", client.merge_positions(**market, amount=4_000_000))
-        done["refused"] = await reverted(client.split_position(**market, amount=10**15))
+        await moved("split", *(client.split_position(**market, amount=10_000_000) for client in clients))
+        await moved("merge", *(client.merge_positions(**market, amount=4_000_000) for client in clients))
+        refusals = [reverted(client.split_position(**market, amount=10**15)) for client in clients]
+        for saw, why in zip(seen, await asyncio.gather(*refusals), strict=True):
+            saw["refused"] = why
         await asyncio.to_thread(control, told, "POST", {"fault": "resolve", "market": told["slug"], "outcome": "Yes"})
-        await moved("redeem", client.redeem_positions(**market))
-    return done
+        await moved("redeem", *(client.redeem_positions(**market) for client in clients))
+    return seen
+
+
+def key_of(account):
+    """What the relayer knows an account by: a builder's key for proxies, its own for the others."""
+    if account["signature_type"] == 1:
+        return BuilderApiKey(**account["builder_api_key"])
+    return RelayerApiKey(**account["relayer_api_key"])
 
 
 async def approvals(told):
-    """Take back what a contract may do, find out that it is missing, and have all of it set up again."""
-    account, config = told["account"], PRODUCTION_CONFIG
-    async with await secure(told, account, api_key=RelayerApiKey(**account["relayer_api_key"])) as client:
-        market, adapter = {"condition_id": told["condition_id"]}, config.collateral_adapter
+    """Several accounts take back what a contract may do, find out that it is missing, and have all set up again."""
+    return await asyncio.gather(*(approval(told, account) for account in told["accounts"]))
+
+
+async def approval(told, account):
+    """What one of them sees."""
+    config, market = PRODUCTION_CONFIG, {"condition_id": told["condition_id"]}
+    dollars = {"token_address": config.collateral_token, "spender_address": config.collateral_adapter}
+    tokens = {"token_address": config.conditional_tokens, "operator_address": config.collateral_adapter}
+    async with await secure(told, account, api_key=key_of(account)) as client:
         await (await client.split_position(**market, amount=5_000_000)).wait()
-        dollars = {"token_address": config.collateral_token, "spender_address": adapter}
-        tokens = {"token_address": config.conditional_tokens, "operator_address": adapter}
         await (await client.approve_erc20(**dollars, amount=1_000_000)).wait()
         await (await client.approve_erc1155_for_all(**tokens, approved=False)).wait()
         out = {"poor": await reverted(client.split_position(**market, amount=1_000_001))}
         out["unapproved"] = await reverted(client.merge_positions(**market, amount="max"))
         await client.setup_trading_approvals()
         await (await client.split_position(**market, amount=1_000_001)).wait()
-        return out | {"merged": await (await client.merge_positions(**market, amount="max")).wait()}
+        await (await client.merge_positions(**market, amount="max")).wait()
+        return out | {"held": await held(told, account)}
 
 
 async def reverted(calling):
-    """Why a transaction failed, or None when it did not."""
+    """Why a transaction failed, or would; None when it did not."""
     try:
         await (await calling).wait()
-    except TransactionFailedError as error:
+    except (TransactionFailedError, RequestRejectedError) as error:
         return str(error)
 
 
-async def held(told):
-    """What the account's wallet holds on chain: dollars and both tokens, in millionths."""
+async def held(told, account):
+    """What an account's wallet holds on chain: dollars and both tokens, in millionths."""
     with await asyncio.to_thread(urlopen, told["sandbox"]["control_url"] + "/accounts") as answer:
-        wallets = [wallet for account in json.load(answer)["accounts"] for wallet in account["wallets"]]
-    own = next(wallet for wallet in wallets if wallet["address"] == told["account"]["funder"])
+        wallets = [wallet for known in json.load(answer)["accounts"] for wallet in known["wallets"]]
+    own = next(wallet for wallet in wallets if wallet["address"] == account["funder"])
     return [own["cash"], *(own["tokens"].get(token, 0) for token in told["token_ids"])]
 
 
@@ -332,9 +348,9 @@ async def trouble(calling):
 
 
 async def secure(told, account, **options):
-    """A client for an account: the SDK's default for a deposit wallet, its address for an EOA."""
-    if account["signature_type"] == 0:
-        options["wallet"] = account["address"]
+    """A client for an account: the SDK's default for a deposit wallet, otherwise its wallet is named."""
+    if account["signature_type"] != 3:
+        options["wallet"] = account["funder"]
     where = environment(told["sandbox"])
     return await AsyncSecureClient.create(private_key=account["private_key"], environment=where, **options)
 
