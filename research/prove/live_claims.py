@@ -22,7 +22,11 @@ _FAILED_NS: Final = 20_000_000_000
 _COMPARED: Final = ("market", "outcome", "side", "price", "size", "cash", "fee", "maker")
 
 _ERROR: Final = re.compile(r"^\S+ \S+ \| (ERROR|CRITICAL) ")
-_EXPLAINED: Final = ((re.compile("another program sends heartbeats"), ("second_writer",)),)
+_HOLDING: Final = ("partition", "half_open", "latency", "lose_request", "lose_answer", "late_answer", "dribble")
+_EXPLAINED: Final = (
+    (re.compile("another program sends heartbeats"), ("second_writer",)),
+    (re.compile("mail of lane/(cancel|query) is late"), _HOLDING),  # one connection waits for its answer
+)
 """Errors, and the switches that make an engine say so."""
 
 
