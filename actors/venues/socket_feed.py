@@ -9,7 +9,7 @@ Why our own receive loop and not `run_forever`: that swallows errors of callback
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from threading import Event
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -59,6 +59,7 @@ class SocketFeed(BaseActor):
         super().__init__(context)
         self.connections = 0
         self.malformed: Counter[str] = Counter()
+        self._noticed: set[str] = set()
         self._route = route
         self._url = url
         self._parameters = parameters
@@ -114,6 +115,12 @@ class SocketFeed(BaseActor):
         if self.malformed[kind] == 1:
             self.log.bind(kind=kind).warning("malformed frame: {}", detail)
         self._tell_counts()
+
+    def notice(self, unknown: Mapping[str, int]) -> None:
+        """Count the fields that we never heard of, once each, and log the first."""
+        for name in sorted(unknown.keys() - self._noticed):
+            self._noticed.add(name)
+            self.not_understood("field", f"an unknown field {name!r}")
 
     def on_start(self) -> None:
         self._read_on()

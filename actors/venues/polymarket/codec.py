@@ -6,9 +6,13 @@ frame. (A JSON key that comes twice cannot be told by the decoder: the last one 
 
 Why `best_bid_ask` is counted and not used: the same change arrives as a level change, and a book is proven by the
 venue's hash over all its levels, of which the touch is the smaller part.
+
+Why only now and then it is looked for fields that we do not know: the look costs as much as the decoding, and a schema
+that has changed has changed for good.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -16,6 +20,7 @@ import msgspec
 from msgspec.json import Decoder
 
 from actors.venues.polymarket.wire import (
+    KEYS,
     WireChange,
     WireFrame,
     WireLevel,
@@ -38,6 +43,7 @@ from models.messages.market import (
     TickSizeChanged,
     TradePrinted,
 )
+from models.text import clean
 from models.units import ONE, Price, parse_price, parse_size, parse_tick
 
 PLAIN_TEXTS: Final = frozenset({b"", b"PONG", b"NO NEW ASSETS"})
@@ -45,8 +51,13 @@ PLAIN_TEXTS: Final = frozenset({b"", b"PONG", b"NO NEW ASSETS"})
 
 _DETAIL_MAX: Final = 200
 _TEXTS_KNOWN_MAX: Final = 8_192
+_LOOK_EVERY: Final = 64
+_FIELDS_KNOWN_MAX: Final = 64
 _ASSET_ID: Final = re.compile(rb'"asset_id"\s*:\s*"([0-9]{1,78})"')
 _UNKNOWN_EVENT: Final = "$.event_type"
+_NEW_MARKET: Final = msgspec.Raw(b'"new_market"')
+
+_Keys: TypeAlias = dict[str, msgspec.Raw]
 
 
 class MalformedFrame(msgspec.Struct, frozen=True, gc=False):
@@ -66,12 +77,16 @@ Decoded: TypeAlias = BookFrame | LevelsChanged | TradePrinted | TickSizeChanged 
 
 
 class CodecCounts(msgspec.Struct):
-    """What passed through a codec. `ignored`: events that say nothing we use."""
+    """What passed through a codec. `ignored`: events that say nothing we use.
+
+    `unknown_fields` counts keys that we never heard of, by name, in every 64th frame.
+    """
 
     plain_texts: int = 0
     ignored: int = 0
     unknown_tokens: int = 0
     malformed: int = 0
+    unknown_fields: Counter[str] = msgspec.field(default_factory=Counter[str])
 
 
 class Codec:
@@ -83,17 +98,22 @@ class Codec:
     def __init__(self, tokens: Mapping[str, tuple[MarketId, Outcome]]) -> None:
         self.tokens = dict(tokens)
         self.counts = CodecCounts()
+        self._frames = 0
         decoder: Decoder[list[WireFrame] | WireFrame] = Decoder(list[WireFrame] | WireFrame, strict=False)
         self._decode = decoder.decode
         self._frame_decoder: Decoder[WireFrame] = Decoder(WireFrame, strict=False)
         self._rest_decoder: Decoder[list[WireRestBook] | WireRestBook] = Decoder(
             list[WireRestBook] | WireRestBook, strict=False
         )
+        self._key_decoder: Decoder[list[_Keys] | _Keys] = Decoder(list[_Keys] | _Keys)
         self._prices = _Parsed(_parse_level_price)
         self._sizes = _Parsed(parse_size)
 
     def decode(self, raw: bytes, received_ns: int) -> tuple[Decoded, ...]:
         """Decode one WebSocket message, which may be an array of frames or one of the plain texts."""
+        self._frames += 1
+        if not self._frames % _LOOK_EVERY:
+            self._look_for_unknown(raw)
         try:
             wire = self._decode(raw)
             if isinstance(wire, WirePriceChange):
@@ -218,6 +238,19 @@ class Codec:
             self.counts.unknown_tokens += 1
         return known
 
+    def _look_for_unknown(self, raw: bytes) -> None:
+        try:
+            said = self._key_decoder.decode(raw)
+        except msgspec.DecodeError:
+            return  # what it is will be said by whoever decodes it
+        counted = self.counts.unknown_fields
+        for frame in said if isinstance(said, list) else [said]:
+            if frame.get("event_type") == _NEW_MARKET:
+                continue
+            for name in sorted(clean(key, 80) for key in frame.keys() - KEYS):
+                if name in counted or len(counted) < _FIELDS_KNOWN_MAX:
+                    counted[name] += 1
+
     def _undecodable(self, raw: bytes, error: str, received_ns: int) -> tuple[Decoded, ...]:
         text = raw.strip()
         if text in PLAIN_TEXTS:
@@ -244,7 +277,7 @@ class Codec:
         self.counts.malformed += 1
         found = _ASSET_ID.search(raw) if kind != "event" else None
         known = self.tokens.get(found[1].decode()) if found is not None else None
-        return MalformedFrame(kind, detail[:_DETAIL_MAX], known[0] if known is not None else None)
+        return MalformedFrame(kind, clean(detail, _DETAIL_MAX), known[0] if known is not None else None)
 
 
 def _old_form(wire: WirePriceChange) -> list[WireChange]:

@@ -171,6 +171,8 @@ class FeedShard(SocketFeed):
                 if isinstance(decoded, BookFrame):
                     self._do(subscriptions.book(decoded.market, decoded.outcome, received_ns))
             self.tell(decoded)
+        if self.codec.counts.unknown_fields:
+            self.notice(self.codec.counts.unknown_fields)
 
     def on_turn(self, now_ns: int) -> None:
         """Do what is due for those that are not heard; ask for the books of those that are quiet.

@@ -120,6 +120,7 @@ class UserFeed(SocketFeed):
                 self.proven = True
                 self.tell(UserFeedProven(received_ns))
             self.tell(decoded)
+        self.notice(self.codec.counts.unknown_fields)
 
     def on_turn(self, now_ns: int) -> None:
         """Have what was not understood read by REST, and not more often than quiet books are asked for."""

@@ -1,10 +1,11 @@
 """What the Polymarket market channel sends, as typed structs: the venue's own names, its numbers still text.
 
-Only the keys that are used are declared; the decoder steps over all others. Shapes: market channel pages of the venue's
+Only the keys that are used are declared, and `market`, without which a frame is none of the venue's; the decoder steps
+over all others. Shapes: market channel pages of the venue's
 documentation (read 2026-08-22) and recorded frames of 2024 to 2026.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import msgspec
 
@@ -54,8 +55,10 @@ class WireRestBook(msgspec.Struct, gc=False):
     version: str | None = None
 
 
-class WireBook(WireRestBook, tag_field="event_type", tag="book"):
+class WireBook(WireRestBook, tag_field="event_type", tag="book", kw_only=True):
     """A full book of one token: on subscribing, and after each trade; then without the keys that did not change."""
+
+    market: str
 
 
 class WirePriceChange(msgspec.Struct, tag_field="event_type", tag="price_change", gc=False):
@@ -65,6 +68,7 @@ class WirePriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"
     change flat at the top (before).
     """
 
+    market: str
     timestamp: Timestamp
     price_changes: list[WireChange] | None = None
     changes: list[WireOldChange] | None = None
@@ -78,6 +82,7 @@ class WirePriceChange(msgspec.Struct, tag_field="event_type", tag="price_change"
 class WireTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price", gc=False):
     """A print; `side` is the taker's."""
 
+    market: str
     asset_id: str
     price: str
     size: str
@@ -89,6 +94,7 @@ class WireTrade(msgspec.Struct, tag_field="event_type", tag="last_trade_price", 
 class WireTickChange(msgspec.Struct, tag_field="event_type", tag="tick_size_change", gc=False):
     """The venue moved a token's market to another grid."""
 
+    market: str
     asset_id: str
     new_tick_size: str
     timestamp: Timestamp
@@ -112,3 +118,13 @@ class WireResolved(msgspec.Struct, tag_field="event_type", tag="market_resolved"
 WireFrame: TypeAlias = (
     WireBook | WirePriceChange | WireTrade | WireTickChange | WireTouch | WireNewMarket | WireResolved
 )
+
+KEYS: Final = frozenset(
+    {
+        "asks", "asset_id", "assets_ids", "best_ask", "best_bid", "bids", "changes", "event_type", "fee_rate_bps",
+        "hash", "id", "last_trade_price", "market", "min_order_size", "neg_risk", "new_tick_size", "old_tick_size",
+        "price", "price_changes", "side", "size", "spread", "tags", "tick_size", "timestamp", "transaction_hash",
+        "version", "winning_asset_id", "winning_outcome",
+    }
+)  # fmt: skip
+"""All that the venue is known to say at the top of a frame, but for `new_market`, which says everything of a market."""

@@ -170,7 +170,8 @@ def test_answers_to_requests_are_books_of_source_rest() -> None:
         (b'{"event_type":"comment"}', "event", None),
         (b'{"asset_id":"11"}', "shape", M),
         (b'{"event_type":"book","asset_id":"11","timestamp":"1","bids":{},"asks":[]}', "shape", M),
-        (b'{"event_type":"price_change","timestamp":"1"}', "number", None),
+        (b'{"event_type":"price_change","market":"0xabc","timestamp":"1"}', "number", None),
+        (b'{"event_type":"price_change","asset_id":"11","timestamp":"1"}', "shape", M),
         (json.dumps(TRADE | {"side": "HOLD"}).encode(), "shape", M),
         (json.dumps(TRADE | {"size": 85.36}).encode(), "shape", M),
         (json.dumps(BOOK | {"tick_size": "0.002"}).encode(), "number", M),
@@ -273,3 +274,16 @@ def test_a_captured_session_of_a_version_2_market_is_understood(shared: Path) ->
     assert isinstance(book, BookFrame)
     assert (book.version, book.tick, book.last_trade_price) == ("v2", 100, "")
     assert (one.counts.plain_texts, one.counts.ignored, one.counts.malformed) == (1, 1, 0)
+
+
+def test_fields_that_nobody_knows_are_counted_by_name_in_some_frames_and_cost_nothing() -> None:
+    codec = Codec(TOKENS)
+    strange = json.dumps(CHANGE | {"sentiment": {"score": 1}, "a\x1b[2Jb": 0}).encode()
+    for _ in range(128):
+        assert len(codec.decode(strange, NOW_NS)) == 1
+    assert codec.counts.unknown_fields == {"sentiment": 2, "a[2Jb": 2}
+    assert codec.counts.malformed == 0
+    new_market = b'{"event_type":"new_market","question":"who knows"}'
+    for _ in range(64):
+        codec.decode(new_market, NOW_NS)
+    assert len(codec.counts.unknown_fields) == 2
