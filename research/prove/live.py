@@ -27,6 +27,8 @@ SCHEMA: Final = "keel.prove.live/1"
 _LOOK_S: Final = 0.25
 _STATUS_EVERY_S: Final = 10.0
 _ENDING_S: Final = 120.0
+_FLATTEN_S: Final = "40"
+"""Of one command; it goes on where it was when it is said again. A fill that never settles keeps it from its end."""
 _SETTLED_S: Final = 300.0
 """Sandbox seconds after which what has not been settled is not waited for any more."""
 _LAG_NS: Final = 100_000_000
@@ -52,7 +54,10 @@ class Asked:
 
 @dataclass(slots=True)
 class LiveReport:
-    """What came of it. `minutes` were traded, `starts` counts the engine's lives; `folder` has the log and the data."""
+    """What came of it. `minutes` were traded, `starts` counts the engine's lives; `folder` has the logs and the data.
+
+    `flat`: `keel flatten` came to its end, nothing is held any more.
+    """
 
     asked: Asked
     folder: Path
@@ -64,6 +69,7 @@ class LiveReport:
     fills: int = 0
     voided: int = 0
     merges: int = 0
+    flat: bool = False
     longest_pause_s: float = 0.0
     states: Counter[str] = field(default_factory=Counter[str])
     faults: dict[str, Fault] = field(default_factory=dict[str, Fault])
@@ -143,11 +149,13 @@ class _Run:
 
     def finish(self) -> None:
         """Take everything off, wait for what is under way, and end the engine in good order."""
-        stopped = _in_time(lambda: self.operator.say("pause"), _ENDING_S)
+        report, operator = self._report, self.operator
+        report.flat = _in_time(lambda: operator.say("flatten", "--yes", "--timeout", _FLATTEN_S), _ENDING_S)
+        stopped = report.flat or _in_time(lambda: operator.say("pause"), _ENDING_S)
         self._findings.hold("it could be stopped", stopped, lambda: "the command was not carried out")
         self._quiet_from = self._venue.asked("/log?limit=0")["last"]
         _in_time(self._has_settled, _SETTLED_S / self._asked.clock_speed)
-        code = self.operator.end()
+        code = operator.end()
         self._findings.hold("the engine ended in good order", code == 0, lambda: f"exit {code}")
         shown = self._venue.asked("/accounts")["accounts"][self._asked.account]
         kind = self._account["signature_type"]

@@ -57,7 +57,7 @@ def live_lines(report: LiveReport) -> Iterator[str]:
     yield (
         f"{report.orders:,} orders, {report.refused:,} refused, {report.fills:,} fills, {report.voided:,} voided, "
         f"{report.merges:,} merges; {report.starts} starts, {report.killed} kills; "
-        f"at most {report.longest_pause_s:.0f} s without an order"
+        f"at most {report.longest_pause_s:.0f} s without an order; {'flat' if report.flat else 'not flat'} at the end"
     )
     if report.faults:
         yield f"{'fault':<58} {'thrown':>12} {'effects':>8}"
