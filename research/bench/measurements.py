@@ -7,8 +7,19 @@ from research.bench.machines import actors_over_machines, replay
 from research.bench.market_data import book, decode
 from research.bench.processes import help_seconds, memory
 from research.bench.signing import sign
+from research.bench.stopping import stop_under_a_hanging_order
 from research.bench.store import commit, restart, tape
+from research.bench.stress import stress
 from research.bench.table import Figure, Measurement
+from research.bench.tick_to_order import tick_to_order
+
+_STRESS: Final = (
+    Figure("lost", at_most=0),
+    Figure("frames_per_s"),
+    Figure("peak_frames_per_s"),
+    Figure("orders_per_s"),
+    Figure("decision_p99_ms", "ms"),
+)
 
 MEASUREMENTS: Final = (
     Measurement(
@@ -63,6 +74,21 @@ MEASUREMENTS: Final = (
         lambda quick: sign(100 if quick else 500),
     ),
     Measurement(
+        "P8",
+        "bytes of a tick to those of its order, against one loop",
+        (
+            Figure("p50_ratio", "x", at_most=4),
+            Figure("p99_ratio", "x", at_most=8),
+            Figure("engine_p50_us", "us"),
+            Figure("engine_p99_us", "us"),
+            Figure("loop_p50_us", "us"),
+            Figure("loop_p99_us", "us"),
+            Figure("ticks"),
+        ),
+        lambda quick: tick_to_order(60 if quick else 400),
+        rounds_max=3,
+    ),
+    Measurement(
         "P9",
         "markets in one process, five actors each",
         (
@@ -75,6 +101,20 @@ MEASUREMENTS: Final = (
         ),
         lambda quick: markets_in_one_process(1_000 if quick else 10_000, 1_000, 2 if quick else 10),
         rounds_max=3,
+    ),
+    Measurement(
+        "P10",
+        "the whole venue's load on an engine that trades live",
+        (*_STRESS, Figure("core_share", at_most=0.6)),
+        lambda quick: stress(10 if quick else 60),
+        rounds_max=1,
+    ),
+    Measurement(
+        "load",
+        "its peak for a while, with orders",
+        (*_STRESS, Figure("core_share")),
+        lambda quick: stress(10 if quick else 30, speed=3.6),
+        rounds_max=1,
     ),
     Measurement(
         "P11",
@@ -92,6 +132,22 @@ MEASUREMENTS: Final = (
         "start after kill -9, orders and fills read back",
         (Figure("ready_s", "s", at_most=5), Figure("messages"), Figure("database_mb", "MB")),
         lambda quick: restart(50_000 if quick else 1_000_000),
+        rounds_max=1,
+    ),
+    Measurement(
+        "P13",
+        "toxic flow to bytes of cancels, while an order hangs",
+        (
+            Figure("p99_ms", "ms", at_most=50),
+            Figure("unseen", at_most=0),
+            Figure("cancels", at_least=200),
+            Figure("p50_ms", "ms"),
+            Figure("most_ms", "ms"),
+            Figure("ratio", "x"),
+            Figure("free_p50_ms", "ms"),
+            Figure("frames_per_s"),
+        ),
+        lambda quick: stop_under_a_hanging_order(50, 4 if quick else 6),
         rounds_max=1,
     ),
     Measurement(
