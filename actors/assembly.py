@@ -55,7 +55,8 @@ class Part:
 class Plan:
     """What an engine trades and how. `desks` maps a tag to the name of its strategy; `seed` decides all paper draws.
 
-    `identify` names the orders of a live engine, whose books also show them, and which has no lane that merges.
+    `identify` names the orders of a live engine, whose books also show them; `merge_unavailable` says why it cannot
+    merge pairs.
     """
 
     catalogue: Catalogue
@@ -65,13 +66,15 @@ class Plan:
     run_id: str
     seed: int = 0
     identify: Callable[[PlaceOrder], str] | None = None
+    merge_unavailable: str = ""
 
     def __post_init__(self) -> None:
         if self.mode == "live":
             book = msgspec.structs.replace(self.parameters.book, own_orders_in_feed=True)
+            object.__setattr__(self, "parameters", msgspec.structs.replace(self.parameters, book=book))
+        if self.merge_unavailable:
             inventory = msgspec.structs.replace(self.parameters.inventory, auto_merge="off")
-            live = msgspec.structs.replace(self.parameters, book=book, inventory=inventory)
-            object.__setattr__(self, "parameters", live)
+            object.__setattr__(self, "parameters", msgspec.structs.replace(self.parameters, inventory=inventory))
 
 
 class Assembly:
@@ -157,6 +160,7 @@ class Assembly:
             return CoordinatorMachine(
                 tag, group, markets, build_strategy(parameters), parameters.quotes, parameters.phase,
                 parameters.coordinator, parameters.leg, parameters.flatten, exhaustive=exhaustive, restarted=again,
+                merges=not self.plan.merge_unavailable,
             )  # fmt: skip
 
         return self._part(coordinator_name(tag, group), build, group)

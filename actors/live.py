@@ -16,7 +16,7 @@ from pykka import ActorRef
 
 from actors.runtime.actor import Context
 from actors.runtime.clock import Clock
-from actors.topology import CANCEL_LANE, HEARTBEAT, QUERY_LANE, SUBMIT_LANE
+from actors.topology import CANCEL_LANE, HEARTBEAT, OPERATIONS_LANE, QUERY_LANE, SUBMIT_LANE
 from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_answers import OpenOrder
@@ -26,9 +26,11 @@ from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.lanes.cancel import CancelLane
 from actors.venues.polymarket.lanes.heartbeat import Heartbeat
 from actors.venues.polymarket.lanes.intents import IntentSigner
+from actors.venues.polymarket.lanes.operations import OperationsLane
 from actors.venues.polymarket.lanes.query import QueryLane
 from actors.venues.polymarket.lanes.submit import SubmitLane
 from actors.venues.polymarket.orders import Account
+from actors.venues.polymarket.relayer import RelayerClient, RelayerKey, merge_unavailable
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
 from models.feeds import FeedParameters
@@ -53,7 +55,8 @@ Start: TypeAlias = Callable[[Context], ActorRef[Any]]
 class LiveVenue:
     """A venue that was found ready to be traded on by an account.
 
-    `version` is what `GET /version` answers, `clock_offset_s` by how much the venue's clock is ahead of ours.
+    `version` is what `GET /version` answers, `clock_offset_s` by how much the venue's clock is ahead of ours. Without a
+    key of its relayer no pairs are merged.
     """
 
     clob_url: str
@@ -62,6 +65,8 @@ class LiveVenue:
     credentials: Credentials
     version: int
     clock_offset_s: int = 0
+    relayer_url: str = ""
+    relayer_key: RelayerKey | None = None
 
 
 class Unproven(RuntimeError):
@@ -88,6 +93,9 @@ class Live:
         self._earlier = earlier
         self._signed = set[str]()
         self._namer = self._signer()
+
+        self.merge_unavailable = merge_unavailable(venue.account, venue.relayer_key)
+        """Why pairs cannot be merged; empty where they can."""
 
     # What is ours
 
@@ -137,6 +145,12 @@ class Live:
         )
         yield CANCEL_LANE, lambda context: CancelLane.start(context, self.client(), route)
         yield QUERY_LANE, lambda context: QueryLane.start(context, self.client(), route, self, markets)
+        yield (
+            OPERATIONS_LANE,
+            lambda context: OperationsLane.start(
+                context, self.client(), route, self.relayer(), markets, self._gate, self.merge_unavailable
+            ),
+        )
 
     def heartbeat(
         self, route: Route, healthy: Callable[[], bool], close_gate: Callable[[str], object]
@@ -166,6 +180,17 @@ class Live:
         session = ClobSession(http, venue.account, self._clock, venue.credentials, within_s=_WITHIN_S)
         session.clock_offset_s = venue.clock_offset_s
         return ClobClient(session)
+
+    def relayer(self) -> RelayerClient | None:
+        """Return a client of the relayer with a connection of its own; None where no pairs can be merged."""
+        venue = self._venue
+        if self.merge_unavailable or venue.relayer_key is None:
+            return None
+        client = RelayerClient(
+            HttpClient(venue.relayer_url), venue.account, venue.relayer_key, self._clock, within_s=_WITHIN_S
+        )
+        client.clock_offset_s = venue.clock_offset_s
+        return client
 
     def sweep(self, within_s: float) -> tuple[OpenOrder, ...]:
         """Cancel all orders of the account until the venue lists none any more; return those that it lists at last.

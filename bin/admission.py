@@ -21,6 +21,7 @@ from actors.venues.polymarket.clob_session import ClobSession, ReadFailed
 from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.keys import InvalidKey
 from actors.venues.polymarket.orders import Account, SignatureType, SigningRefused
+from actors.venues.polymarket.relayer import OwnKey, RelayerClient, merge_unavailable
 from actors.venues.polymarket.signing import generation_of, prove_against_library
 from actors.venues.polymarket.typed_data import EXCHANGES
 from actors.venues.polymarket.verdicts import ADVICE, Cause, Fate
@@ -90,11 +91,14 @@ class Admission:
     """Asks a venue whether an account may trade there; every check raises NotAdmitted."""
 
     def __init__(
-        self, endpoints: Endpoints, account: Account, credentials: Credentials | None, clock: Clock, skew_max_ms: int
+        self, endpoints: Endpoints, account: Account, secrets: Secrets | None, clock: Clock, skew_max_ms: int
     ) -> None:
+        credentials = None if secrets is None else secrets.credentials
         self._endpoints = endpoints
         self._account = account
         self._given = credentials is not None
+        self._relayer_key = None if secrets is None else secrets.relayer
+        self._clock = clock
         self._skew_max_ms = skew_max_ms
         session = ClobSession(HttpClient(endpoints.clob_url), account, clock, credentials, within_s=_WITHIN_S)
         self.client = ClobClient(session)
@@ -115,7 +119,10 @@ class Admission:
         self.collateral(version)
         offset_s = self.client.session.clock_offset_s
         endpoints = self._endpoints
-        return LiveVenue(endpoints.clob_url, endpoints.user_ws_url, self._account, credentials, version, offset_s)
+        return LiveVenue(
+            endpoints.clob_url, endpoints.user_ws_url, self._account, credentials, version, offset_s,
+            endpoints.relayer_url, self._relayer_key,
+        )  # fmt: skip
 
     def library(self) -> None:
         """Hold our signatures against the official library's. Raises LibraryMissing where it is not installed."""
@@ -216,6 +223,22 @@ class Admission:
                 "approve the exchange on the venue's site, and check the signature type and the funder",
             )
         return found
+
+    def merge_path(self) -> str:
+        """Ask the relayer for the nonce of the wallet, and say in words how pairs are merged."""
+        key, account = self._relayer_key, self._account
+        unavailable = merge_unavailable(account, key)
+        if unavailable or key is None:
+            raise NotAdmitted(f"merge unavailable: {unavailable}", "full markets stay so until they resolve")
+        relayer = RelayerClient(HttpClient(self._endpoints.relayer_url), account, key, self._clock)
+        relayer.clock_offset_s = self.client.session.clock_offset_s
+        try:
+            nonce = relayer.nonce()
+        except ReadFailed as failed:
+            raise NotAdmitted(f"the relayer: {failed}", "give a key that it knows, of this account") from None
+        finally:
+            relayer.close()
+        return f"relayer, by {'an own' if isinstance(key, OwnKey) else 'a builder'} key, next nonce {nonce}"
 
     def missing_allowances(self, found: Balance, version: int) -> tuple[str, ...]:
         """Return the exchanges of a generation that may take no dollars."""

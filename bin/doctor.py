@@ -181,8 +181,7 @@ class Examination:
             self._try("account", read)
         if not made:
             return
-        given = None if secrets is None else secrets.credentials
-        admission = Admission(endpoints, made[0], given, SystemClock(), settings.account.clock_skew_max_ms)
+        admission = Admission(endpoints, made[0], secrets, SystemClock(), settings.account.clock_skew_max_ms)
         try:
             self._public(admission)
             if secrets is not None:
@@ -238,14 +237,17 @@ class Examination:
             self._try("wallet", wallet)
             self._try("standing", standing)
             self._try("allowances", allowances)
+            self._try("merge path", lambda: ("ok", admission.merge_path(), {}), otherwise="warn")
 
-    def _try(self, check: str, look: Callable[[], tuple[Status, str, Row]]) -> bool:
+    def _try(
+        self, check: str, look: Callable[[], tuple[Status, str, Row]], otherwise: Literal["fail", "warn"] = "fail"
+    ) -> bool:
         """Do a check; what it raises is what is wrong."""
         try:
             with told_as_commands():
                 status, detail, figures = look()
         except CommandError as error:
-            self._say(check, "fail", error.message, error.hint)
+            self._say(check, otherwise, error.message, error.hint)
             return False
         self._say(check, status, detail, **figures)
         return True

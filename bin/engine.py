@@ -44,16 +44,15 @@ from actors.topology import (
     FEED,
     HEARTBEAT,
     JOURNAL,
+    OPERATIONS_LANE,
     QUERY_LANE,
     RISK,
     SUBMIT_LANE,
     VENUE,
 )
 from actors.venues.paper import PaperVenue
-from actors.venues.polymarket.feed import FeedShard, shards
-from actors.venues.polymarket.snapshots import Snapshots
-from actors.venues.reference import ReferenceFeed
 from bin.catalogue import Endpoints, read_catalogue
+from bin.feeds import market_feeds
 from bin.logs import log_event
 from models.board import BoardMachine
 from models.cells import TradingState
@@ -76,14 +75,13 @@ _CANCEL_S: Final = 5.0
 _SWEEP_S: Final = 15.0
 _STOP_S: Final = 15.0
 _SHUTDOWN: Final = "shutdown"
-_SPARE_FEED: Final = "feed/spare"
 """Hears the markets that their own shard does not hear."""
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
     "paper": (VENUE,),
-    "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, HEARTBEAT),
+    "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, OPERATIONS_LANE, HEARTBEAT),
 }
 
 
@@ -149,6 +147,7 @@ class Engine:
             self._writer.run,
             options.seed,
             self._live.identify if self._live is not None else None,
+            self._live.merge_unavailable if self._live is not None else "",
         )
         self._assembly = Assembly(plan)
         present = frozenset({BOARD, JOURNAL, FEED, *_VENUES[options.mode]})
@@ -199,8 +198,8 @@ class Engine:
         for tag, strategy in self.options.desks.items():
             if not self._assembly.groups[tag]:
                 yield f"{strategy} decides on none of the {len(self.catalogue.markets)} markets"
-        if self.options.mode == "live" and self.options.parameters.inventory.auto_merge != "off":
-            yield "pairs are not merged in live (auto_merge): a market that is full stays so until it is merged by hand"
+        if self._live is not None and self._live.merge_unavailable:
+            yield f"merge unavailable: {self._live.merge_unavailable}; a full market stays so until its pairs are gone"
         size = self.options.parameters.maker.bid_size
         small = [market.slug for market in self.catalogue.markets.values() if size < market.min_order_size]
         if "maker" in self.options.desks.values() and small:
@@ -288,6 +287,7 @@ class Engine:
             self._tape.locate if self._tape is not None else lambda _: None,
             hold_gate=self.gate.hold,
             release_gate=self.gate.release,
+            operations=OPERATIONS_LANE,
         )
         venue: Start | None = None
         if options.mode == "paper":
@@ -305,30 +305,11 @@ class Engine:
 
     def _feeds(self, route: Callable[[Message], Iterable[str]]) -> Iterable[tuple[str, Start]]:
         endpoints, parameters = self.options.endpoints, self.options.parameters.feed
-        markets = self.catalogue.markets
-        chance = Random(self.options.seed).random
         if self._live is not None:
-            yield self._live.user_feed(parameters, route, chance)
+            yield self._live.user_feed(parameters, route, Random(self.options.seed).random)
             yield self._live.heartbeat(route, self._healthy, self.gate.close)
             route = self._live.noticing(route)
-        yield FEED, lambda context: Snapshots.start(context, endpoints.clob_url, markets, route)
-        common = (parameters, route, FEED, self._tape, chance)
-        split = {f"feed/{number}": tokens for number, tokens in enumerate(shards(markets.values()))}
-        for name, tokens in split.items():
-            yield (
-                name,
-                lambda context, tokens=tokens: FeedShard.start(
-                    context, endpoints.market_ws_url, tokens, *common, spare=_SPARE_FEED
-                ),
-            )
-        yield (
-            _SPARE_FEED,
-            lambda context: FeedShard.start(context, endpoints.market_ws_url, {}, *common, serves=tuple(split)),
-        )
-        names = tuple(sorted({market.reference for market in markets.values() if market.reference is not None}))
-        url = endpoints.reference_ws_url
-        if names and url is not None:
-            yield "feed/reference", lambda context: ReferenceFeed.start(context, url, names, parameters, route, chance)
+        yield from market_feeds(endpoints, self.catalogue.markets, parameters, route, self._tape, self.options.seed)
 
     def _healthy(self) -> bool:
         """Whether our orders may stay: nothing is stuck, and nobody has said stop."""

@@ -48,7 +48,7 @@ def admitted(
         account = account_of(settings.account, secrets)
         _confirm(account.maker, options, understood=understood)
         skew_max_ms = settings.account.clock_skew_max_ms
-        admission = Admission(endpoints, account, secrets.credentials, SystemClock(), skew_max_ms)
+        admission = Admission(endpoints, account, secrets, SystemClock(), skew_max_ms)
         try:
             return admission.admit()
         except LibraryMissing as error:

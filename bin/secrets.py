@@ -13,12 +13,14 @@ from typing import Final
 
 from actors.venues.polymarket.credentials import Credentials, InvalidCredentials
 from actors.venues.polymarket.keys import InvalidKey, SigningKey
+from actors.venues.polymarket.relayer import OwnKey, RelayerKey
 from actors.venues.secret import Secret
 from config.settings import Settings
 from config.sources import SECRETS, read_env_file
 
 _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 _TRIPLE: Final = ("API key", "API secret", "API passphrase")
+_BUILDER: Final = ("builder API key", "builder secret", "builder passphrase")
 
 
 class SecretProblem(Exception):
@@ -31,17 +33,19 @@ class SecretProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The key that signs, and the API key that goes with it where one was given."""
+    """The key that signs, the API key that goes with it where one was given, and that of the venue's relayer."""
 
     key: SigningKey
     credentials: Credentials | None
+    relayer: RelayerKey | None
 
 
 def read_secrets(settings: Settings, env_file: Path | None, environment: Mapping[str, str] = os.environ) -> Secrets:
     """Read the secrets of the account. Raises SecretProblem."""
     found = _Found(environment, env_file)
     try:
-        return Secrets(SigningKey(_private_key(settings.account.private_key_file, found)), _credentials(found))
+        key = SigningKey(_private_key(settings.account.private_key_file, found))
+        return Secrets(key, _credentials(found), _relayer_key(found, key.address))
     except (InvalidKey, InvalidCredentials) as error:
         cause, _, fix = str(error).partition(": ")
         raise SecretProblem(
@@ -91,16 +95,27 @@ def _private_key(file: str | None, found: _Found) -> Secret:
 
 
 def _credentials(found: _Found) -> Credentials | None:
-    given = {name: secret for name in _TRIPLE if (secret := found.get(name)) is not None}
-    if not given:
-        return None
-    missing = [name for name in _TRIPLE if name not in given]
-    if missing:
+    return _triple(found, _TRIPLE, "the API key", "give all three, or none to have them made")
+
+
+def _relayer_key(found: _Found, address: str) -> RelayerKey | None:
+    """Return the account's own key of the relayer, before a builder's, which may bring anybody's transactions."""
+    own = found.get("relayer API key")
+    if own is not None:
+        return OwnKey(own, address)
+    return _triple(found, _BUILDER, "the builder's key", "give all three, or none")
+
+
+def _triple(found: _Found, names: tuple[str, str, str], whose: str, fix: str) -> Credentials | None:
+    key, secret, passphrase = (found.get(name) for name in names)
+    if key is None or secret is None or passphrase is None:
+        missing = [name for name in names if found.get(name) is None]
+        if len(missing) == len(names):
+            return None
         raise SecretProblem(
-            f"of the API key, secret and passphrase only some are given; missing: {', '.join(missing)}",
-            "give all three, or none to have them made",
+            f"of {whose}, its secret and passphrase only some are given; missing: {', '.join(missing)}", fix
         )
-    return Credentials(given["API key"].reveal(), given["API secret"], given["API passphrase"])
+    return Credentials(key.reveal(), secret, passphrase)
 
 
 def _must_be_private(path: Path) -> None:

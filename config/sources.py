@@ -26,6 +26,10 @@ SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "API key": ("CLOB_API_KEY", "POLYMARKET_API_KEY"),
     "API secret": ("CLOB_API_SECRET", "POLYMARKET_API_SECRET"),
     "API passphrase": ("CLOB_API_PASSPHRASE", "POLYMARKET_API_PASSPHRASE"),
+    "relayer API key": ("RELAYER_API_KEY", "POLYMARKET_RELAYER_API_KEY"),
+    "builder API key": ("POLY_BUILDER_API_KEY", "POLYMARKET_BUILDER_API_KEY"),
+    "builder secret": ("POLY_BUILDER_SECRET", "POLYMARKET_BUILDER_SECRET"),
+    "builder passphrase": ("POLY_BUILDER_PASSPHRASE", "POLYMARKET_BUILDER_PASSPHRASE"),
 }
 """Names under which a secret may stand in the environment. Their values are compared, and never kept."""
 

@@ -85,7 +85,7 @@ class CoordinatorMachine:
     """Coordinator of `markets` for desk `tag`. `exhaustive`: exactly one of them resolves YES, as is proven.
 
     `restarted`: it takes the place of a dead one and decides nothing until orders, inventory, trading state and book
-    were said to it again.
+    were said to it again. `merges`: pairs can be merged here.
     """
 
     def __init__(
@@ -103,6 +103,7 @@ class CoordinatorMachine:
         exhaustive: bool = False,
         restarted: bool = False,
     ) -> None:
+        merges: bool = True,
         self.evaluations = 0
         self.decisions = 0
         self.decisions_on_synthetic_proof = 0
@@ -115,7 +116,7 @@ class CoordinatorMachine:
         self._leg_exits = strategy.scope == "market" and (leg.takes or leg.sells)
         self._leg_is_timed = leg.is_timed
         self._exhaustive = exhaustive
-        self._explainer = Explainer(tag, leg)
+        self._explainer = Explainer(tag, leg, merges=merges)
         awaited: set[type[Message]] = {OrdersSnapshot, InventoryUpdated, TradingStateChanged} if restarted else set()
         self._members = {market.id: _Member(market, set(awaited)) for market in markets}
         self._ends_ns = sorted(market.end_ns for market in markets if market.end_ns is not None)

@@ -76,6 +76,9 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     redeem_retry_ms: Annotated[
         int, parameter("Live: a redemption that failed is tried again after this.", "ms", gt=0)
     ] = 60_000
+    redeem_retry_max_ms: Annotated[
+        int, parameter("Live: each further try to redeem waits twice as long, up to this.", "ms", gt=0)
+    ] = 3_600_000
     rate_tier: Annotated[
         Tier, parameter("Live: tier of the account's rate limits until the venue names it.", "choice")
     ] = "Standard"

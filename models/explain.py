@@ -1,6 +1,7 @@
 """How a market stands with a desk, put together from the same view and targets that were decided on."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from models.leg_risk import LegParameters, naked_leg
 from models.markets import Outcome, Side, would_trade
@@ -10,13 +11,17 @@ from models.strategy import MarketView, Quote, Targets, WorkingOrder
 from models.units import ONE, Price, Size
 from models.words import outcome_text, price_text, shares_text
 
+_FREED_BY_MERGING: Final = frozenset({"position_value", "portfolio_cost"})
+"""Gates of opening that look at the cost of what is held, pairs too."""
+
 
 class Explainer:
-    """Makes the `Explanation` of one desk's markets."""
+    """Makes the `Explanation` of one desk's markets. `merges`: pairs can become dollars before the market resolves."""
 
-    def __init__(self, tag: Tag, leg: LegParameters) -> None:
+    def __init__(self, tag: Tag, leg: LegParameters, *, merges: bool = True) -> None:
         self._tag = tag
         self._leg = leg
+        self._merges = merges
 
     def explanation(
         self,
@@ -43,7 +48,7 @@ class Explainer:
             tuple(_quote_note(market, quote) for quote in wanted),
             self._naked(market, wanted, now_ns),
             market.cells,
-            tuple(_notes(market, targets, wanted, refusals)),
+            (*self._saturated(market, targets), *_notes(market, targets, wanted, refusals)),
         )
 
     def _naked(self, market: MarketView, wanted: list[Quote], now_ns: int) -> NakedLeg | None:
@@ -52,6 +57,13 @@ class Explainer:
             market.position, market.touch(0), market.touch(1), market.market, market.tick, self._leg, now_ns,
             hedge.price if hedge is not None else None,
         )  # fmt: skip
+
+    def _saturated(self, market: MarketView, targets: Targets) -> Iterator[str]:
+        """Say that complete pairs keep the market from being opened, and that nothing but its end frees them."""
+        pairs = min(market.position.yes.shares, market.position.no.shares)
+        blocked = any(gate.name in _FREED_BY_MERGING and not gate.passed for gate in targets.gates)
+        if pairs and blocked and not self._merges:
+            yield f"saturated: {shares_text(pairs)} pairs locked until resolution, merge unavailable"
 
 
 def ticks_from_touch(market: MarketView, outcome: Outcome, side: Side, price: Price) -> int:

@@ -7,6 +7,7 @@ Why an operation is never given up here: nobody but the lane can prove that what
 sent again, as the batch that it was, to whoever takes a dead lane's or a dead executor's place.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Final
 
@@ -33,6 +34,7 @@ class VenueOperations(VenueAccount):
 
     def __init__(self, mode: Mode, parameters: ExecutorParameters, identify: Callable[[PlaceOrder], str]) -> None:
         super().__init__(mode, parameters, identify)
+        self._failed_redemptions: Counter[MarketId] = Counter()
         self._handlers |= {
             MergePairs: self._merge,
             MergeReported: self._merge_reported,
@@ -89,7 +91,10 @@ class VenueOperations(VenueAccount):
             return ()
         if ended.state == "confirmed":
             return ended, *self._accounts.redeem(ended.market, now_ns)
-        self._deadlines.put(_REDEEM + ended.market, now_ns + self._parameters.redeem_retry_ms * _MS)
+        first_ms, most_ms = self._parameters.redeem_retry_ms, self._parameters.redeem_retry_max_ms
+        wait_ms = min(first_ms << min(self._failed_redemptions[ended.market], 20), most_ms)
+        self._failed_redemptions[ended.market] += 1
+        self._deadlines.put(_REDEEM + ended.market, now_ns + wait_ms * _MS)
         return (ended,)
 
     def _due(self, key: str, now_ns: int) -> Messages:

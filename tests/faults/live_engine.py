@@ -12,6 +12,7 @@ from actors.live import LiveVenue
 from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.keys import SigningKey
 from actors.venues.polymarket.orders import Account, SignatureType
+from actors.venues.polymarket.relayer import OwnKey
 from actors.venues.secret import Secret
 from bin.catalogue import sandbox_endpoints
 from bin.engine import Engine, Options
@@ -106,8 +107,10 @@ def live(venue: Sandbox, number: int, data_dir: Path, **more: str) -> Iterator[L
     secret, passphrase = Secret(account["api_secret"]), Secret(account["api_passphrase"])
     endpoints = sandbox_endpoints(venue.url)
     found = LiveVenue(
-        endpoints.clob_url, endpoints.user_ws_url, owner, Credentials(account["api_key"], secret, passphrase), 2
-    )
+        endpoints.clob_url, endpoints.user_ws_url, owner, Credentials(account["api_key"], secret, passphrase), 2,
+        relayer_url=endpoints.relayer_url,
+        relayer_key=OwnKey(Secret(account["relayer_api_key"]["key"]), owner.key.address),
+    )  # fmt: skip
     changed = {name.replace("__", "."): value for name, value in more.items()}
     settings = load({**SMALL, **changed}, config_file=None, env_file=None, environment={})
     database = f"sqlite:///{data_dir}/arb.db"

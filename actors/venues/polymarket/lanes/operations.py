@@ -1,0 +1,297 @@
+"""The lane of what is done on chain: one operation of the wallet at a time, from its nonce to its confirmation.
+
+Why an operation comes twice: first without a batch, to be signed; then with the batch that is in the journal, to be
+sent. What is sent is therefore known to whoever takes this lane's place, and is sent again under the same nonce, of
+which the chain takes one transaction only. A new nonce is used only where nothing has left under the old one.
+
+Why a lost answer is no failure: the transaction may be on its way. It is looked for by its nonce and name, sent again
+as it was, and given up only when the chain cannot take it any more: its time is over and its nonce still free, or the
+nonce was taken and the relayer says, several times, that it was not by this.
+
+Why the wallet is looked at before a redemption: the venue redeems by itself what it may, and so do people. What is gone
+is paid.
+"""
+
+from collections.abc import Callable, Generator
+from typing import Any, ClassVar, Final, NamedTuple, TypeAlias, TypeVar
+
+from msgspec.structs import replace
+
+from actors.runtime.actor import Context
+from actors.runtime.machine import Route
+from actors.venues.gated_transport import Passage
+from actors.venues.polymarket.clob_client import AssetType, ClobClient
+from actors.venues.polymarket.clob_session import ReadFailed
+from actors.venues.polymarket.contract_calls import Call, merge_calls, redeem_calls
+from actors.venues.polymarket.lanes.intents import Markets
+from actors.venues.polymarket.lanes.lane import Lane, said
+from actors.venues.polymarket.relayer import RelayerClient
+from actors.venues.polymarket.verdicts import Fate
+from actors.venues.polymarket.wallet_batches import submission
+from models.markets import NO, YES, Market, Outcome
+from models.messages.operations import Batch, OperationSigned, RedemptionReported, SubmitRedemption
+from models.messages.orders import MergeReported, SubmitMerge
+from models.messages.runtime import Woke
+from models.text import clean
+from models.units import ONE, Size
+
+Value = TypeVar("Value")
+Submit: TypeAlias = SubmitMerge | SubmitRedemption
+
+_MS: Final = 1_000_000
+_VALID_S: Final = 600
+"""How long a batch may be sent. What is stuck for longer can be given up."""
+_MARGIN_S: Final = 60
+"""How far the chain's clock may be from the venue's."""
+_LOOKS: Final = 3
+"""How often a thing has to be absent, one look after the other, to be taken for gone."""
+_REFRESH_TRIES: Final = 3
+_SAME_PACE: Final = 30
+_SLOWER_MAX: Final = 16
+_DONE: Final = "STATE_CONFIRMED"
+_FAILED: Final = frozenset({"STATE_FAILED", "STATE_INVALID"})
+
+_Job: TypeAlias = Generator[int, None, Value]
+"""Work in steps of at most one request; yields the nanoseconds until the next one."""
+
+
+class Paces(NamedTuple):
+    """How long the lane waits: between two questions about a transaction, and between two looks at a wallet."""
+
+    poll_ms: int = 2_000
+    look_ms: int = 10_000
+
+
+PACES: Final = Paces()
+
+
+class OperationsLane(Lane):
+    """Merges and redeems through `relayer`; `unavailable` says why there is none. Nothing leaves past a closed `gate`.
+
+    Without a relayer a merge fails, and so does a redemption until somebody else has done it.
+    """
+
+    batch: ClassVar[int] = 1
+
+    def __init__(
+        self,
+        context: Context,
+        client: ClobClient,
+        route: Route,
+        relayer: RelayerClient | None,
+        markets: Markets,
+        gate: Passage,
+        unavailable: str = "",
+        paces: Paces = PACES,
+    ) -> None:
+        super().__init__(context, client, route)
+        self._relayer = relayer
+        self._markets = markets
+        self._gate = gate
+        self._unavailable = unavailable
+        self._poll_ns, self._look_ns = paces.poll_ms * _MS, paces.look_ms * _MS
+        self._waiting: dict[str, Submit] = {}
+        """Operations by their names; the first is the one that is worked on."""
+        self._job: _Job[None] | None = None
+        self._unsent: Batch | None = None
+        """The batch that leave was asked for, as long as nothing has left under its nonce."""
+
+    def on_receive(self, message: Any) -> None:
+        match message:
+            case SubmitMerge() | SubmitRedemption():
+                self._take(message)
+            case Woke():
+                self._step()
+            case _:
+                pass
+
+    def on_end(self) -> None:
+        if self._relayer is not None:
+            self._relayer.close()
+        super().on_end()
+
+    def _take(self, message: Submit) -> None:
+        """Put an operation in its place; one that has a batch keeps it."""
+        known = self._waiting.get(message.operation)
+        if known is not None and known.batch is not None and message.batch in (None, known.batch):
+            return
+        self._waiting[message.operation] = message
+        is_first = next(iter(self._waiting)) == message.operation
+        if is_first and (self._job is None or known is not None):
+            self._begin()
+
+    def _begin(self) -> None:
+        self._job = self._work(next(iter(self._waiting.values())))
+        self.context.wake_at(self.read_clock())
+
+    def _step(self) -> None:
+        """Take one step of the job; when it is over go on with the next operation, unless this one waits for leave."""
+        if self._job is None:
+            return
+        first = next(iter(self._waiting))
+        try:
+            wait_ns = next(self._job)
+        except StopIteration:
+            self._job = None
+            if self._waiting and next(iter(self._waiting)) != first:
+                self._begin()
+        else:
+            self.context.wake_at(self.read_clock() + wait_ns)
+
+    # One operation
+
+    def _work(self, message: Submit) -> _Job[None]:
+        market = self._markets().get(message.market)
+        if market is None:
+            return self._end(message, "failed", f"{message.market} is not known")
+        if isinstance(message, SubmitRedemption):
+            held = yield from self._redeemable(message, market)
+            if held is None:
+                return self._end(message, "confirmed", "the wallet holds none of it any more")
+            calls = redeem_calls(market, *held)
+        else:
+            calls = merge_calls(market, message.size)
+        if self._relayer is None:
+            what = "merge unavailable" if isinstance(message, SubmitMerge) else "redeem it by hand"
+            return self._end(message, "failed", f"{what}: {self._unavailable}")
+        if message.batch is None:
+            yield from self._sign(self._relayer, message)
+        else:
+            yield from self._bring_about(self._relayer, message, message.batch, calls, market)
+        return None
+
+    def _sign(self, relayer: RelayerClient, message: Submit) -> _Job[None]:
+        """Find a batch for an operation, and ask for leave to send it."""
+        nonce = yield from self._asked(relayer.nonce)
+        self._unsent = Batch(nonce, relayer.now_s() + _VALID_S)
+        self.tell(OperationSigned(message.operation, message.market, self._unsent, self.read_clock()))
+
+    def _bring_about(
+        self, relayer: RelayerClient, message: Submit, batch: Batch, calls: tuple[Call, ...], market: Market
+    ) -> _Job[None]:
+        """Send a batch until the relayer has it or the chain cannot take it any more."""
+        body = submission(self.client.session.account, batch, calls, message.operation)
+        may_stand, absences = batch != self._unsent, 0
+        self._unsent = None
+        for wait_ns in self._slower():
+            is_over = relayer.now_s() > batch.deadline_s + (_MARGIN_S if may_stand else 0)
+            if may_stand:
+                found = yield from self._asked(lambda: relayer.find(batch.nonce, message.operation))
+                if found is not None:
+                    return (yield from self._follow(relayer, message, batch, found.transaction_id, market))
+                nonce = yield from self._asked(relayer.nonce)
+                absences = absences + 1 if nonce > batch.nonce else 0
+                if (is_over and nonce == batch.nonce) or absences >= _LOOKS:
+                    reason = "another transaction took its nonce" if absences else "it was not taken in time"
+                    return self._end(message, "failed", reason)
+            elif is_over:
+                return (yield from self._sign(relayer, replace(message, batch=None)))
+            if is_over or absences or self._gate.closed is not None:
+                yield wait_ns
+                continue
+            submitted = relayer.submit(body)
+            verdict = submitted.verdict
+            yield 0
+            if verdict.fate is Fate.DONE:
+                self.log.bind(operation=message.operation, nonce=batch.nonce).info("sent to the relayer")
+                return (yield from self._follow(relayer, message, batch, submitted.transaction_id, market))
+            self._note_trouble(message, said(verdict))
+            may_stand = may_stand or verdict.fate is Fate.UNKNOWN
+            if not may_stand and submitted.on_chain is not None and submitted.on_chain > batch.nonce:
+                return (yield from self._sign(relayer, replace(message, batch=None)))
+            waits = submitted.busy or submitted.on_chain is not None or verdict.fate is not Fate.REFUSED
+            if not may_stand and not waits:
+                return self._end(message, "failed", said(verdict))
+            yield wait_ns
+        return None
+
+    def _follow(
+        self, relayer: RelayerClient, message: Submit, batch: Batch, transaction_id: str, market: Market
+    ) -> _Job[None]:
+        """Ask for a transaction until it has ended, or cannot happen any more."""
+        for wait_ns in self._slower():
+            found = yield from self._asked(lambda: relayer.transaction(transaction_id))
+            if found.state == _DONE:
+                yield from self._refresh(market)
+                return self._end(message, "confirmed", "")
+            if found.state in _FAILED:
+                return self._end(message, "failed", clean(found.error_msg or found.state))
+            if relayer.now_s() > batch.deadline_s + _MARGIN_S:
+                nonce = yield from self._asked(relayer.nonce)
+                if nonce == batch.nonce:
+                    return self._end(message, "failed", "it was not mined in time")
+            yield wait_ns
+        return None
+
+    def _end(self, message: Submit, status: str, text: str) -> None:
+        """Tell how an operation ended, and forget it."""
+        del self._waiting[message.operation]
+        operation, market, now_ns = message.operation, message.market, self.read_clock()
+        if isinstance(message, SubmitMerge):
+            self.tell(MergeReported(operation, market, status, 0, now_ns, text))
+        else:
+            self.tell(RedemptionReported(operation, market, status, text, now_ns))
+
+    # The wallet
+
+    def _redeemable(self, message: SubmitRedemption, market: Market) -> _Job[tuple[Size, Size] | None]:
+        """Return what the wallet holds of both tokens; None when several looks find nothing that pays."""
+        for _ in range(_LOOKS):
+            yes = yield from self._held(market, YES)
+            no = yield from self._held(market, NO)
+            if (yes and message.payout_yes > 0) or (no and message.payout_yes < ONE):
+                return yes, no
+            yield self._look_ns
+        return None
+
+    def _held(self, market: Market, outcome: Outcome) -> _Job[Size]:
+        """Have the venue look at a token on chain, and read what it saw."""
+        asset = _asset(market)
+        yield from self._asked(lambda: self.client.refresh_balance(asset, market.token_ids[outcome]))
+        balance = yield from self._asked(lambda: self.client.balance(asset, market.token_ids[outcome]))
+        return balance.amount
+
+    def _refresh(self, market: Market) -> _Job[None]:
+        """Have the venue look at what has changed on chain: its own copy of the balances decides what it takes."""
+        yes, no = market.token_ids
+        assets: list[tuple[AssetType, str | None]] = [("COLLATERAL", None), (_asset(market), yes), (_asset(market), no)]
+        for kind, token_id in assets:
+            for _ in range(_REFRESH_TRIES):
+                try:
+                    self.client.refresh_balance(kind, token_id)
+                except ReadFailed as failed:
+                    self.log.bind(market=market.slug).warning("the venue did not look at the balance: {}", failed)
+                    yield self._poll_ns
+                else:
+                    yield 0
+                    break
+
+    # Questions
+
+    def _asked(self, read: Callable[[], Value]) -> _Job[Value]:
+        """Ask until there is an answer, one try in a turn, each later than the one before."""
+        for wait_ns in self._slower():
+            try:
+                found = read()
+            except ReadFailed as failed:
+                self.log.bind(reason=str(failed)).debug("asked again")
+                yield wait_ns
+            else:
+                yield 0
+                return found
+        raise AssertionError("it is asked for ever")
+
+    def _slower(self) -> Generator[int]:
+        """Give waits that grow after a while, without end."""
+        yield from (self._poll_ns for _ in range(_SAME_PACE))
+        slower = 1
+        while True:
+            slower = min(2 * slower, _SLOWER_MAX)
+            yield self._poll_ns * slower
+
+    def _note_trouble(self, message: Submit, text: str) -> None:
+        self.log.bind(operation=message.operation, market=message.market).warning("not done yet: {}", text)
+
+
+def _asset(market: Market) -> AssetType:
+    return "CONDITIONAL-V2" if market.version == "v2" else "CONDITIONAL"
