@@ -10,7 +10,7 @@ from models.flatten_plan import MarketPlan, flatten_plan, open_orders, plan_text
 from models.flattening import is_over, left_alone
 from models.messages.base import MarketId
 from models.phase import signed_size
-from models.snapshot import Board, MarketLine, OrderLine
+from models.snapshot import Board, DeskLine, MarketLine, OrderLine
 from models.units import Size
 from models.words import shares_text
 
@@ -75,13 +75,20 @@ class Answer(msgspec.Struct, frozen=True):
         if self.everything:
             cancelled, left = sum(one.cancelled for one in self.markets), sum(one.open for one in self.markets)
             over = all(one.over for one in self.markets)
-            said = f"all {self._done(over=over)}: {self._orders(cancelled, left)}"
+            said = f"all {self._done(over=True)}" if over else f"not all {_DONE[self.verb]} yet"
+            said += f": {self._orders(cancelled, left)}"
             named = tuple(f"  {one.slug}: {one.held}" for one in self.markets if one.why)
-            return (f"{said} in {_plural(len(self.markets), 'market')}", *named)
-        return tuple(
+            return (f"{said} in {_plural(len(self.markets), 'market')}", *named, *self._going_on)
+        lines = tuple(
             f"{one.slug} {self._done(over=one.over)}: {self._orders(one.cancelled, one.open)}, {one.held}"
             for one in self.markets
         )
+        return (*lines, *self._going_on)
+
+    @property
+    def _going_on(self) -> tuple[str, ...]:
+        over = all(one.over for one in self.markets)
+        return () if over else ("the engine goes on with it; how far it is: keel status, keel why",)
 
     def _done(self, *, over: bool) -> str:
         done = _DONE.get(self.verb, self.verb)
@@ -118,7 +125,9 @@ def done(board: Board, verb: str, market: MarketId, *, everything: bool) -> bool
     cells = board.markets[market].cells
     if verb == "flatten" and everything and left_alone(cells):
         return True
-    return not forbidden(board, verb, market)[0] and (verb != "flatten" or is_over(cells))
+    if forbidden(board, verb, market)[0]:
+        return False
+    return verb != "flatten" or (is_over(cells) and all(_is_flat(desk) for desk in board.desks_of(market)))
 
 
 def answer(
@@ -162,14 +171,27 @@ def _market_answer(verb: str, before: Board, after: Board, line: MarketLine) -> 
 def _flattened(board: Board, one: MarketAnswer, plan: MarketPlan | None, *, everything: bool) -> MarketAnswer:
     """Add how far the flatten has come, and why what is held is held."""
     held = bool(one.yes or one.no)
-    cells = board.markets[one.market].cells
-    if everything and left_alone(cells):
-        why = f"{_UNTOUCHED}: {'/'.join(one.after)}" if held else ""
+    if everything and left_alone(board.markets[one.market].cells):
+        why = f"{_UNTOUCHED}, it is {'/'.join(one.after)}" if held else ""
         return replace(one, why=why, plan=plan)
-    said = [desk.flatten.detail for desk in board.desks_of(one.market) if desk.flatten is not None]
-    over = done(board, "flatten", one.market, everything=everything)
-    why = "; ".join(dict.fromkeys(said)) if held or not over else ""
-    return replace(one, over=over, why=why or ("" if over else "not begun"), plan=plan)
+    said = [desk.flatten for desk in board.desks_of(one.market) if desk.flatten is not None]
+    why = "; ".join(dict.fromkeys(report.detail for report in said if held or not report.is_over))
+    if everything:  # halted together with all others, it may be done long before
+        over = (
+            not one.open and all(map(_is_flat, board.desks_of(one.market))) and all(report.is_over for report in said)
+        )
+    else:
+        over = done(board, "flatten", one.market, everything=False)
+    if not over and not why:
+        why = "orders are still open" if one.open else "not begun"
+    return replace(one, over=over, why=why, plan=plan)
+
+
+def _is_flat(desk: DeskLine) -> bool:
+    """Whether a desk holds nothing, or just what it said that it cannot get rid of. Risk may be ahead."""
+    held = (desk.position.yes.shares, desk.position.no.shares)
+    said = desk.flatten
+    return held == (0, 0) or (said is not None and said.is_over and (said.yes_shares, said.no_shares) == held)
 
 
 def _words(board: Board, market: MarketId) -> tuple[str, ...]:

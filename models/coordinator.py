@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from models.cells import TradingState
 from models.explain import Explainer
 from models.flattener import Flattener
+from models.flattening import FLATTENING
 from models.gates import FUSE, common_gates, permitted, risk_is_ahead, skew_gate, standing_only, stopped_by
 from models.leg_risk import LegParameters, leg_due_ns, leg_exit
 from models.markets import NO, YES, Market, Side, complement
@@ -102,8 +103,8 @@ class CoordinatorMachine:
         *,
         exhaustive: bool = False,
         restarted: bool = False,
-    ) -> None:
         merges: bool = True,
+    ) -> None:
         self.evaluations = 0
         self.decisions = 0
         self.decisions_on_synthetic_proof = 0
@@ -346,11 +347,15 @@ class CoordinatorMachine:
 
 
 def _wanted(targets: Targets) -> tuple[Any, ...]:
-    """Return what makes a decision: the targets and the reasons for them, not how a price came about."""
+    """Return what makes a decision: the targets and the reasons for them, not how a price came about.
+
+    Of a flatten also what it waits for: that is all there is to say of it.
+    """
     quotes = tuple(
         (quote.market, quote.outcome, quote.side, quote.price, quote.size, quote.reason) for quote in targets.quotes
     )
-    return quotes, targets.takes, targets.bundles, targets.withheld, targets.reason
+    steps = tuple(gate.note for gate in targets.gates) if targets.reason == FLATTENING else ()
+    return quotes, targets.takes, targets.bundles, targets.withheld, targets.reason, steps
 
 
 def _rests_on_proof(market: MarketView) -> bool:

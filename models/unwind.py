@@ -17,9 +17,10 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 
 from models.cells import TradingState
-from models.flattening import FLATTENING, is_flatten_cell
+from models.flattening import FLATTENING, OPERATOR, is_flatten_cell
 from models.gates import closed_by
 from models.markets import NO, YES, Outcome, Side, complement
+from models.messages.control import CellNote
 from models.messages.market import BookUpdated
 from models.messages.position import Position
 from models.parameters import parameter
@@ -69,14 +70,16 @@ def next_unwind(seen: MarketView, merging: Merging, parameters: FlattenParameter
         return Unwind("flat", "flat")
     resolved = seen.resolved or any(cell.reason == "market_resolved" for cell in seen.cells)
     held = None if resolved else _held_by(seen)
-    if held is not None:
-        return Unwind("waiting", held)
+    if held is not None and (held.state > TradingState.CANCEL_ONLY or held.source == OPERATOR):
+        return Unwind("waiting", _cell_text(held))
     closed = "resolved" if resolved else closed_by(seen, now_ns)
     pairs = mergeable(position)
     if pairs and not resolved and not position.merging and merging != "given_up":
         return Unwind("merging", f"merging {shares_text(pairs)} pairs", merge=pairs if merging == "possible" else 0)
     size = placeable(abs(net_diff(position)))
     if closed is None and size >= seen.market.min_order_size:
+        if held is not None:
+            return Unwind("waiting", f"{_wanted_text(seen, size)}: {_cell_text(held)}")
         return _unwound(seen, size, merging, parameters)
     if position.merging:
         return Unwind("merging", f"merging {shares_text(position.merging)} pairs")
@@ -93,25 +96,23 @@ def bids_of(book: BookUpdated, outcome: Outcome) -> Iterator[tuple[Price, Size]]
     return ((ONE - price, size) for price, size in book.asks.ascending())
 
 
-def _held_by(seen: MarketView) -> str | None:
-    """Say what else stops the market. Halted by the flatten itself it is stopped until risk has heard of us."""
-    if seen.state < TradingState.CANCEL_ONLY:
-        return None
+def _held_by(seen: MarketView) -> CellNote | None:
+    """Return what else stops orders. Halted by the flatten itself they are stopped until risk has heard of us.
+
+    A merge is no order: a fuse or a lost feed does not hold it up, a person does, and whatever halts the market.
+    """
     stopping = (cell for cell in seen.cells if cell.state >= TradingState.CANCEL_ONLY and not is_flatten_cell(cell))
-    cell = next(stopping, None)
-    return None if cell is None else f"{cell.state.name} by {cell.source}: {cell.reason}"
+    return next(stopping, None)
 
 
 def _unwound(seen: MarketView, size: Size, merging: Merging, parameters: FlattenParameters) -> Unwind:
     """Sell what has settled, where it is all; else buy the missing token; else sell what there is, or wait."""
-    outcome: Outcome = YES if net_diff(seen.position) > 0 else NO
-    wanted = f"{shares_text(size)} {outcome_text(outcome)}"
-    book = seen.book
+    outcome, wanted, book = _excess(seen.position), _wanted_text(seen, size), seen.book
     if book is None or seen.unusable not in _TRADABLE:
         return Unwind("waiting", f"{wanted}: no book to trade on, {seen.unusable}")
     settled = leg_of(seen.position, outcome).settled - seen.position.merging
     sellable = placeable(min(size, settled))
-    take = _buy(seen, book, outcome, size) if sellable < size and merging == "possible" else None
+    take = _buy(seen, book, outcome, size) if sellable < size and merging != "given_up" else None
     if take is None:
         least = seen.market.min_order_size
         if sellable < least or 0 < size - sellable < least:
@@ -167,9 +168,20 @@ def _rest(seen: MarketView, closed: str | None) -> str:
     if pairs > 0:
         parts.append(f"{shares_text(pairs)} pairs locked until resolution, merge unavailable")
     if net:
-        token = outcome_text(YES if net > 0 else NO)
-        parts.append(f"{shares_text(abs(net))} {token} below the minimum of {shares_text(seen.market.min_order_size)}")
+        parts.append(f"{_wanted_text(seen, abs(net))} below the minimum of {shares_text(seen.market.min_order_size)}")
     return "; ".join(parts)
+
+
+def _excess(position: Position) -> Outcome:
+    return YES if net_diff(position) > 0 else NO
+
+
+def _wanted_text(seen: MarketView, size: Size) -> str:
+    return f"{shares_text(size)} {outcome_text(_excess(seen.position))}"
+
+
+def _cell_text(cell: CellNote) -> str:
+    return f"{cell.state.name} by {cell.source}: {cell.reason}"
 
 
 def _holding(position: Position) -> str:

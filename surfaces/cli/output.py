@@ -103,7 +103,8 @@ def write_error(error: CommandError, *, as_json: bool) -> None:
         sys.stdout.write(msgspec.json.encode(error.envelope()).decode() + "\n")
         sys.stdout.flush()
         return
-    hint = f". {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+    end = "" if error.message.endswith(("?", ".")) else "."
+    hint = f"{end} {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
     sys.stderr.write(f"error: {error.message}{hint}\n")
 
 

@@ -186,14 +186,14 @@ def test_a_new_book_epoch_is_waited_for() -> None:
 def test_a_pause_a_fuse_and_a_kill_stop_it_and_it_goes_on_after_them() -> None:
     room = holding(held(yes=8), cell(TradingState.CANCEL_ONLY))
     assert orders(room.said) == []
-    for other in (
-        cell(TradingState.CANCEL_ONLY, "flow", "fused"),
-        cell(TradingState.HALTED, "switch", "off"),
-        cell(TradingState.KILLED, "kill", "drill"),
+    for other, why in (
+        (cell(TradingState.CANCEL_ONLY, "flow", "fused"), "8 YES: CANCEL_ONLY by flow: fused"),
+        (cell(TradingState.HALTED, "switch", "off"), "HALTED by switch: off"),
+        (cell(TradingState.KILLED, "kill", "drill"), "KILLED by kill: drill"),
     ):
         out = room.state(other, FLATTEN)
         assert orders(out) == []
-        assert said(out) == [("waiting", f"{other.state.name} by {other.source}: {other.reason}")]
+        assert said(out) == [("waiting", why)]
     assert bids(room.state(FLATTEN)) == {YES: (4_800, 8)}
 
 

@@ -164,7 +164,19 @@ def test_a_new_coordinator_says_nothing_before_it_knows_what_is_held() -> None:
 
 def test_another_cell_is_waited_for_and_named() -> None:
     fused = cell(TradingState.CANCEL_ONLY, "flow", "fused")
-    assert step(flattened(held(yes=8, no=5), None, fused, FLATTEN)).detail == "CANCEL_ONLY by flow: fused"
+    assert step(flattened(held(yes=8), None, fused, FLATTEN)).detail == "8 YES: CANCEL_ONLY by flow: fused"
+
+
+def test_a_merge_is_held_up_by_a_person_and_by_a_halt_and_by_nothing_else() -> None:
+    for other, goes_on in (
+        (cell(TradingState.CANCEL_ONLY, "flow", "fused"), True),
+        (cell(TradingState.CANCEL_ONLY, "feed", "lost"), True),
+        (cell(TradingState.CANCEL_ONLY), False),
+        (cell(TradingState.HALTED, "switch", "off"), False),
+        (cell(TradingState.HALTED, "executor", "overfilled"), False),
+        (cell(TradingState.KILLED, "kill", "drill"), False),
+    ):
+        assert (step(flattened(held(yes=5, no=5), None, other, FLATTEN)).step == "merging") is goes_on
 
 
 def test_halted_by_the_flatten_itself_it_says_what_there_is_to_do_and_does_nothing_yet() -> None:
@@ -263,7 +275,7 @@ def test_no_step_raises_net_sells_what_is_not_there_or_trades_beyond_the_collar(
         assert take.limit >= (mid if take.outcome == YES else ONE - mid) - 500
     else:
         assert take.size >= least_take(view.market, take.limit)
-        assert merging == "possible"
+        assert merging != "given_up"
         assert ONE - take.limit == (updated.bid if take.outcome == NO else ONE - updated.ask)
 
 
