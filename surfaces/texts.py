@@ -22,16 +22,28 @@ _STATE_STYLES = {
 
 def status_text(status: Document) -> Text:
     """Return the whole status: two lines of totals and a row a market."""
-    return Text(status_lines(status), MARKET_COLUMNS, status["markets"])
+    return Text(status_lines(status), MARKET_COLUMNS, status["markets"], alarms=alarms(status))
+
+
+def alarms(status: Document) -> list[str]:
+    """Return what a person has to know before anything else."""
+    lines: list[str] = []
+    if is_forced(status):
+        lines.append("NOT LIVE: live was asked for and could not be had; the log says why, and so does keel doctor")
+    killed = status["killed"]
+    if killed is not None:
+        lines.append(f"KILLED since {killed['since']}: {killed['reason']}. A person lifts it: keel kill --clear")
+    return lines
 
 
 def status_lines(status: Document) -> list[str]:
     """Return who runs and how it stands."""
-    lines = [f"{headline(status)}   state {states(status)}      pid {status['pid']}", totals(status), activity(status)]
-    killed = status["killed"]
-    if killed is not None:
-        lines.insert(1, f"KILLED since {killed['since']}: {killed['reason']}. A person lifts it: keel kill --clear")
-    return lines
+    return [f"{headline(status)}   state {states(status)}      pid {status['pid']}", totals(status), activity(status)]
+
+
+def is_forced(status: Document) -> bool:
+    """Whether the engine runs in another mode than it was asked to."""
+    return status["mode"].endswith("(forced)")
 
 
 def headline(status: Document) -> str:

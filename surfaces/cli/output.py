@@ -30,12 +30,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Text:
-    """What a person reads: lines, perhaps a table under them, and lines under that."""
+    """What a person reads: lines, perhaps a table under them, and lines under that; first of all what is wrong."""
 
     lines: Sequence[str]
     columns: Sequence[Column] = ()
     rows: Sequence[Document] = ()
     tail: Sequence[str] = ()
+    alarms: Sequence[str] = ()
 
 
 class Output:
@@ -70,7 +71,7 @@ class Output:
         if is_styled(self._out, self._options.no_color):
             _write_styled(text, self._out)
             return
-        for line in (*text.lines, *aligned(text.columns, text.rows), *text.tail):
+        for line in (*text.alarms, *text.lines, *aligned(text.columns, text.rows), *text.tail):
             self._out.write(line + "\n")
 
 
@@ -113,6 +114,8 @@ def _write_styled(text: Text, out: TextIO) -> None:
     from rich.text import Text as Styled
 
     console = Console(file=out, force_terminal=True, highlight=False, soft_wrap=True)
+    for line in text.alarms:
+        console.print(Styled(line, style="bold red"))
     for line in text.lines:
         console.print(Styled(line))
     if text.columns:

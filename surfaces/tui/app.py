@@ -23,7 +23,7 @@ from textual.widgets import Footer, Input, RichLog, Static
 from surfaces.cli.errors import CommandError
 from surfaces.cli.output import Document
 from surfaces.client import EngineClient
-from surfaces.texts import activity, headline, states, totals
+from surfaces.texts import activity, headline, is_forced, states, totals
 from surfaces.tui.frame import log_text
 from surfaces.tui.screens import Confirm, Help
 from surfaces.tui.table import MarketsTable
@@ -165,6 +165,7 @@ class MonitorApp(App[None]):
         header = self._header
         header.set_class(board["mode"] == "live", "live")
         header.set_class(board["killed"] is not None, "killed")
+        header.set_class(is_forced(board), "forced")
         killed = "" if board["killed"] is None else f"KILLED: {board['killed']['reason']}   "
         look_only = "   read only" if self._readonly else ""
         lines = (

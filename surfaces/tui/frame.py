@@ -3,7 +3,7 @@
 from typing import Final
 
 from surfaces.cli.output import Document, Text
-from surfaces.texts import MARKET_COLUMNS, status_lines
+from surfaces.texts import MARKET_COLUMNS, alarms, status_lines
 
 _LOG_LINES: Final = 20
 
@@ -11,7 +11,9 @@ _LOG_LINES: Final = 20
 def frame_text(board: Document) -> Text:
     """Return header, markets and the newest log lines of a `keel.board/1` document."""
     lines = [*status_lines(board), ""]
-    return Text(lines, MARKET_COLUMNS, board["markets"], ["", *map(log_text, board["log"][-_LOG_LINES:])])
+    return Text(
+        lines, MARKET_COLUMNS, board["markets"], ["", *map(log_text, board["log"][-_LOG_LINES:])], alarms(board)
+    )
 
 
 def log_text(line: Document) -> str:

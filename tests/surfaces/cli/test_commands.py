@@ -176,6 +176,18 @@ def test_resume_in_live_is_confirmed_by_a_person_or_by_yes(
     server.stop()
 
 
+def test_status_says_first_that_live_could_not_be_had_and_that_all_is_killed(served: Served, keel: Keel) -> None:
+    served.server.stop()
+    forced = LittleEngine(1, mode="paper (forced)")
+    server = ControlServer(forced.control, served.data_dir)
+    server.start()
+    assert keel("kill")[0] == 0
+    code, said, _ = keel("status")
+    server.stop()
+    assert code == 0
+    assert [line.partition(" ")[0] for line in said.splitlines()[:3]] == ["NOT", "KILLED", "PAPER"]
+
+
 def test_a_dry_run_changes_nothing(served: Served, keel: Keel) -> None:
     served.engine.place(1)
     assert keel("markets", "off", "market-1", "--dry-run")[:2] == (

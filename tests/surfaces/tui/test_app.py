@@ -32,7 +32,7 @@ def drive(served: Served, steps: Steps, size: tuple[int, int] = (120, 40), *, re
     asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], timeout_s: float = 10) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], timeout_s: float = 30) -> None:
     deadline_s = monotonic() + timeout_s
     while not condition():
         assert monotonic() < deadline_s, "the condition never held"
@@ -232,6 +232,20 @@ def test_resume_in_live_asks_and_no_is_the_default(data_dir: object, served: Ser
         await until(pilot, lambda: cells(app, 1)[2] == "BALANCED")
 
     drive(live_served, steps)
+    server.stop()
+
+
+def test_an_engine_that_could_not_trade_live_is_red(data_dir: object, served: Served) -> None:
+    served.server.stop()
+    forced = LittleEngine(1, mode="paper (forced)")
+    server = ControlServer(forced.control, served.data_dir)
+    served = Served(forced, served.data_dir, server.start(), server)
+
+    async def steps(app: MonitorApp, pilot: Pilot[None]) -> None:
+        assert app.query_one("#header").has_class("forced")
+        assert "PAPER (FORCED)" in shown(app, "header")
+
+    drive(served, steps)
     server.stop()
 
 
