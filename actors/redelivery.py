@@ -21,7 +21,17 @@ from actors.runtime.dead_letters import Reason
 from actors.runtime.directory import Directory
 from actors.runtime.machine import Route
 from actors.runtime.mailbox import Mailbox
-from actors.topology import CANCEL_LANE, EXECUTOR, JOURNAL, MARKETS, QUERY_LANE, RISK, SUBMIT_LANE, VENUE
+from actors.topology import (
+    CANCEL_LANE,
+    EXECUTOR,
+    JOURNAL,
+    MARKETS,
+    OPERATIONS_LANE,
+    QUERY_LANE,
+    RISK,
+    SUBMIT_LANE,
+    VENUE,
+)
 from models.cells import TradingState
 from models.messages.audit import CommandAnswered
 from models.messages.base import Lane, Message
@@ -34,7 +44,7 @@ from models.messages.lanes import (
     SubmitUnanswered,
     VenueModeSeen,
 )
-from models.messages.operations import OperationSigned, RedemptionReported
+from models.messages.operations import OperationSigned, RedemptionReported, SubmitRedemption
 from models.messages.orders import (
     CancelMarket,
     CancelRejected,
@@ -77,6 +87,7 @@ BROUGHT: Final[Mapping[str, frozenset[type[Message]]]] = MappingProxyType(
         SUBMIT_LANE: frozenset({SubmitOrder}),
         CANCEL_LANE: frozenset({SubmitCancel}),
         QUERY_LANE: frozenset({ConfirmCancel}),
+        OPERATIONS_LANE: frozenset({SubmitMerge, SubmitRedemption}),
         MARKETS: frozenset({MarketParked}),
     }
 )  # fmt: skip
