@@ -6,7 +6,8 @@ loses its orders 10 to 15 s later, without anybody doing anything.
 
 Why another id than ours is a second writer: each beat names the answer to the one before. The venue expects another
 only if somebody else has beaten with our key, or if we do not know how our own last beat ended: then its word is
-followed.
+followed. What it names with a refusal may be the chain of the process before us, which expires any moment: only a beat
+that was accepted begins one that is ours.
 """
 
 from collections.abc import Callable
@@ -58,7 +59,7 @@ class Heartbeat(Lane):
         self._every_ns = every_ms * _MS
         self._last = ""
         self._known_ns: int | None = None
-        """When the venue said that `_last` is what it expects; None while that is a guess."""
+        """When the venue accepted a beat and named `_last`; None while what it expects is a guess."""
         self._alive_ns = self.read_clock()
         """When a beat was accepted last, in the beginning: when we began."""
         self._cell: TradingState | None = None
@@ -112,7 +113,8 @@ class Heartbeat(Lane):
             return str(failed)
         self.note(_DONE)
         now_ns = self.read_clock()
-        known, self._last, self._known_ns = self._known(now_ns), beat.heartbeat_id, now_ns
+        known, self._last = self._known(now_ns), beat.heartbeat_id
+        self._known_ns = now_ns if beat.accepted else None
         if beat.accepted:
             self.beats += 1
             self._alive_ns = now_ns

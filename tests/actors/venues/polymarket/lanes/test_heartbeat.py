@@ -107,6 +107,18 @@ def test_a_restart_follows_the_chain_that_it_finds(lanes: Lanes) -> None:
     assert lanes.gate.closed is None
 
 
+def test_a_chain_that_ends_before_a_restart_has_taken_it_up_is_no_second_writer(lanes: Lanes) -> None:
+    """What the venue names with a refusal is the chain of the process before: it may have expired a moment later."""
+    beats = begin(lanes)
+    lanes.until(lambda: beats() >= 2)
+    lanes.stop(HEART)
+    throw(lanes.venue, "second_writer", count=1)
+    again = begin(lanes)
+    lanes.until(lambda: again() >= 2)
+    assert set(states(lanes)) == {TradingState.ACTIVE}
+    assert lanes.gate.closed is None
+
+
 @pytest.mark.parametrize(("fault", "more"), [("lose_answer", {"manner": "reset"}), ("error_though_done", {})])
 def test_a_beat_whose_answer_is_lost_is_no_second_writer(lanes: Lanes, fault: str, more: dict[str, Any]) -> None:
     beats = begin(lanes)
