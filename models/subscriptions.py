@@ -181,18 +181,24 @@ class Subscriptions:
             stream.ahead_ns = 0
 
     def book(self, market: MarketId, outcome: Outcome, now_ns: int) -> list[Step]:
-        """Note that the stream showed a token's full book."""
+        """Note that the stream showed a token's full book. A lost market is restored with the last of its tokens."""
         stream = self._streams.get(market)
-        if stream is None or not (stream.unheard or stream.is_lost):
+        if stream is None or not stream.unheard:
             return []
         stream.unheard.discard(outcome)
-        if not stream.unheard and market in self._unheard:
-            del self._unheard[market]
-            stream.redrives, stream.whole_ns = 0, now_ns
+        if stream.unheard:
+            return []
+        self._unheard.pop(market, None)
+        stream.redrives, stream.whole_ns = 0, now_ns
         if not stream.is_lost:
             return []
         stream.is_lost = False
         return [Restored(market)]
+
+    def is_lost(self, market: MarketId) -> bool:
+        """Whether what is known of a market is not true."""
+        stream = self._streams.get(market)
+        return stream is not None and stream.is_lost
 
     def probed(self, market: MarketId, timestamp_ms: int, now_ns: int) -> None:
         """Note of when the venue's book at REST is."""

@@ -52,8 +52,8 @@ def test_where_there_is_no_other_connection_it_is_quarantined_and_asked_for_at_t
     assert said[-2:] == [Quarantine("B", "no book of its YES or NO token"), Redrive(("b1", "b2"))]
     assert made.due(599 * MS) == []
     assert made.due(600 * MS) == [Redrive(("b1", "b2"))]
-    assert made.book("B", YES, 700 * MS) == [Restored("B")]
-    assert made.book("B", NO, 700 * MS) == []
+    assert made.book("B", YES, 700 * MS) == [], "of the other token nothing is known yet"
+    assert made.book("B", NO, 700 * MS) == [Restored("B")]
     assert made.due(899 * MS) == []
     assert made.due(900 * MS) == [Release("B")]
 
@@ -84,7 +84,9 @@ def test_a_stream_that_is_silent_while_others_speak_is_doubted_alone() -> None:
     assert made.due(1_050 * MS) == [
         Lost("A", "the venue's book moves on and its stream says nothing"), Redrive(("a1", "a2")),
     ]  # fmt: skip
-    assert made.book("A", NO, 1_060 * MS) == [Restored("A")]
+    assert made.is_lost("A")
+    assert made.book("A", NO, 1_060 * MS) == []
+    assert made.book("A", YES, 1_060 * MS) == [Restored("A")]
 
 
 def test_a_connection_on_which_all_is_silent_while_a_book_moves_on_is_replaced() -> None:

@@ -109,6 +109,8 @@ class FeedShard(SocketFeed):
         self._serves = serves
         self._token_ids = _pairs(tokens)
         self._moved: dict[MarketId, None] = {}
+        self._kept: dict[MarketId, dict[Outcome, BookFrame]] = {}
+        """Books of lost markets, of which one token has still to show its own."""
         self._subscriptions = Subscriptions(self._token_ids, parameters, last=spare is None)
         self._takes_place = context.dispatcher.directory.has_run(context.name)
         self._probed_ns = 0
@@ -145,6 +147,7 @@ class FeedShard(SocketFeed):
                 super().on_receive(message)
 
     def on_connected(self, now_ns: int) -> None:
+        self._kept.clear()
         self._subscriptions.connected(now_ns)
         self._probed_ns = now_ns
 
@@ -169,10 +172,22 @@ class FeedShard(SocketFeed):
             else:
                 subscriptions.heard(decoded.market, decoded.timestamp_ms, received_ns)
                 if isinstance(decoded, BookFrame):
-                    self._do(subscriptions.book(decoded.market, decoded.outcome, received_ns))
+                    self._shown(decoded, received_ns)
+                    continue
             self.tell(decoded)
         if self.codec.counts.unknown_fields:
             self.notice(self.codec.counts.unknown_fields)
+
+    def _shown(self, frame: BookFrame, now_ns: int) -> None:
+        """Pass a full book on; those of a lost market wait for each other, for with its return older ones are void."""
+        steps = self._subscriptions.book(frame.market, frame.outcome, now_ns)
+        if self._subscriptions.is_lost(frame.market):
+            self._kept.setdefault(frame.market, {})[frame.outcome] = frame
+            return
+        self._do(steps)
+        for earlier in self._kept.pop(frame.market, {}).values():
+            self.tell(earlier)
+        self.tell(frame)
 
     def on_turn(self, now_ns: int) -> None:
         """Do what is due for those that are not heard; ask for the books of those that are quiet.
