@@ -1,0 +1,196 @@
+"""A live engine whose strategy finds every quote too small: what leaves it is what a test asks risk for."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+from unittest.mock import patch
+
+from models.cells import TradingState
+from models.markets import NO, YES, Market, Outcome, Side
+from models.messages.control import ExposureUpdated
+from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder
+from models.orders import TERMINAL, OrderState, TimeInForce
+from models.positions import leg_of
+from models.snapshot import OrderLine
+from models.units import SHARE, Size, parse_price
+from tests.bin.processes import Sandbox, until
+from tests.faults.journal import life
+from tests.faults.live_engine import LiveEngine, live, log
+
+Found = TypeVar("Found")
+
+QUIET = {
+    "maker__bid_size": "1",
+    "phase__flat_band": "1000",
+    "inventory__max_net_diff": "1000",
+    "inventory__max_position_value": "1000",
+    "inventory__auto_merge": "off",
+    "flow__threshold": "1000000",
+    "risk__wallet_usd": "5000",
+}
+"""Settings under which the strategy never quotes, nor hedges what the hand has bought, and no flow is toxic."""
+
+
+class Hand:
+    """Asks risk for orders of the desk in an engine's name, and says what became of them on both sides."""
+
+    _numbers = count(1)
+
+    def __init__(self, running: LiveEngine) -> None:
+        self.running = running
+        self.venue = running.venue
+        self._unused = list(running.engine.catalogue.markets.values())
+
+    def market(self) -> Market:
+        """A market that may be traded and in which nothing was done yet."""
+        found = self.until(lambda: next(filter(self._is_free, self._unused), None), "a market may be traded")
+        self._unused.remove(found)
+        return found
+
+    def _is_free(self, market: Market) -> bool:
+        line = self.running.board.markets[market.id]
+        return line.state is TradingState.ACTIVE and line.book is not None and len(line.book.asks) > 0
+
+    # What the desk wants
+
+    def ask(
+        self,
+        market: Market,
+        price: str,
+        size: Size = 5 * SHARE,
+        outcome: Outcome = YES,
+        side: Side = Side.BUY,
+        *,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        expires_ns: int | None = None,
+        post_only: bool = False,
+    ) -> PlaceOrder:
+        """Ask risk for an order. One that is not post-only is none of the strategy's quotes, which it leaves alone."""
+        book = self.running.board.markets[market.id].book
+        assert book is not None
+        wish = PlaceOrder(
+            f"desk/{market.id}/{outcome}/{side}/hand {next(self._numbers)}", "desk", market.id, outcome, side,
+            parse_price(price), size, post_only, time_in_force, "test", book.epoch,
+            self.running.engine.clock.now_ns(), expires_ns=expires_ns,
+        )  # fmt: skip
+        self.running.engine.tell(wish)
+        return wish
+
+    def rests(self, market: Market, price: str = "0.01", *more: Any, **named: Any) -> OrderLine:
+        """Ask for an order, and see it rest at the venue."""
+        wish = self.ask(market, price, *more, **named)
+        return self.until(lambda: self.working(wish), f"{wish.intent} rests")
+
+    def working(self, wish: PlaceOrder) -> OrderLine | None:
+        line = self.running.board.orders.get(wish.intent)
+        return line if line is not None and line.state is OrderState.WORKING else None
+
+    def cancel(self, order: OrderLine | PlaceOrder) -> None:
+        self.running.engine.tell(CancelOrder(order.intent, order.market, "test"))
+
+    def bought(
+        self, market: Market, price: str = "0.01", size: Size = 5 * SHARE, *, outcome: Outcome = YES
+    ) -> OrderLine:
+        """Let an order of ours be filled by an outside taker, whole, and see it counted."""
+        order = self.rests(market, price, size, outcome)
+        self.fill(order)
+        self.ended(order)
+        return order
+
+    def fill(self, order: OrderLine, parts: int = 1, dust: str = "0", fate: str = "retried", pace: int = 50) -> None:
+        """Let an outside taker trade with an order of ours in parts; their fate comes at a pace of its own."""
+        self.venue.fault("trade_fate", fate=fate, count=parts, pace=pace)
+        self.venue.fault("partial_fills", order=order.order_id, parts=parts, gap=0.05, dust=dust)
+
+    # What came of it
+
+    def until(self, look: Callable[[], Found | None], what: str, timeout_s: float = 30) -> Found:
+        """Wait until something is there; names the newest lines of the log when it never is."""
+        try:
+            return until(look, what, timeout_s)
+        except AssertionError as error:
+            lines = "\n".join(line.text for line in self.running.board.log[-12:])
+            raise AssertionError(f"{error}; cells {sorted(self.running.cells())}; the log ends\n{lines}") from None
+
+    def ended(self, order: OrderLine | PlaceOrder) -> None:
+        self.until(lambda: order.intent not in self.running.board.orders, f"{order.intent} ends")
+
+    def end(self, order: OrderLine | PlaceOrder) -> OrderChanged:
+        """The last word on an order, once it is over and journalled."""
+
+        def look() -> OrderChanged | None:
+            told = life(self.running, order)
+            return told[-1] if told and told[-1].state in TERMINAL else None
+
+        return self.until(look, f"{order.intent} ends")
+
+    def state(self, market: Market) -> TradingState:
+        return self.running.board.markets[market.id].state
+
+    def cells(self, market: Market) -> dict[str, str]:
+        """Source and reason of every cell that holds a market back."""
+        return {cell.source: cell.reason for cell in self.running.board.markets[market.id].cells}
+
+    def shares(self, market: Market) -> tuple[Size, Size]:
+        """YES and NO as the desk's position has them."""
+        position = self.running.board.desks["desk", market.id].position
+        return position.yes.shares, position.no.shares
+
+    def settled(self, market: Market) -> tuple[Size, Size]:
+        position = self.running.board.desks["desk", market.id].position
+        return leg_of(position, YES).settled, leg_of(position, NO).settled
+
+    def in_wallet(self, market: Market) -> tuple[Size, Size]:
+        """YES and NO as the venue's wallet has them."""
+        tokens = self.running.wallet()["tokens"]
+        return tokens.get(market.token_ids[YES], 0), tokens.get(market.token_ids[NO], 0)
+
+    def settles(self, market: Market, timeout_s: float = 60) -> None:
+        """Wait until the venue has said the last word on every fill in a market."""
+        self.until(
+            lambda: not self.running.board.desks["desk", market.id].position.provisional, "it settles", timeout_s
+        )
+
+    def exposure(self, market: Market) -> ExposureUpdated:
+        """What risk counts in a market."""
+        return self.running.board.markets[market.id].exposure or ExposureUpdated(market.id, 0, 0, 0, 0)
+
+    def denied(self) -> dict[str, int]:
+        return self.running.board.counts.denials_by_reason
+
+    # What the venue saw
+
+    def seen(self, kind: str, market: Market) -> list[dict[str, Any]]:
+        """Lines of the venue's log of one kind about a market's orders and trades."""
+        return [line for line in log(self.venue, kind) if line.get("market") == market.condition_id]
+
+    def trade_lines(self, market: Market) -> list[dict[str, Any]]:
+        """Lines of the venue's log about trades in a market, each status one, oldest first."""
+        lines = log(self.venue, "trade")
+        ids = {line["id"] for line in lines if line.get("market") == market.condition_id}
+        return [line for line in lines if line["id"] in ids]
+
+    def posts(self, path: str = "/order", status: int | None = None) -> list[dict[str, Any]]:
+        """The orders that this account sent, whatever was answered."""
+        address = self.venue.said["accounts"][self.running.number]["address"]
+        return [
+            line
+            for line in log(self.venue, "request")
+            if (line["method"], line["path"], line["account"]) == ("POST", path, address)
+            and status in (None, line["status"])
+        ]
+
+
+@contextmanager
+def by_hand(venue: Sandbox, number: int, data_dir: Path, **more: str) -> Iterator[Hand]:
+    """Run an engine by hand on an account of a venue, and let it trade."""
+    with patient(), live(venue, number, data_dir, **{**QUIET, **more}) as running:
+        running.resume()
+        yield Hand(running)
+
+
+def patient() -> AbstractContextManager[object]:
+    """Let no market be stopped because this machine is busy with other tests."""
+    return patch("bin.engine._SLOW_TURN_NS", 10**12)

@@ -1,0 +1,90 @@
+"""Trades that settle late, fail or contradict themselves, and fees in shares: what is held, and what is risked."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models.cells import TradingState
+from models.markets import NO, Side
+from models.messages.orders import FillCounted, FillSettled, FillVoided
+from models.orders import OrderState
+from models.units import SHARE, cash_of
+from tests.bin.processes import sandbox
+from tests.faults.by_hand import Hand, by_hand
+from tests.faults.journal import agree, journalled
+from tests.faults.live_engine import clear
+
+_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 12, "--seed", 6)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
+    with sandbox(*_WORLD) as venue, by_hand(venue, 0, tmp_path_factory.mktemp("settlement")) as found:
+        yield found
+
+
+@pytest.fixture
+def hand(desk: Hand) -> Iterator[Hand]:
+    yield desk
+    clear(desk.venue)
+    agree(desk.running)
+
+
+@pytest.mark.fault("F43")
+def test_what_is_retried_counts_in_the_worst_case_at_once_and_may_be_sold_only_when_it_is_confirmed(hand: Hand) -> None:
+    market = hand.market()
+    order = hand.rests(market)
+    hand.fill(order, fate="retried", pace=10)
+    hand.ended(order)
+    assert (hand.shares(market), hand.settled(market)) == ((5 * SHARE, 0), (0, 0))
+    hand.until(lambda: hand.exposure(market).worst_case == cash_of(order.price, order.size), "risk counts the fill")
+    assert hand.exposure(market).net_shares == 5 * SHARE
+    denied = hand.denied().get("not_settled", 0)
+    hand.ask(market, "0.99", side=Side.SELL)
+    hand.until(lambda: hand.denied().get("not_settled", 0) == denied + 1, "what has not settled is not sold")
+    hand.settles(market)
+    statuses = [line["status"] for line in hand.trade_lines(market)]
+    assert statuses == ["MATCHED", "RETRYING", "MINED", "CONFIRMED"]
+    assert hand.shares(market) == hand.settled(market) == hand.in_wallet(market) == (5 * SHARE, 0)
+    assert len([one for one in journalled(hand.running, FillCounted) if one.market == market.id]) == 1
+    assert hand.rests(market, "0.99", side=Side.SELL)
+
+
+@pytest.mark.fault("F44")
+def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: Hand) -> None:
+    market = hand.market()
+    before = hand.running.wallet()["cash"]
+    order = hand.rests(market)
+    hand.fill(order, fate="failed", pace=5)
+    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "it is counted")
+    hand.until(lambda: hand.shares(market) == (0, 0), "it is void")
+    hand.until(
+        lambda: (hand.exposure(market).net_shares, hand.exposure(market).worst_case) == (0, 0), "risk counts anew"
+    )
+    (void,) = [one for one in journalled(hand.running, FillVoided) if one.fill.market == market.id]
+    assert void.fill.order_id == order.order_id
+    position = hand.running.board.desks["desk", market.id].position
+    assert (position.yes.cost, position.realized, position.fees, position.provisional) == (0, 0, 0, ())
+    assert hand.running.wallet()["cash"] == before
+    assert hand.end(order).state is OrderState.FILLED, "a failed trade puts nothing back on the book"
+    assert len(hand.seen("order_placed", market)) == 1
+    assert hand.running.board.counts.voids == 1
+    assert hand.state(market) is TradingState.ACTIVE
+
+
+@pytest.mark.fault("F45")
+def test_a_trade_that_fails_and_is_then_confirmed_is_disputed_and_halts_its_market_alone(hand: Hand) -> None:
+    market, other = hand.market(), hand.market()
+    order, beside = hand.rests(market), hand.rests(market, "0.01", outcome=NO)
+    hand.fill(order, fate="contradictory", pace=5)
+    hand.until(lambda: hand.state(market) is TradingState.HALTED, "it halts")
+    assert set(hand.cells(market)) == {"executor"}
+    assert hand.cells(market)["executor"].startswith("disputed trade ")
+    hand.ended(beside)
+    assert hand.shares(market) == (5 * SHARE, 0), "what may be ours is in the worst case"
+    hand.until(lambda: hand.exposure(market).net_shares == 5 * SHARE, "risk counts it")
+    denied = hand.denied().get("halted", 0)
+    hand.ask(market, "0.01")
+    hand.until(lambda: hand.denied().get("halted", 0) == denied + 1, "nothing is placed there")
+    assert hand.rests(other)
+    assert len([one for one in journalled(hand.running, FillSettled) if one.fill.market == market.id]) == 1
