@@ -56,6 +56,7 @@ def _beside(asked: argparse.Namespace) -> int:
             asked.minutes,
             told,
             markets=asked.markets_count,
+            latency_ms=asked.latency_ms,
             at_once=asked.at_once,
             keep=asked.keep,
         )
@@ -108,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     beside.add_argument("--seed", type=int, default=1, metavar="S", help="the first of them (default 1)")
     beside.add_argument("--minutes", type=_positive, default=5.0, metavar="M", help="of each seed (default 5)")
     beside.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
+    beside.add_argument(
+        "--latency-ms", type=_count, metavar="N", help="what paper assumes of orders and cancels (default: its own)"
+    )
     beside.add_argument(
         "--at-once", type=_count, default=1, metavar="N", help="seeds that run together, of four processes each"
     )

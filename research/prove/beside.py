@@ -5,15 +5,16 @@ react: whatever they do, the same makers and takers come at the same times. What
 in paper is what the paper venue makes of the same market.
 
 Why they are measured over the same span of the sandboxes' clocks: the outside is a function of seed and time, and an
-engine that looks on for longer is filled more. Why no pairs are merged and limits are wide: a desk that is full stops,
-and when it becomes full would decide what is compared.
+engine that looks on for longer is filled more. Why no pairs are merged, limits are wide and hedges follow the price: a
+desk that is full, or waits with a naked leg for a price to come back, is filled no more, and when that happens is luck
+that would hide what is compared.
 
 Why paper may fall short and not exceed: a backtest that is too good costs money, one that is too strict costs a
 strategy that one could have tried with little.
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -35,11 +36,15 @@ _SETTINGS: Final = {
     "PM_BID_SIZE": "5",
     "PM_MAX_NET_DIFF": "10",
     "PM_MAX_POSITION_VALUE": "100000",
+    "PM_MAX_PORTFOLIO_COST": "1.5",
     "KEEL_INVENTORY__AUTO_MERGE": "off",
+    "KEEL_LEG__RAISE_AFTER_MS": "1000",
+    "KEEL_LEG__RAISE_EVERY_MS": "500",
     "WALLET_USD": "100000",
     "KEEL_PAPER__CASH": "100000",
     "KEEL_EXECUTOR__RATE_TIER": "Elite",
 }
+_LATENCIES: Final = ("KEEL_PAPER__ACCEPT_MS", "KEEL_PAPER__CANCEL_MS")
 _WORLD: Final = ("--port", 0, "--outside", "fixed", "--tier", "Elite", "--cash", 100_000)
 _START_S: Final = 60.0
 _QUOTES_AFTER_S: Final = 5.0
@@ -107,14 +112,18 @@ def compare(
     told: Callable[[float], object],
     *,
     markets: int | None = None,
+    latency_ms: int | None = None,
     at_once: int = 1,
     keep: Path | None = None,
 ) -> Report:
     """Run every seed in both; `told` hears how far it is, `keep` gets databases and logs.
 
+    `latency_ms` is what paper takes an order or a cancel to need to the venue, None: its default.
+
     Raises RuntimeError or TimeoutError where an engine or a sandbox does not come up.
     """
     shares = dict.fromkeys(seeds, 0.0)
+    assumed: dict[str, str] = {} if latency_ms is None else {name: str(latency_ms) for name in _LATENCIES}
 
     def run(seed: int) -> Pair:
         def told_one(share: float) -> None:
@@ -123,14 +132,20 @@ def compare(
 
         with ExitStack() as held:
             folder = keep or Path(held.enter_context(tempfile.TemporaryDirectory(prefix="keel-beside-")))
-            return _pair(profile, seed, minutes, folder / f"seed-{seed}", told_one, markets)
+            return _pair(profile, seed, minutes, folder / f"seed-{seed}", told_one, markets, assumed)
 
     with ThreadPoolExecutor(at_once) as pool:
         return Report(profile, minutes, list(pool.map(run, seeds)))
 
 
 def _pair(
-    profile: str, seed: int, minutes: float, folder: Path, told: Callable[[float], object], markets: int | None
+    profile: str,
+    seed: int,
+    minutes: float,
+    folder: Path,
+    told: Callable[[float], object],
+    markets: int | None,
+    assumed: Mapping[str, str],
 ) -> Pair:
     """Let both trade side by side for a while, and read what they did."""
     count = () if markets is None else ("--markets-count", markets)
@@ -139,7 +154,7 @@ def _pair(
         venues = {where: held.enter_context(sandbox(*world)) for where in ("paper", "live")}
         flags = ("--mode", "paper", "--sandbox", venues["paper"].url)
         engines = {
-            "paper": held.enter_context(engine(folder / "paper", *flags, **_SETTINGS)),
+            "paper": held.enter_context(engine(folder / "paper", *flags, **_SETTINGS, **assumed)),
             "live": held.enter_context(live_engine(folder / "live", venues["live"], 0, **_SETTINGS)),
         }
         engines["live"].done("resume", "--yes", timeout_s=_START_S)
