@@ -35,6 +35,8 @@ _LOW_ROWS: Final = 30
 _TALL_ROWS: Final = 50
 _LOG_LINES: Final = 2_000
 _LEVEL_STYLES: Final = {"SUCCESS": "green", "WARNING": "yellow", "ERROR": "bold red"}
+_MODAL_FRAME: Final = 10
+"""Rows of a modal that are not its question."""
 _VERBS: Final = frozenset({"switch", "pause", "resume", "flatten", "kill"})
 
 
@@ -251,8 +253,8 @@ class MonitorApp(App[None]):
                 if yes:
                     self._say(verb, markets, confirmed=True)
 
-            end = "\n\n" if "\n" in error.message else ". "
-            self.push_screen(Confirm(f"{error.message}{end}Go on?", live=self._header.has_class("live")), answered)
+            question = _asked(error.message, self.size.height - _MODAL_FRAME)
+            self.push_screen(Confirm(question, live=self._header.has_class("live")), answered)
             return True
 
         self._send(lambda client: client.post(f"/v1/commands/{verb}", markets=markets, confirmed=confirmed), refused)
@@ -280,3 +282,14 @@ class MonitorApp(App[None]):
     def _sent(self, send: Callable[[EngineClient], Document]) -> Document:
         with EngineClient(self._path, 2 * self.ask_s, "tui") as client:
             return send(client)
+
+
+def _asked(message: str, rows: int) -> str:
+    """Return a question that fits: of a long list the first lines, and how many more there are."""
+    lines = message.split("\n")
+    if len(lines) == 1:
+        return f"{message}. Go on?"
+    room = max(rows, 6)
+    if len(lines) > room:
+        lines = [*lines[: room - 1], f"  ... and {len(lines) - room + 1} more"]
+    return "\n".join((*lines, "", "Go on?"))

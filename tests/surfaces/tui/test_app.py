@@ -222,7 +222,7 @@ def test_resume_in_live_asks_and_no_is_the_default(data_dir: object, served: Ser
         assert app.query_one("#header").has_class("live")
         assert "LIVE" in shown(app, "header")
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, Confirm))
+        await until(pilot, lambda: bool(app.screen.query("Confirm .box.live")))
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, Confirm))
         assert cells(app, 1)[2] == "PAUSED"
@@ -247,6 +247,63 @@ def test_an_engine_that_could_not_trade_live_is_red(data_dir: object, served: Se
 
     drive(served, steps)
     server.stop()
+
+
+def test_f_shows_the_steps_with_amounts_and_flattens_when_told_so(served: Served) -> None:
+    busy(served.engine)
+    board = served.engine.board
+
+    async def steps(app: MonitorApp, pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        await until(pilot, lambda: bool(app.screen.query("Confirm #no")))
+        question = str(app.screen.query(Static).first().render())
+        assert question.startswith(
+            "flatten 3 markets:\n  1. cancel 3 orders\n  2. merge 0 pairs\n  3. unwind 5 YES ~ 2.40"
+        )
+        assert question.endswith("Go on?")
+        assert not app.screen.query(".live")
+        await pilot.press("enter")
+        await until(pilot, lambda: not isinstance(app.screen, Confirm))
+        assert len(board.look().open_orders()) == 3
+        await pilot.press("f")
+        await until(pilot, lambda: bool(app.screen.query("Confirm #no")))
+        await pilot.press("y")
+        await until(pilot, lambda: not board.look().open_orders())
+        await until(pilot, lambda: cells(app, 3)[2] == "FLATTENING")
+        served.engine.control.set_state("resume", [], "test", 5)
+
+    drive(served, steps)
+
+
+def test_of_many_markets_the_question_lists_as_many_as_there_is_room_for(data_dir: object, served: Served) -> None:
+    served.server.stop()
+    many = LittleEngine(40)
+    server = ControlServer(many.control, served.data_dir)
+    for number in range(1, 41):
+        many.place(number)
+
+    async def steps(app: MonitorApp, pilot: Pilot[None]) -> None:
+        await pilot.press("f")
+        await until(pilot, lambda: bool(app.screen.query("Confirm #no")))
+        question = str(app.screen.query(Static).first().render())
+        assert question.startswith("flatten 40 markets:\n  1. cancel 40 orders\n")
+        assert question.endswith("\n  ... and 25 more\n\nGo on?")
+
+    drive(Served(many, served.data_dir, server.start(), server), steps, (80, 30))
+    server.stop()
+
+
+def test_f_acts_on_the_marked_markets(served: Served) -> None:
+    busy(served.engine)
+
+    async def steps(app: MonitorApp, pilot: Pilot[None]) -> None:
+        await pilot.press("space", "f")
+        await until(pilot, lambda: bool(app.screen.query("Confirm #no")))
+        await pilot.press("y")
+        await until(pilot, lambda: cells(app, 1)[2] == "FLAT")
+        assert len(served.engine.board.look().open_orders()) == 1
+
+    drive(served, steps)
 
 
 def test_a_read_only_monitor_changes_nothing(served: Served) -> None:
