@@ -134,7 +134,9 @@ def _add_live(live: argparse.ArgumentParser) -> None:
         metavar="N",
         help="of the sandbox (default 1); the engine has its own",
     )
-    live.add_argument("--account", type=_natural, default=0, metavar="N", help="of the sandbox's, from 0 (default 0)")
+    live.add_argument(
+        "--account", type=_natural, default=1, metavar="N", help="0: its own wallet; 1 (default): a deposit wallet"
+    )
     live.add_argument("--markets-count", type=_count, metavar="N", help="markets (coins in crypto_5m)")
     live.add_argument("--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder")
     live.add_argument("--json", action="store_true", help="one document instead of the table")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from research.prove.live_journal import Journal, Row
+from research.prove.live_journal import Journal, Row, Submission
 from research.prove.live_venue import Fault, Token, VenueAccount, VenueFill, VenueOrder, unmoved
 from research.prove.witness import Findings
 
@@ -109,17 +109,20 @@ def _check_known(venue: VenueAccount, journal: Journal, clocks: Clocks, findings
         known = findings.hold("the journal knows every order at the venue", entry is not None, lambda one=order_id: one)
         if not known or entry is None:
             continue
-        late_ns = entry[0] - clocks.ours(at_ns)
+        late_ns = entry.at_ns - clocks.ours(at_ns)
         findings.hold(
-            "each was journalled before it was sent",
+            "each was journalled before it was sent, by the clocks",
             late_ns <= clocks.within_ns,
             lambda one=order_id, late_ns=late_ns: f"{one}: {late_ns / 1e6:.3f} ms too late",
         )
+    for order_id, submission in journal.submitted.items():
+        first = submission.heard_seq is None or submission.seq < submission.heard_seq
+        findings.hold("each was journalled before anything was heard of it", first, lambda one=order_id: one)
     for order_id, times in venue.arrivals.items():
         findings.hold("none was sent twice", times == 1, lambda one=order_id, times=times: f"{one}: {times} times")
     by_intent: dict[str, list[str]] = defaultdict(list)
-    for order_id, (_, intent) in journal.submitted.items():
-        by_intent[intent].append(order_id)
+    for order_id, submission in journal.submitted.items():
+        by_intent[submission.intent].append(order_id)
     for intent, order_ids in by_intent.items():
         findings.hold(
             "no intent has two orders", len(order_ids) == 1, lambda intent=intent, ids=order_ids: f"{intent}: {ids}"
@@ -129,22 +132,23 @@ def _check_known(venue: VenueAccount, journal: Journal, clocks: Clocks, findings
 
 
 def _check_ends(venue: VenueAccount, journal: Journal, findings: Findings) -> None:
-    for order_id in journal.submitted:
+    for order_id, submission in journal.submitted.items():
         row, order = journal.orders.get(order_id), venue.orders.get(order_id)
         state = "missing" if row is None else row["state"]
         findings.hold("no order's fate is unknown", state != "unknown", lambda one=order_id: one)
         findings.hold(
             "every order ended as the venue says",
-            row is not None and _ended_alike(row, order),
+            row is not None and _ended_alike(row, submission, order),
             lambda one=order_id, row=row, order=order: f"{one}: {_state(row)}, at the venue {_venue_state(order)}",
         )
     for order in venue.orders.values():
         findings.hold("nothing is open at the venue", bool(order.ended), lambda order=order: order.order_id)
 
 
-def _ended_alike(row: Row, order: VenueOrder | None) -> bool:
+def _ended_alike(row: Row, submission: Submission, order: VenueOrder | None) -> bool:
     if order is None:
-        return row["state"] in _NOT_TAKEN and row["filled"] == 0
+        killed = submission.time_in_force in ("FOK", "FAK") and row["state"] == "cancelled"
+        return (killed or row["state"] in _NOT_TAKEN) and row["filled"] == 0
     if row["state"] not in _ENDED or not order.ended or row["filled"] != min(order.matched, order.size):
         return False
     if order.matched >= order.size:

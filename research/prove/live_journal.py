@@ -16,8 +16,19 @@ Row = dict[str, Any]
 
 
 @dataclass(slots=True)
+class Submission:
+    """An order on its way to the venue. `heard_seq`: the first other entry of the chain that is about it, if any."""
+
+    seq: int
+    at_ns: int
+    intent: str
+    time_in_force: str
+    heard_seq: int | None = None
+
+
+@dataclass(slots=True)
 class Journal:
-    """Rows as `actors/store/tables.py` describes them. `submitted`: when each order entered the chain, and its intent.
+    """Rows as `actors/store/tables.py` describes them. `submitted`: how each order entered the chain.
 
     `merged` are confirmed pairs, `redeemed` the payouts told of (1/10,000 dollar a YES share), both by market.
     """
@@ -25,8 +36,7 @@ class Journal:
     orders: dict[str, Row] = field(default_factory=dict[str, Row])
     fills: dict[tuple[str, str], Row] = field(default_factory=dict[tuple[str, str], Row])
     positions: list[Row] = field(default_factory=list[Row])
-    submitted: dict[str, tuple[int, str]] = field(default_factory=dict[str, tuple[int, str]])
-    entries: Counter[str] = field(default_factory=Counter[str])
+    submitted: dict[str, Submission] = field(default_factory=dict[str, Submission])
     merged: Counter[str] = field(default_factory=Counter[str])
     redeemed: dict[str, int] = field(default_factory=dict[str, int])
     doubled: list[str] = field(default_factory=list[str])
@@ -42,11 +52,13 @@ def read(database: Path) -> Journal:
         found.fills = {(row["trade_id"], row["order_id"]): row for row in _rows(connection, "SELECT * FROM fills")}
         newest = "SELECT MAX(id) FROM positions GROUP BY tag, market"
         found.positions = _rows(connection, f"SELECT * FROM positions WHERE id IN ({newest})")  # noqa: S608
-        for kind, count in connection.execute("SELECT kind, COUNT(*) FROM journal GROUP BY kind"):
-            found.entries[kind] = count
-        for row in _rows(connection, "SELECT at_ns, kind, subject, body FROM journal WHERE kind IN "
+        for row in _rows(connection, "SELECT seq, at_ns, kind, subject, body FROM journal WHERE kind IN "
                                      "('SubmitOrder', 'MergeChanged', 'PositionsRedeemed') ORDER BY seq"):  # fmt: skip
             _take(found, row, msgspec.json.decode(row["body"]))
+        heard = "SELECT subject, MIN(seq) FROM journal WHERE kind IN ('OrderChanged', 'SubmitCancel') GROUP BY subject"
+        for order_id, seq in connection.execute(heard):
+            if order_id in found.submitted:
+                found.submitted[order_id].heard_seq = seq
     return found
 
 
@@ -55,7 +67,9 @@ def _take(found: Journal, row: Row, body: Row) -> None:
         case "SubmitOrder":
             if row["subject"] in found.submitted:
                 found.doubled.append(row["subject"])
-            found.submitted.setdefault(row["subject"], (row["at_ns"], body["order"]["intent"]))
+            order = body["order"]
+            submission = Submission(row["seq"], row["at_ns"], order["intent"], order["time_in_force"])
+            found.submitted.setdefault(row["subject"], submission)
         case "MergeChanged":
             if body["state"] == "confirmed":
                 found.merged[body["market"]] += body["size"]

@@ -25,6 +25,8 @@ _SETTINGS: Final = {
     "PM_BID_SIZE": "5",
     "KEEL_INVENTORY__MAX_NET_DIFF": "10",
     "KEEL_INVENTORY__MAX_POSITION_VALUE": "500",
+    "KEEL_INVENTORY__AUTO_MERGE": "at_least",
+    "KEEL_INVENTORY__MERGE_PAIRS": "20",
     "KEEL_RISK__WALLET_USD": "10000",
 }
 """A desk that trades all the time and never has much at risk in one market."""
@@ -44,7 +46,8 @@ class Operator:
         self.states: Counter[str] = Counter()
         self._log = folder / "engine.log"
         self._sandbox, self._account = sandbox, account
-        self._variables = _SETTINGS | variables
+        relayer_key = sandbox.said["accounts"][account]["relayer_api_key"]["key"]
+        self._variables = {**_SETTINGS, "POLYMARKET_RELAYER_API_KEY": relayer_key, **variables}
         self._died = died
         self._stack = ExitStack()
         self._engine: Engine | None = None

@@ -133,7 +133,11 @@ def test_books_that_agree_hold_and_are_settled(lines: Lines, database: Path) -> 
         ("DELETE FROM orders WHERE state = 'filled'", "every order ended as the venue says"),
         ("DELETE FROM journal WHERE kind = 'SubmitOrder' AND seq = 1", "the journal knows every order at the venue"),
         ("DELETE FROM journal WHERE kind = 'SubmitOrder' AND seq = 3", "the journal knows every order at the venue"),
-        (f"UPDATE journal SET at_ns = {PLACED + 1} WHERE seq = 1", "each was journalled before it was sent"),
+        ("UPDATE journal SET seq = seq + 1000 WHERE seq = 1", "each was journalled before anything was heard of it"),
+        (
+            f"UPDATE journal SET at_ns = {PLACED + 1} WHERE seq = 1",
+            "each was journalled before it was sent, by the clocks",
+        ),
     ],
 )
 def test_a_lie_of_the_journal_is_found(lines: Lines, database: Path, lie: str, claim: str) -> None:
@@ -141,6 +145,16 @@ def test_a_lie_of_the_journal_is_found(lines: Lines, database: Path, lie: str, c
         assert connection.execute(lie).rowcount > 0
         connection.commit()
     assert claim in wrong(lines, database)
+
+
+def test_a_fill_or_kill_that_met_nobody_is_cancelled_and_was_never_there(lines: Lines, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE orders SET state = 'cancelled' WHERE state = 'rejected'")
+        connection.commit()
+        assert wrong(lines, database) == {"every order ended as the venue says"}
+        connection.execute("UPDATE journal SET body = replace(body, 'GTC', 'FAK')")
+        connection.commit()
+    assert wrong(lines, database) == set()
 
 
 def test_a_second_order_of_one_intent_is_found(lines: Lines, database: Path) -> None:
