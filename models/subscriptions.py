@@ -74,7 +74,7 @@ class _Stream:
     """What is heard of one market. Times are 0 where something never was."""
 
     __slots__ = ("ahead_ns", "asked_ns", "heard_ns", "is_given", "is_held", "is_lost", "known_ns", "redrives",
-                 "said_ms", "token_ids", "unheard", "whole_ns")  # fmt: skip
+                 "said_ms", "stalled_ns", "stalls", "token_ids", "unheard", "whole_ns")  # fmt: skip
 
     def __init__(self, token_ids: tuple[str, str], *, is_given: bool = False) -> None:
         self.token_ids = token_ids
@@ -90,6 +90,8 @@ class _Stream:
         """The venue's time of the newest that the stream said of it."""
         self.ahead_ns = 0
         """Since when REST is known to be ahead of the stream."""
+        self.stalls = self.stalled_ns = 0
+        """How often in a row it fell silent while others spoke, and when it last did."""
         self.is_lost = is_given
         self.is_held = False
 
@@ -241,11 +243,19 @@ class Subscriptions:
         reason = "the venue's book moves on and its stream says nothing"
         if self._data_ns <= stream.heard_ns:
             return [Replace(reason)]
+        steps = self._lost(market, stream, reason)
+        if not self._last:
+            self.drop(market)
+            return [*steps, Move(market, reason)]
         del self._ahead[market]
+        window_ns = self._parameters.flap_window_ms * _MS
+        stream.stalls = stream.stalls + 1 if now_ns - stream.stalled_ns < window_ns else 1
+        stream.stalled_ns = now_ns
         stream.subscribed(now_ns)
-        stream.redrives = 1
         self._unheard[market] = None
-        return [*self._lost(market, stream, reason), Redrive(stream.wanted())]
+        if stream.stalls > _REDRIVES:
+            steps += self._quarantined(market, stream, reason)
+        return [*steps, Redrive(stream.wanted())]
 
     def _not_shown(self, market: MarketId, stream: _Stream, now_ns: int) -> Iterable[Step]:
         """Subscribe anew, then elsewhere; what is heard nowhere is quarantined, and still asked for at times."""

@@ -74,19 +74,32 @@ def test_a_market_that_was_given_is_subscribed_to_once_and_then_quarantined() ->
     assert [type(step) for step in made.due(203 * MS)] == [Quarantine, Replace]
 
 
-def test_a_stream_that_is_silent_while_others_speak_is_doubted_alone() -> None:
+STALLED = "the venue's book moves on and its stream says nothing"
+
+
+def test_a_stream_that_is_silent_while_others_speak_is_moved_alone() -> None:
     made = shown("A", "B")
     made.probed("A", 10, 2 * MS)
     assert made.due(1_000 * MS) == [], "REST says what the stream said"
     made.probed("A", 11, 1_000 * MS)
     assert made.due(1_049 * MS) == []
     made.heard("B", 12, 1_040 * MS)
-    assert made.due(1_050 * MS) == [
-        Lost("A", "the venue's book moves on and its stream says nothing"), Redrive(("a1", "a2")),
-    ]  # fmt: skip
-    assert made.is_lost("A")
-    assert made.book("A", NO, 1_060 * MS) == []
-    assert made.book("A", YES, 1_060 * MS) == [Restored("A")]
+    assert made.due(1_050 * MS) == [Lost("A", STALLED), Move("A", STALLED)]
+    assert "A" not in made
+
+
+def test_where_there_is_no_other_connection_it_is_subscribed_to_anew_and_quarantined_when_that_does_not_help() -> None:
+    made = shown("A", "B", last=True)
+    for stalls in range(1, 5):
+        at_ns = stalls * 500 * MS
+        made.probed("A", 10 + stalls, at_ns)
+        made.heard("B", 10 + stalls, at_ns)
+        held = [Quarantine("A", STALLED)] if stalls == 4 else []
+        assert made.due(at_ns + 50 * MS) == [Lost("A", STALLED), *held, Redrive(("a1", "a2"))]
+        assert made.is_lost("A")
+        assert made.book("A", NO, at_ns + 60 * MS) == []
+        assert made.book("A", YES, at_ns + 60 * MS) == [Restored("A")]
+    assert made.due(2_260 * MS) == [Release("A")]
 
 
 def test_a_connection_on_which_all_is_silent_while_a_book_moves_on_is_replaced() -> None:

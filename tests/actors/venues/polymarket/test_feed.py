@@ -374,22 +374,20 @@ def test_a_book_at_rest_that_moves_on_while_the_stream_is_silent_replaces_the_co
     assert {lost.reason for lost in desk.of(FeedLost)} == {"the venue's book moves on and its stream says nothing"}
 
 
-def test_a_book_that_moves_on_while_only_its_stream_is_silent_is_subscribed_to_anew(
+def test_a_book_that_moves_on_while_only_its_stream_is_silent_is_given_to_the_spare(
     desk: Desk, venue: SocketServer
 ) -> None:
-    feed = desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, moved_on_ms=100))
+    feed = desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, moved_on_ms=100), spare="spare")
     desk.world.directory.send("feed/0", BooksProbed({"M1": 1_001}))
 
-    def lost() -> bool:
+    def given() -> bool:
         venue.say(change("21"))
-        return bool(desk.of(FeedLost))
+        return bool(desk.given)
 
-    desk.until(lost)
+    desk.until(given)
+    assert desk.given == [TakeOver("M1", ("11", "12"))]
     assert [one.market for one in desk.of(FeedLost)] == ["M1"]
-    desk.until(lambda: any("unsubscribe" in text for text in venue.heard))
     assert feed.connections == 1
-    venue.say([book("11"), book("12")])
-    desk.until(lambda: desk.of(FeedRestored))
 
 
 def test_connections_that_do_not_last_quarantine_their_markets_until_one_does(desk: Desk, venue: SocketServer) -> None:
