@@ -273,6 +273,7 @@ class Engine:
             os.getpid(),
             version("keel"),
             self.clock.now_ns(),
+            merges=self._live is None or not self._live.merge_unavailable,
         )
         machine = BoardMachine(line, self.catalogue, self.options.parameters.marks)
         return SharedBoard(machine, self.clock, _log)

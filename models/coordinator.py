@@ -125,7 +125,7 @@ class CoordinatorMachine:
         self._own = OwnOrders(tag, quotes.refused_cooldown_ms)
         self._quotes = Quotes(self._own, quotes)
         self._takes = Takes(tag, group, self._own, coordinator.take_cooldown_ms)
-        self._flattener = Flattener(tag, flatten)
+        self._flattener = Flattener(tag, flatten, merges=merges)
         self._decided: Targets | None = None
         self._wake_ns: int | None = None
         self._learners: dict[type[Message], Callable[[_Member, Any, int], bool]] = {

@@ -28,12 +28,14 @@ class Residual(msgspec.Struct, frozen=True):
 class MarketPlan(msgspec.Struct, frozen=True):
     """The three steps in one market: orders to cancel, pairs to merge, shares to unwind; and what will stay.
 
-    `untouched`: a person stopped the market by itself, so that a flatten of everything leaves it alone.
+    `locked` pairs stay because nothing here can merge them. `untouched`: a person stopped the market by itself, so that
+    a flatten of everything leaves it alone.
     """
 
     slug: str
     orders: int = 0
     pairs: Size = 0
+    locked: Size = 0
     unwind: tuple[Residual, ...] = ()
     stays: tuple[Residual, ...] = ()
     untouched: bool = False
@@ -41,7 +43,7 @@ class MarketPlan(msgspec.Struct, frozen=True):
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to do or to name."""
-        return not (self.orders or self.pairs or self.unwind or self.stays)
+        return not (self.orders or self.pairs or self.locked or self.unwind or self.stays)
 
     @property
     def text(self) -> str:
@@ -50,6 +52,7 @@ class MarketPlan(msgspec.Struct, frozen=True):
             return "stopped by itself, left alone"
         parts = [_plural("cancel", self.orders, "order")] if self.orders else []
         parts += [f"merge {_pairs_text(self.pairs)}"] if self.pairs else []
+        parts += [_locked_text(self.locked)] if self.locked else []
         parts += [f"unwind {_residual_text(one)}" for one in self.unwind]
         parts += [f"{_shares_text(one)} below the minimum stay" for one in self.stays]
         return ", ".join(parts) or "nothing to do"
@@ -65,13 +68,15 @@ def plan_text(plans: Sequence[MarketPlan]) -> tuple[str, ...]:
     touched = [plan for plan in plans if not plan.untouched]
     unwind = _summed(one for plan in touched for one in plan.unwind)
     stays = _summed(one for plan in touched for one in plan.stays)
-    pairs = sum(plan.pairs for plan in touched)
+    pairs, locked = sum(plan.pairs for plan in touched), sum(plan.locked for plan in touched)
     steps = [
         f"flatten {_plural('', len(touched), 'market')}:",
         f"  1. {_plural('cancel', sum(plan.orders for plan in touched), 'order')}",
         f"  2. merge {_pairs_text(pairs)}" if pairs else "  2. merge 0 pairs",
         f"  3. unwind {' and '.join(map(_residual_text, unwind)) or 'nothing'}",
     ]
+    if locked:
+        steps.append(f"  {_locked_text(locked)}")
     if stays:
         steps.append(f"  {' and '.join(map(_shares_text, stays))} stay: below the minimum size")
     return (*steps, *(f"  {plan.slug}: {plan.text}" for plan in plans if plan.untouched or not plan.is_empty))
@@ -83,10 +88,12 @@ def _market_plan(board: Board, line: MarketLine, *, everything: bool) -> MarketP
     positions = [after_merges(desk.position) for desk in board.desks_of(line.market.id)]
     residuals = [one for position in positions for one in _residual(position, line.book)]
     least = line.market.min_order_size
+    pairs = sum(max(0, min(position.yes.shares, position.no.shares)) for position in positions)
     return MarketPlan(
         line.market.slug,
         open_orders(board, line.market.id),
-        sum(max(0, min(position.yes.shares, position.no.shares)) for position in positions),
+        pairs if board.engine.merges else 0,
+        0 if board.engine.merges else pairs,
         tuple(one for one in residuals if placeable(one.size) >= least),
         tuple(one for one in residuals if placeable(one.size) < least),
     )
@@ -137,6 +144,10 @@ def _shares_text(residual: Residual) -> str:
 
 def _pairs_text(pairs: Size) -> str:
     return f"{shares_text(pairs)} pairs ({money_text(pairs)} USDC)"
+
+
+def _locked_text(pairs: Size) -> str:
+    return f"{shares_text(pairs)} pairs stay: locked until resolution, merge unavailable"
 
 
 def _plural(verb: str, count: int, noun: str) -> str:

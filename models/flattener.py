@@ -36,10 +36,14 @@ class _Flattened:
 
 
 class Flattener:
-    """Flattens the markets of desk `tag`. `wake_ns` is when looking again could do more, None for never."""
+    """Flattens the markets of desk `tag`. `wake_ns` is when looking again could do more, None for never.
 
-    def __init__(self, tag: Tag, parameters: FlattenParameters) -> None:
+    `merges`: pairs can be merged here.
+    """
+
+    def __init__(self, tag: Tag, parameters: FlattenParameters, *, merges: bool = True) -> None:
         self.wake_ns: int | None = None
+        self._merges = merges
         self._tag = tag
         self._parameters = parameters
         self._markets: dict[MarketId, _Flattened] = {}
@@ -87,6 +91,8 @@ class Flattener:
     def _merging(self, seen: MarketView, now_ns: int) -> Merging:
         """Say whether pairs may be asked for; what was merged since the last time has not failed."""
         of = self._markets.get(seen.market.id)
+        if not self._merges:
+            return "given_up"
         if of is None or of.merge_asked_ns is None or _pairs(seen) < of.pairs:
             return "possible"
         if now_ns < of.merge_asked_ns + self._parameters.merge_retry_ms * _MS:

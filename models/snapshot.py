@@ -22,7 +22,7 @@ from models.words import is_on, state_word
 
 
 class Engine(msgspec.Struct, frozen=True):
-    """The process that is shown. `run` names this run in the journal."""
+    """The process that is shown. `run` names this run in the journal; `merges`: it can merge pairs."""
 
     mode: str
     tags: tuple[Tag, ...]
@@ -30,6 +30,7 @@ class Engine(msgspec.Struct, frozen=True):
     pid: int
     version: str
     started_ns: int
+    merges: bool = True
 
 
 class OrderLine(msgspec.Struct, frozen=True, gc=False):

@@ -98,10 +98,11 @@ class Room:
         flatten: FlattenParameters = FlattenParameters(),
         exhaustive: bool = False,
         restarted: bool = False,
+        merges: bool = True,
     ) -> None:
         self.machine = CoordinatorMachine(
             TAG, "group", markets or (market(),), strategy or maker(leg), quotes, phase, CoordinatorParameters(), leg,
-            flatten, exhaustive=exhaustive, restarted=restarted,
+            flatten, exhaustive=exhaustive, restarted=restarted, merges=merges,
         )  # fmt: skip
         self.now_ns = 1_000_000 * MS
         self.said: list[Message] = []

@@ -124,6 +124,16 @@ def test_a_merge_that_nobody_begins_is_asked_for_again_and_then_its_pairs_are_na
     assert said(out) == [("rest", "5 pairs locked until resolution, merge unavailable")]
 
 
+def test_where_nothing_can_merge_its_pairs_are_named_at_once_and_none_are_bought() -> None:
+    room = holding(held(yes=12, no=5), merges=False)
+    (sale,) = orders(room.said)
+    assert (sale.side, sale.size) == (Side.SELL, 7 * SHARE)
+    assert merges(room.said) == []
+    room.accept(room.said)
+    room.tell(room.changed(sale, OrderState.FILLED, 7))
+    assert said(room.hold(held(yes=5, no=5))) == [("rest", "5 pairs locked until resolution, merge unavailable")]
+
+
 def test_a_merge_that_failed_on_chain_is_tried_again_and_one_that_went_through_is_no_failure() -> None:
     room = holding(held(yes=5, no=5), flatten=FlattenParameters(merge_tries=1))
     room.hold(replace(held(5, 5), merging=5 * SHARE))

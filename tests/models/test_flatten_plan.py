@@ -62,6 +62,17 @@ def test_without_a_bid_nobody_knows_what_it_would_bring() -> None:
     assert planned(engine.board.look())["market-1"].text == "unwind 10 YES nobody bids"
 
 
+def test_pairs_that_nothing_can_merge_stay() -> None:
+    engine = LittleEngine(1)
+    hold(engine, 1, held(yes=5, no=8))
+    board = replace(engine.board.look(), engine=replace(engine.engine, merges=False))
+    assert plan_text(tuple(planned(board).values()))[2:5] == (
+        "  2. merge 0 pairs",
+        "  3. unwind nothing",
+        "  5 pairs stay: locked until resolution, merge unavailable",
+    )
+
+
 def test_pairs_on_their_way_are_not_merged_twice() -> None:
     engine = LittleEngine(1)
     hold(engine, 1, replace(held(yes=10, no=10), merging=6 * SHARE))

@@ -69,6 +69,7 @@ def test_a_dry_run_shows_the_steps_and_changes_nothing(served: Served, keel: Kee
     assert document["markets"][0]["plan"] == {
         "cancel_orders": 0,
         "merge_pairs": "0",
+        "locked_pairs": "0",
         "unwind": [{"token": "YES", "shares": "8", "value": "3.84"}],
         "stays": [],
         "untouched": False,
