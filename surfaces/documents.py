@@ -289,6 +289,7 @@ def _planned(plan: MarketPlan) -> Document:
     return {
         "cancel_orders": plan.orders,
         "merge_pairs": format_size(plan.pairs),
+        "locked_pairs": format_size(plan.locked),
         "unwind": [_residual(one) for one in plan.unwind],
         "stays": [_residual(one) for one in plan.stays],
         "untouched": plan.untouched,
