@@ -136,7 +136,7 @@ class _Run:
                     operator.bring_up()
                 elif now > looked + _STATUS_EVERY_S:
                     looked = now
-                    operator.look()
+                    operator.look(now)
                 wait(_LOOK_S)
         except KeyboardInterrupt:
             pass

@@ -23,9 +23,13 @@ _COMPARED: Final = ("market", "outcome", "side", "price", "size", "cash", "fee",
 
 _ERROR: Final = re.compile(r"^\S+ \S+ \| (ERROR|CRITICAL) ")
 _HOLDING: Final = ("partition", "half_open", "latency", "lose_request", "lose_answer", "late_answer", "dribble")
+_UNHEARD: Final = ("never_snapshot", "silence", "wrong_book", "mutate", "garbage", "big_snapshot", "huge_frame")
+_CLOSING: Final = ("drop_ws", "flap", "cut_lines", "partition", "half_open", "bad_frame", "huge_frame", "restart")
 _EXPLAINED: Final = (
     (re.compile("another program sends heartbeats"), ("second_writer",)),
     (re.compile("mail of lane/(cancel|query) is late"), _HOLDING),  # one connection waits for its answer
+    (re.compile("quarantined: (no book of|the venue's book moves)"), _UNHEARD),
+    (re.compile("quarantined: (closed by the venue|\\d+ connections lost)"), _CLOSING),
 )
 """Errors, and the switches that make an engine say so."""
 

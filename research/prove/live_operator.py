@@ -15,6 +15,9 @@ from typing import Final
 from research.prove.processes import Engine, Sandbox, live_engine, until, wait
 
 _RUNS: Final = "running; stop with"
+_AGAIN: Final = "and start again"
+"""What the engine asks of a person in its log."""
+_PATIENCE_S: Final = 120.0
 _START_S: Final = 60.0
 _RESUMED_S: Final = 30.0
 _AGAIN_S: Final = 3.0
@@ -49,6 +52,7 @@ class Operator:
         relayer_key = sandbox.said["accounts"][account]["relayer_api_key"]["key"]
         self._variables = {**_SETTINGS, "POLYMARKET_RELAYER_API_KEY": relayer_key, **variables}
         self._died = died
+        self._halted_s: float | None = None
         self._stack = ExitStack()
         self._engine: Engine | None = None
 
@@ -101,15 +105,20 @@ class Operator:
         self._over(engine)
         return code
 
-    def look(self) -> None:
-        """Look at its markets; where everything is halted and will stay so, start it again."""
+    def look(self, now_s: float) -> None:
+        """Look at its markets; start it again where it says so itself, or where all have long been halted."""
         engine = self.running
         answer = None if engine is None else engine.keel("status", "--json")
-        if answer is None or answer.returncode:
+        if engine is None or answer is None or answer.returncode:
             return
         states = Counter(json.loads(answer.stdout)["states"])
         self.states += states
-        if set(states) == {"HALTED"}:
+        if set(states) != {"HALTED"}:
+            self._halted_s = None
+            return
+        self._halted_s = now_s if self._halted_s is None else self._halted_s
+        if _AGAIN in engine.log or now_s > self._halted_s + _PATIENCE_S:
+            self._halted_s = None
             self.end()
             self.bring_up()
 
