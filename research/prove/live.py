@@ -26,6 +26,8 @@ SCHEMA: Final = "keel.prove.live/1"
 
 _LOOK_S: Final = 0.25
 _STATUS_EVERY_S: Final = 10.0
+_FLAT_S: Final = 420.0
+"""Sandbox seconds that a flatten may take: the relayer merges one market after the other."""
 _ENDING_S: Final = 120.0
 _FLATTEN_S: Final = "40"
 """Of one command; it goes on where it was when it is said again. A fill that never settles keeps it from its end."""
@@ -150,7 +152,8 @@ class _Run:
     def finish(self) -> None:
         """Take everything off, wait for what is under way, and end the engine in good order."""
         report, operator = self._report, self.operator
-        report.flat = _in_time(lambda: operator.say("flatten", "--yes", "--timeout", _FLATTEN_S), _ENDING_S)
+        flat_s = _FLAT_S / self._asked.clock_speed
+        report.flat = _in_time(lambda: operator.say("flatten", "--yes", "--timeout", _FLATTEN_S), flat_s)
         stopped = report.flat or _in_time(lambda: operator.say("pause"), _ENDING_S)
         self._findings.hold("it could be stopped", stopped, lambda: "the command was not carried out")
         self._quiet_from = self._venue.asked("/log?limit=0")["last"]
