@@ -116,7 +116,7 @@ class _Run:
         self._clocks = _measured(venue, asked.clock_speed)
         own_clock = {} if asked.clock_speed == 1 else {"KEEL_ACCOUNT__CLOCK_SKEW_MAX_MS": "0"}
         self.operator = Operator(report.folder, venue, asked.account, self._died, **own_clock)
-        self._quiet_from = 0
+        self._traded_until = self._quiet_from = 0
         self._wallet: dict[str, Any] = {}
 
     def trade(self, told: Callable[[float], object]) -> None:
@@ -143,6 +143,7 @@ class _Run:
         except KeyboardInterrupt:
             pass
         self._report.minutes = (time.monotonic() - begun) * asked.clock_speed / 60
+        self._traded_until = self._last_line()
 
     def _died(self, what: str) -> None:
         self._findings.hold("the engine never ended by itself", False, lambda: what)
@@ -156,7 +157,7 @@ class _Run:
         report.flat = _in_time(lambda: operator.say("flatten", "--yes", "--timeout", _FLATTEN_S), flat_s)
         stopped = report.flat or _in_time(lambda: operator.say("pause"), _ENDING_S)
         self._findings.hold("it could be stopped", stopped, lambda: "the command was not carried out")
-        self._quiet_from = self._venue.asked("/log?limit=0")["last"]
+        self._quiet_from = self._last_line()
         _in_time(self._has_settled, _SETTLED_S / self._asked.clock_speed)
         code = operator.end()
         self._findings.hold("the engine ended in good order", code == 0, lambda: f"exit {code}")
@@ -165,6 +166,9 @@ class _Run:
         self._wallet = next(one for one in shown["wallets"] if one["signature_type"] == kind)
         for order_id in shown["open_orders"]:
             self._findings.hold("nothing is open at the venue", False, lambda one=order_id: one)
+
+    def _last_line(self) -> int:
+        return self._venue.asked("/log?limit=0")["last"]
 
     def _has_settled(self) -> bool:
         if self.operator.running is None:
@@ -197,7 +201,7 @@ class _Run:
         report.orders, report.refused, report.fills = len(venue.orders), len(venue.refused), len(venue.fills)
         report.voided = sum(row["status"] == "voided" for row in journal.fills.values())
         report.merges, report.faults = len(venue.merged), venue.faults
-        placed = sorted(order.at_ns for order in venue.orders.values())
+        placed = sorted(one.at_ns for one in venue.orders.values() if one.number <= self._traded_until)
         report.longest_pause_s = max((after - before for before, after in pairwise(placed)), default=0) / _SECOND
         self._findings.hold("it traded", bool(venue.fills), lambda: f"{len(placed)} orders, no fill")
 
