@@ -4,8 +4,10 @@ Why placing needs a client with a gate: nothing else may open an order socket.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Literal, Protocol, TypeVar
 
+from actors.venues.gated_transport import AnswerLost, NotSent
 from actors.venues.http_client import Answer
 from actors.venues.polymarket.clob_answers import (
     Balance,
@@ -132,7 +134,7 @@ class ClobClient:
         )
 
     def refresh_balance(self, asset_type: AssetType = "COLLATERAL", token_id: str | None = None) -> None:
-        """Have the venue look at the chain again: needed once after funding or approving."""
+        """Have the venue look at the chain again: what moves there without a trade it does not notice by itself."""
         query = self._asset(asset_type, token_id)
         succeeded("balance update", self.session.hear("GET", "/balance-allowance/update", query=query))
 
@@ -170,6 +172,17 @@ class ClobClient:
     def server_time_s(self) -> int:
         """Read the clock of the venue, in seconds UTC."""
         return self.session.read_public("/time", int)
+
+    def keep_warm(self, within_s: float) -> bool:
+        """Have a connection ready for the next request; False where there is none after two tries.
+
+        The first try may only find out that the venue has closed the connection that there was.
+        """
+        for _ in range(2):
+            with suppress(NotSent, AnswerLost):
+                self.session.http.exchange("GET", "/time", within_s=within_s / 2)
+                return True
+        return False
 
     def learn_time(self) -> int:
         """Sign by the clock of the venue from now on; returns by how many seconds it is ahead of ours."""

@@ -6,6 +6,7 @@ import pytest
 
 from models.messages.lanes import CancelUnanswered, LimitsSeen, SubmitUnanswered, VenueModeSeen
 from models.messages.orders import CancelRejected, OrderCancelled
+from models.messages.runtime import Woke
 from models.units import SHARE
 from tests.actors.venues.polymarket.lanes.lanes_at_work import CANCEL, Lanes
 from tests.actors.venues.polymarket.local_venue import clear, throw
@@ -17,6 +18,7 @@ MS = 1_000_000
 @pytest.fixture(autouse=True)
 def started(lanes: Lanes) -> None:
     lanes.start()
+    lanes.until(lambda: lanes.tap.wrote_ns)
 
 
 def test_a_cancelled_order_is_told_with_nothing_matched(lanes: Lanes) -> None:
@@ -181,7 +183,7 @@ def test_cancels_are_on_the_wire_at_once_while_an_order_hangs(lanes: Lanes, caps
         asked_ns = lanes.world.clock.now_ns()
         lanes.cancel(order)
         lanes.answer(order.order_id, OrderCancelled)
-        assert len(lanes.tap.wrote_ns) == number, "each cancel is written once"
+        assert len(lanes.tap.wrote_ns) == number + 1, "each cancel is written once"
         delays_ns.append(lanes.tap.wrote_ns[-1] - asked_ns)
     assert lanes.about(hanging.order_id) == [], "it still hangs"
     delays_ns.sort()
@@ -189,6 +191,30 @@ def test_cancels_are_on_the_wire_at_once_while_an_order_hangs(lanes: Lanes, caps
         print(f"\ncancels under a hanging order: p50 {delays_ns[30] / MS:.2f} ms, most {delays_ns[-1] / MS:.2f} ms")
     assert delays_ns[-1] < 50 * MS
     lanes.answer(hanging.order_id, SubmitUnanswered)
+
+
+def test_a_cancel_after_a_quiet_hour_finds_a_connection(lanes: Lanes) -> None:
+    connections = lanes.sessions[CANCEL].http._transport._pool
+    lanes.until(lambda: [one.is_idle() for one in connections.connections] == [True])
+    (first,) = connections.connections
+    order = lanes.rests()
+    lanes.cancel(order)
+    lanes.answer(order.order_id, OrderCancelled)
+    assert connections.connections == [first], "what was opened before it was needed was used"
+    connections.close()
+    lanes.send(CANCEL, Woke())
+    lanes.until(lambda: [one.is_idle() for one in connections.connections] == [True])
+    assert connections.connections != [first]
+
+
+def test_a_cancel_does_not_wait_long_for_a_venue_that_does_not_tell_the_time(lanes: Lanes) -> None:
+    order = lanes.rests()
+    throw(lanes.venue, "latency", delay=5, method="GET", path="/time")
+    lanes.send(CANCEL, Woke())
+    lanes.cancel(order)
+    began_ns = lanes.world.clock.now_ns()
+    lanes.answer(order.order_id, OrderCancelled)
+    assert lanes.world.clock.now_ns() - began_ns < 4_000 * MS
 
 
 def test_cancels_that_wait_when_the_lane_ends_are_unanswered(lanes: Lanes) -> None:
