@@ -39,9 +39,16 @@ def log(venue: Sandbox) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_an_account_in_order_is_found_so_and_no_order_is_sent(venue: Sandbox, number: int) -> None:
-    code, rows = examined(venue, **owner(venue, number))
+    key = venue.said["accounts"][number]["relayer_api_key"]["key"]
+    code, rows = examined(venue, POLYMARKET_RELAYER_API_KEY=key, **owner(venue, number))
     assert code == 0, rows
+    merges = rows.pop("merge path")
     assert {row["status"] for name, row in rows.items() if name not in ("disk", "open files")} == {"ok"}
+    assert (merges["status"], merges["detail"]) == (
+        ("ok", "relayer, by an own key, next nonce 0")
+        if number
+        else ("warn", "merge unavailable: the relayer path does not serve an account of its own (type 0)")
+    )
     assert rows["protocol generation"]["figures"]["generation"] == 2
     assert rows["rate tier"]["figures"]["tier"] == "Gold"
     assert abs(rows["clock skew"]["figures"]["skew_s"]) <= 2
@@ -53,6 +60,20 @@ def test_an_account_in_order_is_found_so_and_no_order_is_sent(venue: Sandbox, nu
     asked = [(line["method"], line["path"]) for line in log(venue) if line["kind"] == "request"]
     assert ("GET", "/balance-allowance") in asked
     assert all(method == "GET" for method, _ in asked)
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({}, "no key of the relayer is given"),
+        ({"RELAYER_API_KEY": "11111111-1111-1111-1111-111111111111"}, "invalid authorization"),
+        ({"POLY_BUILDER_API_KEY": "half"}, "missing: builder secret, builder passphrase"),
+    ],
+)
+def test_a_key_that_the_relayer_does_not_know_is_named(venue: Sandbox, given: dict[str, str], says: str) -> None:
+    _, rows = examined(venue, **owner(venue, 1), **given)
+    assert any(says in row["detail"] and row["fix"] for row in rows.values() if row["status"] in ("warn", "fail"))
+    assert "11111111" not in json.dumps(rows)
 
 
 def test_without_a_key_what_anybody_may_ask_is_checked(venue: Sandbox) -> None:
