@@ -9,6 +9,9 @@ engine that looks on for longer is filled more. Why no pairs are merged, limits 
 desk that is full, or waits with a naked leg for a price to come back, is filled no more, and when that happens is luck
 that would hide what is compared.
 
+Why fills are counted for each minute that an order stood: an engine that a busy machine held up had fewer of them, and
+what it missed by that says nothing of paper.
+
 Why paper may fall short and not exceed: a backtest that is too good costs money, one that is too strict costs a
 strategy that one could have tried with little.
 """
@@ -54,7 +57,7 @@ _TELL_S: Final = 1.0
 _S: Final = 1_000_000_000
 
 OPTIMISM_MAX: Final = 0.05
-"""Share by which paper may be filled more than live, unless the seeds differ so much that more says nothing."""
+"""Share by which paper may be filled more easily than live, unless the seeds differ so much that more says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +87,17 @@ class Report:
 
     @property
     def optimism(self) -> float:
-        """By what share more shares were filled in paper than in live; below 0 where it was fewer."""
-        live = self.mean("live", "shares")
-        return self.mean("paper", "shares") / live - 1 if live else 0.0
+        """By what share an order is filled more easily in paper than in live; below 0 where it is not."""
+        live = self.mean("live", "ease")
+        return self.mean("paper", "ease") / live - 1 if live else 0.0
 
     @property
     def noise(self) -> float:
         """Two standard errors of the optimism; infinite for a single seed."""
-        live = self.mean("live", "shares")
+        live = self.mean("live", "ease")
         if len(self.pairs) < 2 or not live:
             return float("inf")
-        papers, lives = self.values("paper", "shares"), self.values("live", "shares")
+        papers, lives = self.values("paper", "ease"), self.values("live", "ease")
         apart = [ours - theirs for ours, theirs in zip(papers, lives, strict=True)]
         return 2 * stdev(apart) / len(apart) ** 0.5 / live
 

@@ -46,6 +46,11 @@ class Trading:
     def fills(self) -> int:
         return self.bid_fills + self.ask_fills
 
+    @property
+    def ease(self) -> float:
+        """Shares that were filled in a minute for which an order stood."""
+        return self.shares * 60 / self.rested_s if self.rested_s else 0.0
+
 
 class _Fill(NamedTuple):
     order_id: str

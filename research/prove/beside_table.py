@@ -8,8 +8,17 @@ from typing import Any, Final
 from research.prove.beside import OPTIMISM_MAX, SCHEMA, Report
 from research.prove.beside_fills import MARK_OUT_S
 
-_FIGURES: Final = ("orders", "rested_s", "bid_fills", "ask_fills", "shares", "wait_s", "mark_out")
-_TITLES: Final = ("orders", "rested s", "bid fills", "ask fills", "shares", "wait s", f"mark-out {MARK_OUT_S:g} s, c")
+_FIGURES: Final = ("orders", "rested_s", "bid_fills", "ask_fills", "shares", "ease", "wait_s", "mark_out")
+_TITLES: Final = (
+    "orders",
+    "rested s",
+    "bid fills",
+    "ask fills",
+    "shares",
+    "a minute",
+    "wait s",
+    f"mark-out {MARK_OUT_S:g} s, c",
+)
 
 
 def lines(report: Report) -> Iterator[str]:
@@ -28,11 +37,14 @@ def lines(report: Report) -> Iterator[str]:
     ]
     yield _line("paper", "ahead", apart)
     said = "paper is not filled more easily than live" if report.holds else "paper is filled more easily than live"
-    yield f"filled shares {report.optimism:+.1%} (allowed {OPTIMISM_MAX:+.0%}, noise {report.noise:.1%}): {said}"
+    yield f"shares a minute {report.optimism:+.1%} (allowed {OPTIMISM_MAX:+.0%}, noise {report.noise:.1%}): {said}"
 
 
 def document(report: Report) -> dict[str, Any]:
-    """The same for scripts. Waits in seconds, mark-outs in cents per share, both weighted by shares."""
+    """The same for scripts. Waits in seconds, mark-outs in cents per share, both weighted by shares.
+
+    `ease`: shares that were filled for each minute that an order stood.
+    """
     return {
         "schema": SCHEMA,
         "profile": report.profile,
@@ -49,7 +61,7 @@ def document(report: Report) -> dict[str, Any]:
 
 def _line(seed: str, where: str, values: "list[str] | tuple[str, ...]") -> str:
     return f"{seed:<6} {where:<6}" + "".join(
-        f"{value:>18}" if i == 6 else f"{value:>11}" for i, value in enumerate(values)
+        f"{value:>18}" if i == 7 else f"{value:>11}" for i, value in enumerate(values)
     )
 
 
