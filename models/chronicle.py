@@ -103,8 +103,8 @@ class Chronicle:
             case OrderState.REJECTED:
                 self._counts["rejects"] += 1
                 self.say("WARNING", slug, f"rejected {said}", now_ns)
-            case OrderState.UNKNOWN:
-                self.say("WARNING", slug, f"unknown {said}", now_ns)
+            case OrderState.UNKNOWN | OrderState.DISPUTED:
+                self.say("WARNING", slug, f"{order.state.value} {said}", now_ns)
             case _:
                 pass
 

@@ -15,7 +15,7 @@ from models.markets import YES, Fees, Market, Outcome, Side, neg_risk_siblings, 
 from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.messages.position import Position
-from models.orders import TERMINAL, OrderState
+from models.orders import TERMINAL, UNCERTAIN
 from models.phase import signed_size
 from models.positions import advance, leg_of, net_diff
 from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up
@@ -83,7 +83,7 @@ class MarketExposure:
 
     def order_changed(self, event: OrderChanged) -> None:
         """Follow an order; a cancelling or unknown one keeps its exposure until the venue has spoken."""
-        if event.state is OrderState.UNKNOWN:
+        if event.state in UNCERTAIN:
             self.unknown.add(event.intent)
         else:
             self.unknown.discard(event.intent)
@@ -95,7 +95,7 @@ class MarketExposure:
 
     def is_known(self, event: OrderChanged) -> bool:
         """Whether an order's event leaves what may still fill as it was: most only say where it stands."""
-        unknown = event.state is OrderState.UNKNOWN
+        unknown = event.state in UNCERTAIN
         return unknown == (event.intent in self.unknown) and self.orders.get(event.intent) == self._standing(event)
 
     def has_order(self, outcome: Outcome, side: Side) -> bool:

@@ -20,12 +20,13 @@ class OrderRecord:
     `cancel_reason` is set once somebody wants it gone, whether or not a cancel could be sent yet; it is urgent unless
     only its price is out of date. `taken_off` is what the venue says was matched when it took the order off its book,
     while we still wait for some of these fills. `unlisted` counts the reads in a row that should have listed it and did
-    not. Times are those of our own turns: when it was sent, accepted, and ended; 0 where nobody knows.
+    not, `rest_says` is what REST last said of a disputed one: `live` or `gone`. Times are those of our own turns: when
+    it was sent, accepted, and ended; 0 where nobody knows.
     """
 
     __slots__ = (
         "accepted_ns", "cancel_reason", "cancel_urgent", "cancels_sent", "ended_ns", "filled", "order_id", "placed",
-        "sent_ns", "state", "taken_off", "unlisted",
+        "rest_says", "sent_ns", "state", "taken_off", "unlisted",
     )  # fmt: skip
 
     def __init__(self, order_id: str, placed: PlaceOrder) -> None:
@@ -38,6 +39,7 @@ class OrderRecord:
         self.cancel_urgent = False
         self.cancels_sent = 0
         self.unlisted = 0
+        self.rest_says = ""
         self.sent_ns = 0
         self.accepted_ns = 0
         self.ended_ns = 0

@@ -5,7 +5,7 @@ does not list for a state changes nothing and is reported by the caller. A termi
 order stands after all (REAPPEARED), but its filled size may still grow (a fill that raced the cancel).
 
 Why UNKNOWN is a state and not an error: a request without an answer may be on the book. It keeps its reservation until
-the venue has said otherwise.
+the venue has said otherwise. So does DISPUTED: the venue says two things of it, until it says one of them twice.
 """
 
 from enum import StrEnum
@@ -20,6 +20,7 @@ class OrderState(StrEnum):
     UNKNOWN = "unknown"
     WORKING = "working"
     CANCELLING = "cancelling"
+    DISPUTED = "disputed"
     FILLED = "filled"
     CANCELLED = "cancelled"
     REJECTED = "rejected"
@@ -42,6 +43,7 @@ class OrderEvent(StrEnum):
     FILLED = "filled"
     ABSENT = "absent"
     REAPPEARED = "reappeared"
+    CONTRADICTED = "contradicted"
 
 
 class TimeInForce(StrEnum):
@@ -63,6 +65,9 @@ TERMINAL: Final = frozenset(
         OrderState.NEVER_ACCEPTED,
     }
 )
+
+UNCERTAIN: Final = frozenset({OrderState.UNKNOWN, OrderState.DISPUTED})
+"""Where nobody can say whether the order stands."""
 
 _S = OrderState
 _E = OrderEvent
@@ -97,6 +102,7 @@ TRANSITIONS: Final = MappingProxyType(
             _E.CANCELLED: _S.CANCELLED,
             _E.EXPIRED: _S.EXPIRED,
             _E.ABSENT: _S.CANCELLED,
+            _E.CONTRADICTED: _S.DISPUTED,
         },
         _S.CANCELLING: {
             _E.CANCEL_SENT: _S.CANCELLING,
@@ -106,7 +112,16 @@ TRANSITIONS: Final = MappingProxyType(
             _E.EXPIRED: _S.EXPIRED,
             _E.ABSENT: _S.CANCELLED,
         },
-        _S.CANCELLED: {_E.REAPPEARED: _S.WORKING},
+        _S.DISPUTED: {
+            _E.REAPPEARED: _S.WORKING,
+            _E.CANCEL_SENT: _S.DISPUTED,
+            _E.CANCEL_REFUSED: _S.DISPUTED,
+            _E.FILLED: _S.FILLED,
+            _E.CANCELLED: _S.CANCELLED,
+            _E.EXPIRED: _S.EXPIRED,
+            _E.ABSENT: _S.CANCELLED,
+        },
+        _S.CANCELLED: {_E.REAPPEARED: _S.WORKING, _E.CONTRADICTED: _S.DISPUTED},
         _S.REJECTED: {_E.REAPPEARED: _S.WORKING},
         _S.EXPIRED: {_E.REAPPEARED: _S.WORKING},
         _S.NEVER_SENT: {_E.REAPPEARED: _S.WORKING},

@@ -34,6 +34,9 @@ from models.venue_limits import LATENCY, VENUE
 FOREIGN: Final = "foreign"
 """The source of the cell on everything while somebody else trades on our account."""
 
+_LISTED: Final = frozenset({OrderState.WORKING, OrderState.CANCELLING, OrderState.DISPUTED})
+"""What ought to be in a list of open orders, or may be."""
+
 _ACCOUNT: Final = "account"
 """Key of the deadline of the next read."""
 
@@ -125,6 +128,8 @@ class VenueAccount(VenueAnswers):
             return self._foreign_order(seen.order_id, seen.market)
         if record.state in (OrderState.PLACING, OrderState.UNKNOWN):
             return self._accepted(OrderAccepted(seen.order_id, seen.market, read.at_ns), now_ns)
+        if record.state is OrderState.DISPUTED:
+            return self._rest_says(record, "live", now_ns)
         if record.is_open:
             record.unlisted = 0
             self._answered(record)
@@ -135,8 +140,9 @@ class VenueAccount(VenueAnswers):
             return self._accepted_after_all(record, now_ns)
         if read.asked_ns < record.ended_ns + self._parameters.read_lag_ms * _MS:
             return ()
-        cancel = SubmitCancel(record.order_id, record.placed.market, "listed_after_its_end")
-        return cancel, *self._ask(record, now_ns)
+        record.cancel_reason, record.cancels_sent, record.taken_off = "listed_after_its_end", 0, None
+        disputed = self._disputed(record, "live", "listed_after_its_end", now_ns)
+        return *disputed, *self._send_cancel(record, now_ns)
 
     def _not_listed(self, record: OrderRecord, read: AccountRead, now_ns: int) -> Messages:
         """Ask for an order that ought to be listed; one whose fills are awaited ought not.
@@ -144,15 +150,18 @@ class VenueAccount(VenueAnswers):
         What stays unlisted is cancelled. If the venue will not do that either, it is gone, whatever it says of it when
         asked: of an order that is old and was partly filled it may know the trades alone.
         """
-        if record.state not in (OrderState.WORKING, OrderState.CANCELLING) or record.taken_off is not None:
+        if record.state not in _LISTED or record.taken_off is not None:
             return ()
         if read.asked_ns < record.accepted_ns + self._parameters.read_lag_ms * _MS or self._blind is not None:
             return ()
         record.unlisted += 1
-        asked = self._ask(record, now_ns)
+        if record.state is OrderState.WORKING and not record.cancels_sent:
+            asked = self._disputed(record, "gone", "not_listed", now_ns)
+        else:
+            asked = self._ask(record, now_ns)
         if record.unlisted < self._parameters.absences_needed:
             return asked
-        if record.state is OrderState.WORKING and record.cancels_sent:
+        if record.state is not OrderState.CANCELLING and record.cancels_sent:
             return self._ended(record, OrderEvent.ABSENT, record.cancel_reason or "not_listed", now_ns)
         return *asked, *self._cancel(record, "not_listed", now_ns)
 

@@ -140,6 +140,8 @@ class VenueAnswers(VenueLimits):
             return ()
         if found.state == "traded" and record.is_open and record.placed.time_in_force in RESTS:
             return self._known_by_trades(record, found, now_ns)
+        if record.state is OrderState.DISPUTED:
+            return self._rest_says(record, "live" if found.state == "live" else "gone", now_ns, found)
         asked = record.order_id in self._questions
         self._answered(record)
         if not record.is_open:
@@ -151,6 +153,28 @@ class VenueAnswers(VenueLimits):
         if record.state not in (OrderState.PLACING, OrderState.UNKNOWN):
             return ()
         return self._accepted(OrderAccepted(found.order_id, found.market, found.at_ns), now_ns)
+
+    def _disputed(self, record: OrderRecord, says: str, reason: str, now_ns: int) -> Messages:
+        """Doubt an order of which REST says the opposite of what we were told; it counts as open, and is asked for."""
+        ended = not record.is_open
+        record.happened(OrderEvent.CONTRADICTED)
+        record.rest_says = says
+        if ended:
+            self._orders.reopen(record)
+        return record.changed(reason, now_ns), *self._ask(record, now_ns)
+
+    def _rest_says(self, record: OrderRecord, says: str, now_ns: int, found: OrderFound | None = None) -> Messages:
+        """Believe REST once it has said the same of a disputed order twice in a row."""
+        if says != record.rest_says:
+            record.rest_says = says
+            return ()
+        self._answered(record)
+        if says == "gone":
+            return () if found is None else self._gone(record, found, now_ns)
+        if record.ended_ns:
+            return self._accepted_after_all(record, now_ns)
+        record.happened(OrderEvent.REAPPEARED)
+        return (record.changed("rest_agrees", now_ns), *self._send_cancel(record, now_ns))
 
     def _gone(self, record: OrderRecord, found: OrderFound, now_ns: int) -> Messages:
         """End an order of which the venue says that it is off its book, and with how much of it matched."""

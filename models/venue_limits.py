@@ -19,7 +19,7 @@ from models.messages.lanes import LeaveToHeartbeat, LimitsSeen, VenueModeSeen
 from models.messages.orders import OrderAccepted, OrderRejected, PlaceOrder, SubmitCancel
 from models.order_life import Messages, OrderLife
 from models.order_register import OrderRecord
-from models.orders import OrderEvent, OrderState
+from models.orders import UNCERTAIN, OrderEvent, OrderState
 from models.slow_answers import SlowAnswers
 from models.stops import Refusal
 from models.venue_mode import PERSONAL, VenueGate
@@ -33,7 +33,7 @@ LATENCY: Final = "latency"
 _MODE: Final = "mode"
 """Key of the deadline at which the venue is asked whether it takes orders again."""
 
-_CANCELLABLE: Final = frozenset({OrderState.UNKNOWN, OrderState.WORKING, OrderState.CANCELLING})
+_CANCELLABLE: Final = UNCERTAIN | {OrderState.WORKING, OrderState.CANCELLING}
 _MS: Final = 1_000_000
 
 
@@ -91,6 +91,8 @@ class VenueLimits(OrderLife):
 
     def _unknown_in(self, market: MarketId, now_ns: int) -> Refusal | None:
         for record in self._orders.open_in(market):
+            if record.state is OrderState.DISPUTED:
+                return Refusal("disputed_order", f"the venue contradicts itself on {record.order_id}")
             if record.state is OrderState.UNKNOWN:
                 age_ms = (now_ns - record.sent_ns) // _MS
                 return Refusal("unknown_order", f"{record.order_id} was sent {age_ms} ms ago and may stand")

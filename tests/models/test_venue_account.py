@@ -172,9 +172,30 @@ def test_an_order_that_is_not_listed_is_asked_for_and_one_read_ends_nothing() ->
     order_id = floor.working(BID)
     floor.now_ns += LAG
     floor.read()
-    assert (floor.questions(), floor.state(BID)) == ([order_id], OrderState.WORKING)
+    assert (floor.questions(), floor.state(BID)) == ([order_id], OrderState.DISPUTED)
+    floor.found(BID)
+    assert floor.state(BID) is OrderState.DISPUTED, "once it said one thing, and once the other"
+    floor.approve(OTHER)
+    assert [reason for reason, _ in floor.denials()] == ["disputed_order"]
     floor.found(BID)
     assert floor.state(BID) is OrderState.WORKING
+    assert floor.cancels() == []
+    assert floor.approve(wish(3, outcome=NO)) in floor.submitted()
+
+
+@pytest.mark.fault("F40")
+@pytest.mark.parametrize(
+    "said", [("cancelled",), ("live", "cancelled", "cancelled"), ("live", "cancelled", "live", "live")]
+)
+def test_a_disputed_order_is_what_rest_says_twice_in_a_row(said: tuple[str, ...]) -> None:
+    floor = LiveFloor()
+    floor.working(BID)
+    floor.now_ns += LAG
+    floor.read()
+    for state in said:
+        assert floor.state(BID) is OrderState.DISPUTED
+        floor.found(BID, state)
+    assert floor.state(BID) is (OrderState.WORKING if said[-1] == "live" else OrderState.CANCELLED)
 
 
 def test_a_fresh_order_may_be_missing_from_a_read_that_lags() -> None:
@@ -216,7 +237,7 @@ def test_an_order_that_only_its_trades_know_is_cancelled_and_then_gone() -> None
     floor.read()
     assert floor.cancels() == [(order_id, "not_listed")]
     floor.refuse_cancel(BID, "Order not found or already canceled")
-    assert floor.state(BID) is OrderState.WORKING
+    assert floor.state(BID) is OrderState.DISPUTED
     floor.now_ns += LAG
     floor.read()
     assert floor.state(BID) is OrderState.CANCELLED
@@ -229,7 +250,7 @@ def test_the_same_read_twice_counts_once() -> None:
     asked_ns = floor.now_ns
     for _ in range(9):
         floor.read(asked_ns=asked_ns)
-    assert (floor.state(BID), floor.cancels()) == (OrderState.WORKING, [])
+    assert (floor.state(BID), floor.cancels()) == (OrderState.DISPUTED, [])
 
 
 def test_an_order_that_was_cancelled_and_is_listed_long_after_is_cancelled_again_and_then_counts_again() -> None:
@@ -242,7 +263,7 @@ def test_an_order_that_was_cancelled_and_is_listed_long_after_is_cancelled_again
     floor.now_ns += S
     floor.read([BID])
     assert (floor.cancels(), floor.questions()) == ([(order_id, "listed_after_its_end")], [order_id])
-    assert floor.state(BID) is OrderState.CANCELLED, "one read is not enough"
+    assert floor.state(BID) is OrderState.DISPUTED, "one read is not enough"
     floor.found(BID)
     assert floor.state(BID) is OrderState.CANCELLING
     assert floor.cells() == [HALTED]
