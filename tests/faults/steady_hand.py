@@ -1,0 +1,138 @@
+"""A hand that works one engine through many faults: it takes markets again, and looks at what was done since."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from models.cells import TradingState
+from models.markets import Market, neg_risk_siblings
+from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder, SubmitOrder
+from models.orders import OrderState
+from tests.faults.by_hand import Hand
+from tests.faults.journal import journalled, life
+from tests.faults.live_engine import log
+
+
+class SteadyHand(Hand):
+    """A hand that takes a market again once its orders are gone; it looks at what was done since."""
+
+    since_ns = 0
+    line = 0
+
+    def calm(self, fits: Callable[[Market], bool] = lambda _: True) -> Market:
+        """A market that may be traded and in which nothing stands."""
+        self.since_ns = self.running.engine.clock.now_ns()
+        self.line = log(self.venue)[-1]["n"]
+        return self.until(lambda: next(filter(fits, self.calm_markets()), None), "a market is calm")
+
+    def calm_but(self, *markets: Market) -> Market:
+        """Return another calm market, of another event: what is unknown of one blocks the others of its event."""
+        events = {market.group or market.id for market in markets}
+        return self.until(
+            lambda: next((one for one in self.calm_markets() if (one.group or one.id) not in events), None),
+            "another one is calm",
+        )
+
+    def sibling(self, market: Market) -> Market:
+        """Another market of the same neg-risk event."""
+        markets = self.running.engine.catalogue.markets
+        return markets[neg_risk_siblings(markets)[market.id][0]]
+
+    def market_of(self, order: PlaceOrder) -> Market:
+        return self.running.engine.catalogue.markets[order.market]
+
+    def sends(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
+        """Ask for an order until risk lets one pass: a busy machine stops markets now and then."""
+        for _ in range(20):
+            self.until(lambda: self.state_of(market) is TradingState.ACTIVE, "the market may be traded")
+            refused = sum(self.denied().values())
+            order = self.ask(market, price, **named)
+            self.until(
+                lambda order=order, refused=refused: self.life(order) or sum(self.denied().values()) > refused,
+                "an answer",
+            )
+            if self.life(order) and self.state(order) is not OrderState.NEVER_SENT:
+                return order
+        raise AssertionError(f"denied: {self.denied()}")
+
+    def stands(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
+        """Send an order and see it rest."""
+        order = self.sends(market, price, **named)
+        self.until(lambda: self.working(order), f"{order.intent} rests")
+        return order
+
+    def state_of(self, market: Market) -> TradingState:
+        return self.running.board.markets[market.id].state
+
+    def denies(self, market: Market, reason: str, **named: Any) -> None:
+        """Ask for an order, and see it denied before it leaves."""
+        for _ in range(20):
+            denied = self.denied_for(market, **named)
+            if denied == {reason}:
+                return
+            assert denied == {"cancel_only"}, f"denied for {denied}, not for {reason}"
+        raise AssertionError("the market is stopped all the time")
+
+    def denied_for(self, market: Market, **named: Any) -> set[str]:
+        """Ask for an order and return why it was denied; `cancel_only` also where a busy machine stops the market."""
+        before = self.denied()
+        order = self.ask(market, "0.01", **named)
+        self.until(lambda: sum(self.denied().values()) > sum(before.values()), "it is denied")
+        assert self.life(order) == [] or self.state(order) is OrderState.NEVER_SENT
+        return {reason for reason, count in self.denied().items() if count > before.get(reason, 0)}
+
+    def cancels(self, order: PlaceOrder) -> None:
+        self.running.engine.tell(CancelOrder(order.intent, order.market, "test"))
+
+    def person_resumes(self) -> None:
+        """Say `resume`, and see markets trade."""
+        self.running.engine.control.set_state("resume", (), "test", 10, confirmed=True)
+        self.recovers()
+
+    def recovers(self) -> None:
+        """Wait until no cell is left that holds all markets."""
+        self.until(lambda: TradingState.ACTIVE in self.running.states(), "trading goes on", 60)
+
+    # What the venue is
+
+    def mode(self) -> str:
+        """What the venue takes."""
+        return log(self.venue, "mode")[-1]["mode"]
+
+    def orders_sent(self) -> int:
+        """How often the account has placed anything."""
+        return len(self.posts()) + len(self.posts("/orders"))
+
+    def warned(self, text: str) -> bool:
+        """Whether a line of the log warns of something."""
+        return any(text in line.text for line in self.running.board.log if line.level in ("WARNING", "ERROR"))
+
+    def clear(self) -> None:
+        """Cancel what stands."""
+        for line in self.running.board.orders.values():
+            self.running.engine.tell(CancelOrder(line.intent, line.market, "test"))
+        self.until(lambda: not self.running.board.orders, "nothing stands")
+
+    def sent(self, market: Market) -> list[SubmitOrder]:
+        """What was sent there since."""
+        found = journalled(self.running, SubmitOrder)
+        return [entry for entry in found if entry.order.market == market.id and entry.submitted_ns >= self.since_ns]
+
+    def taken(self, market: Market) -> list[str]:
+        """The ids of our orders that the venue took there since."""
+        address = self.venue.said["accounts"][self.running.number]["address"]
+        lines = self.seen("order_placed", market)
+        return [line["id"] for line in lines if line["account"] == address and line["n"] > self.line]
+
+    def life(self, order: PlaceOrder) -> list[OrderChanged]:
+        return life(self.running, order)
+
+    def state(self, order: PlaceOrder) -> OrderState | None:
+        changes = self.life(order)
+        return changes[-1].state if changes else None
+
+    def calm_markets(self) -> Iterator[Market]:
+        """Markets that may be traded and in which nothing stands."""
+        taken = {line.market for line in self.running.board.orders.values()}
+        for line in self.running.board.markets.values():
+            if line.state is TradingState.ACTIVE and line.market.id not in taken:
+                yield line.market
