@@ -72,8 +72,14 @@ def _live(asked: argparse.Namespace) -> int:
         asked.minutes, asked.faults, asked.seed, asked.profile, asked.clock_speed, asked.kills, asked.account,
         asked.markets_count,
     )  # fmt: skip
-    with bar("live") as told:
-        report = prove_live(wanted, told, asked.folder)
+    try:
+        with bar(f"live, {asked.faults}") as told:
+            report = prove_live(wanted, told, asked.folder)
+    except KeyboardInterrupt:
+        return 130
+    except RuntimeError as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
     if asked.json:
         sys.stdout.buffer.write(msgspec.json.encode(live_document(report)) + b"\n")
     else:
