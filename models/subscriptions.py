@@ -210,12 +210,12 @@ class Subscriptions:
             self._ahead[market] = None
 
     def quiet(self, now_ns: int) -> tuple[str, ...]:
-        """Return a token of each market that has to be asked for at REST; they count as asked."""
+        """Return the tokens of all markets that have to be asked for at REST; they count as asked."""
         period_ns = self._parameters.probe_ms * _MS
         quiet = [stream for stream in self._streams.values() if now_ns - stream.known_ns >= period_ns]
         for stream in quiet:
             stream.known_ns = now_ns
-        return tuple(stream.token_ids[YES] for stream in quiet)
+        return tuple(token_id for stream in quiet for token_id in stream.token_ids)
 
     # What time calls for
 
@@ -241,7 +241,7 @@ class Subscriptions:
         if now_ns - stream.ahead_ns < self._parameters.moved_on_ms * _MS:
             return []
         reason = "the venue's book moves on and its stream says nothing"
-        if self._data_ns <= stream.heard_ns:
+        if self._data_ns <= stream.ahead_ns:
             return [Replace(reason)]
         steps = self._lost(market, stream, reason)
         if not self._last:

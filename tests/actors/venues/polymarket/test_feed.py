@@ -246,7 +246,7 @@ def test_tokens_that_are_quiet_are_asked_for_and_others_are_not(desk: Desk, venu
         return len(desk.asked) >= 3
 
     desk.until(probed)
-    assert {probe.token_ids for probe in desk.asked} == {("11",)}
+    assert {probe.token_ids for probe in desk.asked} == {("11", "12")}
     assert time.monotonic() - began >= 0.6, "once a period, not at every look"
 
 
@@ -260,7 +260,7 @@ def test_a_resolved_market_is_asked_for_no_more(desk: Desk, venue: SocketServer)
     desk.until(lambda: desk.told)
     desk.asked.clear()
     desk.until(lambda: len(desk.asked) >= 2)
-    assert {probe.token_ids for probe in desk.asked} == {("21",)}
+    assert {probe.token_ids for probe in desk.asked} == {("21", "22")}
 
 
 def test_a_malformed_frame_is_counted_logged_once_a_kind_and_resynchronises_its_market(
