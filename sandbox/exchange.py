@@ -49,6 +49,7 @@ from sandbox.tiers import Tiers
 from sandbox.trading.contracts import Contracts
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
+from sandbox.trading.mempool import Mempool
 from sandbox.trading.relaying import Relaying
 from sandbox.units import MILLISECOND, SHARE
 from sandbox.user_channel import UserChannel
@@ -124,8 +125,9 @@ class Exchange:
             self.accounts.ledger, self.log, self._schedule, self._random("engine"), self.accounts.spender
         )
         self._venue = Venue(self.catalogue, self._schedule, self._market_channel, self.engine)
-        contracts = Contracts(self.accounts.ledger, self.catalogue)
-        self._relaying = Relaying(contracts, self.log, self._schedule, self._random("relayer"))
+        self._contracts = Contracts(self.accounts.ledger, self.catalogue)
+        self._relaying = Relaying(self._contracts, self.log, self._schedule, self._random("relayer"))
+        self._mempool = Mempool(self._contracts, self.log, self._schedule, self._random("mempool"))
         self._user_channel = UserChannel(
             self.accounts, self.engine, self._schedule, self._random("user channel"), self._outbox
         )
@@ -166,7 +168,7 @@ class Exchange:
             "clob": Routes(public, trading.routes),
             "gamma": Routes(Gamma(self.catalogue, self._tape).routes),
             "relayer": Routes(Relayer(self.accounts, self._relaying, relayer_keys).routes),
-            "rpc": Routes(Rpc(self.accounts).routes),
+            "rpc": Routes(Rpc(self.accounts, self._contracts, self._mempool).routes),
             "site": Routes(site.routes),
             "control": Routes(control),
         }

@@ -19,6 +19,7 @@ from sandbox.rest.chain import Chain
 from sandbox.rest.relayer import Relayer
 from sandbox.rest.relayer_keys import RelayerKeys
 from sandbox.rest.routes import Routes
+from sandbox.rest.rpc import Rpc
 from sandbox.rest.trading import Trading
 from sandbox.rewards import Rewards
 from sandbox.schedule import Schedule
@@ -29,6 +30,7 @@ from sandbox.signing.typed_data import Order, exchange_domain
 from sandbox.trading.contracts import Contracts
 from sandbox.trading.engine import Engine
 from sandbox.trading.ledger import Ledger
+from sandbox.trading.mempool import Mempool
 from sandbox.trading.records import Account
 from sandbox.trading.relaying import Relaying
 from sandbox.units import SECOND, SHARE
@@ -74,10 +76,13 @@ class House:
         )
         self.routes = Routes(self.trading.routes)
         self.chain = Routes(Chain(self.accounts, self.catalogue, self.engine, self.buckets, self.log).routes)
-        self.relaying = Relaying(Contracts(ledger, self.catalogue), self.log, self.schedule, Random(seed))
+        contracts = Contracts(ledger, self.catalogue)
+        self.relaying = Relaying(contracts, self.log, self.schedule, Random(seed))
         self.relayer = Routes(
             Relayer(self.accounts, self.relaying, RelayerKeys(self.accounts, self.log, tolerance_s=30)).routes
         )
+        mempool = Mempool(contracts, self.log, self.schedule, Random(seed))
+        self.rpc = Routes(Rpc(self.accounts, contracts, mempool).routes)
         self._calls = 0
         self._connections = 0
 

@@ -79,8 +79,8 @@ def frames_of(text):
 
 def test_the_first_line_names_every_address_and_market(demo):
     assert list(demo.said) == [
-        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "site_url", "control_url",
-        "reference_ws_url", "accounts", "markets",
+        "clob_url", "market_ws_url", "user_ws_url", "gamma_url", "relayer_url", "rpc_url", "site_url",
+        "control_url", "reference_ws_url", "accounts", "markets",
     ]  # fmt: skip
     assert [account["signature_type"] for account in demo.said["accounts"]] == [0, 3]
     assert len(demo.said["markets"]) == 10
@@ -100,6 +100,8 @@ def test_every_service_answers_over_http(demo):
     assert len(demo.get("gamma", "/events").json()) == 5
     status = demo.get("control", "/status").json()
     assert status["endpoints"]["clob_url"] == demo.said["clob_url"]
+    block = {"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}
+    assert httpx.post(demo.said["rpc_url"], json=block, timeout=DEADLINE_S).json()["result"] == hex(137)
     wallet = demo.said["accounts"][1]["funder"]
     assert demo.get("relayer", "/deployed", address=wallet, type="WALLET").json() == {"deployed": True}
     assert demo.get("clob", "/book").headers["content-type"] == "application/json"

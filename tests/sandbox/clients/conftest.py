@@ -22,7 +22,7 @@ _RELEASES = {
     "unified": ("polymarket-client", "0.14.0"),
 }
 _BUILD_S = 300
-_STORY_S = 100
+_STORY_S = 300
 _NO_INDEX = "after connection broken by"
 """What pip says when nobody answers at the package index."""
 

@@ -18,7 +18,7 @@ MARKETS = {
     "position": "btc-above-64000",
     "position, neg-risk": "league-ath-bos-round-1-ath",
 }
-RELAYED = (1, 2, 3)
+SIGNATURE_TYPES = (0, 1, 2, 3)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +32,9 @@ def market(request, wallets):
 
 
 def test_it_splits_merges_and_redeems(run, market, accounts):
-    seen = run("unified", "positions", accounts=[accounts[one] for one in RELAYED], **market)
+    seen = run("unified", "positions", accounts=[accounts[one] for one in SIGNATURE_TYPES], **market)
     hashes = {saw[name]["hash"] for saw in seen for name in ("split", "merge", "redeem")}
-    assert len(hashes) == 3 * len(RELAYED)
+    assert len(hashes) == 3 * len(SIGNATURE_TYPES)
     for saw in seen:
         assert saw["before"] == [CASH, 0, 0]
         assert saw["split"]["held"] == [CASH - 10 * MILLION, 10 * MILLION, 10 * MILLION]
@@ -45,7 +45,7 @@ def test_it_splits_merges_and_redeems(run, market, accounts):
 
 def test_it_finds_out_which_approvals_are_missing_and_sets_them_up(run, wallets, accounts):
     told = facts_of(wallets, "mayor-fra-term-1-reelected")
-    for saw in run("unified", "approvals", accounts=[accounts[one] for one in RELAYED], **told):
+    for saw in run("unified", "approvals", accounts=[accounts[one] for one in SIGNATURE_TYPES], **told):
         assert "insufficient allowance" in saw["poor"]
         assert "need operator approval" in saw["unapproved"]
         assert saw["held"] == [CASH, 0, 0]

@@ -56,12 +56,12 @@ def test_a_setting_that_does_not_exist_says_what_would_be_right(live, said):
 def test_calls_beyond_a_window_are_refused_at_a_factor_and_else_made_to_wait(live):
     begin = time.monotonic()
     assert change(live, refuse_beyond=1)[0] == 200
-    assert [live.ask("POST", "/relayer/submit").status_code for _ in range(25)] == [404] * 25
+    assert [live.ask("POST", "/relayer/submit").status_code for _ in range(25)] == [401] * 25
     refused = live.ask("POST", "/relayer/submit")
     assert (refused.status_code, refused.json()) == (429, {"error": "Too Many Requests"})
     assert not [name for name in refused.headers if name.startswith("poly-")]
     assert change(live, refuse_beyond=None)[0] == 200
-    assert live.ask("POST", "/relayer/submit").status_code == 404
+    assert live.ask("POST", "/relayer/submit").status_code == 401
     assert time.monotonic() - begin > 60 / SPEED
 
 
