@@ -175,13 +175,11 @@ def _flattened(board: Board, one: MarketAnswer, plan: MarketPlan | None, *, ever
         why = f"{_UNTOUCHED}, it is {'/'.join(one.after)}" if held else ""
         return replace(one, why=why, plan=plan)
     said = [desk.flatten for desk in board.desks_of(one.market) if desk.flatten is not None]
-    why = "; ".join(dict.fromkeys(report.detail for report in said if held or not report.is_over))
-    if everything:  # halted together with all others, it may be done long before
-        over = (
-            not one.open and all(map(_is_flat, board.desks_of(one.market))) and all(report.is_over for report in said)
-        )
-    else:
-        over = done(board, "flatten", one.market, everything=False)
+    over = done(board, "flatten", one.market, everything=everything)
+    if everything and not over:  # it is halted together with all others, and may be done long before
+        flat = all(map(_is_flat, board.desks_of(one.market)))
+        over = flat and not one.open and all(report.is_over for report in said)
+    why = "; ".join(dict.fromkeys(report.detail for report in said)) if held or not over else ""
     if not over and not why:
         why = "orders are still open" if one.open else "not begun"
     return replace(one, over=over, why=why, plan=plan)
