@@ -78,6 +78,8 @@ _SHUTDOWN: Final = "shutdown"
 """Hears the markets that their own shard does not hear."""
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
+_ASKED: Final = ("executor", "foreign")
+"""Sources of cells that only a person can judge: whoever starts it again, and then lets it trade, has."""
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
     "paper": (VENUE,),
@@ -341,7 +343,7 @@ class Engine:
         begins paused, whatever the earlier one was told.
         """
         for market in (None, *self.catalogue.markets):
-            for source in _OURS:
+            for source in (*_OURS, *_ASKED):
                 self.tell(RaiseCell(market, source, TradingState.ACTIVE, ""))
         if self.options.parameters.risk.start_paused:
             self.tell(SetOperatorState("pause", None, f"start-{self._writer.run}", "start-up"))

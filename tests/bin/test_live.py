@@ -9,6 +9,7 @@ import pytest
 
 from actors.store.queries import Reader
 from models.cells import TradingState
+from models.messages.control import RaiseCell
 from models.messages.position import Position
 from models.positions import cash_flow
 from models.units import parse_size
@@ -109,6 +110,22 @@ def test_an_order_whose_answer_was_lost_with_the_process_is_found_and_sent_once(
             assert set(placed(venue, 0)) <= order_ids(tmp_path), "none that was not journalled first"
             assert second.end() == 0
         assert len(placed(venue, 0)) == len(set(placed(venue, 0)))
+
+
+def test_what_only_a_person_can_judge_halts_until_somebody_starts_it_again(tmp_path: Path) -> None:
+    told = {("executor", "disputed trade t1"), ("foreign", "foreign order 0x1")}
+    with sandbox(*_WORLD) as venue:
+        with live(venue, 0, tmp_path) as first:
+            market = next(iter(first.engine.catalogue.markets))
+            for source, reason in told:
+                scope = market if source == "executor" else None
+                first.engine.tell(RaiseCell(scope, source, TradingState.HALTED, reason))
+            first.engine.tell(RaiseCell(market, "drift", TradingState.HALTED, "the wallet differs"))
+            first.until(lambda: first.cells() >= told, "it is halted")
+        with live(venue, 0, tmp_path) as second:
+            second.until(lambda: ("drift", "the wallet differs") in second.cells(), "what a read has to lift stands")
+            second.until(lambda: not second.cells() & told, "what a person had to judge is judged")
+            second.until(lambda: second.states() == {TradingState.CANCEL_ONLY, TradingState.HALTED}, "it is paused")
 
 
 def test_without_the_official_library_live_becomes_paper_and_says_so(tmp_path: Path) -> None:
