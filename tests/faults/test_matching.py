@@ -130,11 +130,17 @@ def test_an_order_that_the_venue_cancels_against_self_trades_is_cancelled_and_sa
 def test_a_take_that_is_held_by_the_venue_counts_until_it_found_nobody_and_is_over(hand: Hand) -> None:
     market = hand.market()
     hand.venue.fault("delay_orders", market=market.condition_id, delay=1, unmatched=True)
-    take = hand.ask(market, touch(hand, market.id), 100 * SHARE, time_in_force=TimeInForce.FOK)
+    take = hand.ask(market, "0.99", 60 * SHARE, time_in_force=TimeInForce.FOK)
     held = hand.until(lambda: hand.working(take), "it is held")
     assert held.filled == 0
     assert hand.exposure(market).open_orders == 1
     hand.cancel(take)
+
+    def is_over() -> bool:
+        hand.venue.fault("gap", market=market.condition_id, how="vanish")
+        return take.intent not in hand.running.board.orders
+
+    hand.until(is_over, "its time is over, and nobody was there")
     assert hand.end(take).state is OrderState.CANCELLED
     assert hand.shares(market) == (0, 0)
     assert hand.running.account()["open_orders"] == []

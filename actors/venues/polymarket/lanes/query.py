@@ -46,6 +46,10 @@ _S: Final = 1_000_000_000
 _OVERLAP_S: Final = 600
 """Trades are read from so long before the time that was asked for: the venue dates and lists them as it likes."""
 
+_REFRESHED_MAX: Final = 20
+_REFRESH_APART_NS: Final = 10 * _S
+"""Markets of which the venue is asked to look at the chain after a read, and how far apart such reads are."""
+
 _LIVE: Final = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _DONE: Final = Verdict(Fate.DONE)
 _HARMLESS: Final = frozenset({"parts", "whose"})
@@ -80,6 +84,8 @@ class QueryLane(Lane):
         self._jobs: dict[Hashable, _Job] = {}
         """Questions under way, by what they are about, oldest first."""
         self._stopping = False
+        self._refreshed, self._refreshed_ns = 0, 0
+        """Where among the markets the next refresh begins, and when the last one did."""
 
     def on_receive(self, message: Any) -> None:
         match message:
@@ -150,7 +156,9 @@ class QueryLane(Lane):
         if not told:
             return OrderNotFound(asked.order_id, asked.market, self.read_clock())
         matched = sum(told.values())
-        return OrderFound(asked.order_id, asked.market, "traded", matched, "known by its trades alone", self.read_clock())
+        return OrderFound(
+            asked.order_id, asked.market, "traded", matched, "known by its trades alone", self.read_clock()
+        )
 
     def _told_of(self, asked: QueryOrder) -> Generator[None, None, dict[str, Size]]:
         """Tell the trades of an order; return their sizes by their ids. Raises ReadFailed."""
@@ -196,8 +204,9 @@ class QueryLane(Lane):
                 yield
             cash = self.client.balance().amount
             yield
+            markets = tuple(self._markets().values())
             tokens: dict[MarketId, tuple[Size, Size]] = {}
-            for market in tuple(self._markets().values()):
+            for market in markets:
                 tokens[market.id] = yield from self._holding(market)
         except ReadFailed as failed:
             self._failed(None, failed)
@@ -205,9 +214,29 @@ class QueryLane(Lane):
         self.note(_DONE)
         ours = self._ours(listed)
         self.tell(AccountRead(asked.reason, ours, cash, tokens, asked_ns, self.read_clock()))
+        if asked_ns - self._refreshed_ns >= _REFRESH_APART_NS:
+            self._refreshed_ns = asked_ns
+            yield from self._refresh(markets)
+
+    def _refresh(self, markets: tuple[Market, ...]) -> Generator[None]:
+        """Have the venue look at the chain, for the next read: what moves there without a trade it does not notice.
+
+        Of many markets some each time, in turn: it looks fifty times in ten seconds and no more often.
+        """
+        begun = self._refreshed % len(markets) if markets else 0
+        turn = (markets[begun:] + markets[:begun])[:_REFRESHED_MAX]
+        self._refreshed = begun + len(turn)
+        try:
+            self.client.refresh_balance()
+            for market in turn:
+                for outcome in (YES, NO):
+                    yield
+                    self.client.refresh_balance(_asset(market), market.token_ids[outcome])
+        except ReadFailed as failed:
+            self.note(failed.verdict)
 
     def _holding(self, market: Market) -> Generator[None, None, tuple[Size, Size]]:
-        asset: AssetType = "CONDITIONAL-V2" if market.version == "v2" else "CONDITIONAL"
+        asset = _asset(market)
         yes = self.client.balance(asset, market.token_ids[YES]).amount
         yield
         no = self.client.balance(asset, market.token_ids[NO]).amount
@@ -279,6 +308,10 @@ class QueryLane(Lane):
     def _failed(self, order_id: str | None, failed: ReadFailed) -> None:
         self.note(failed.verdict)
         self.tell(QueryFailed(order_id, str(failed), self.read_clock()))
+
+
+def _asset(market: Market) -> AssetType:
+    return "CONDITIONAL-V2" if market.version == "v2" else "CONDITIONAL"
 
 
 def _state(order: OpenOrder) -> Found:
