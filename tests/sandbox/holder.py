@@ -190,11 +190,16 @@ def merge(market: Market, amount: int) -> Call:
     return _pair(market, "merge", "mergePositions", amount)
 
 
-def redeem(market: Market) -> Call:
-    """All tokens of a resolved market of the older protocol become what they pay."""
+def redeem(market: Market, sizes: tuple[int, int] = (0, 0)) -> tuple[Call, ...]:
+    """All tokens of a resolved market become what they pay; of the newer protocol so many of each outcome."""
     condition = bytes.fromhex(market.condition_id[2:])
+    if market.version == "v2":
+        signature = "redeem(bytes31,uint256,uint256)"
+        return tuple(
+            Call(ROUTER, 0, call_data(signature, condition[:31], outcome, size)) for outcome, size in enumerate(sizes)
+        )
     signature = "redeemPositions(address,bytes32,bytes32,uint256[])"
-    return Call(adapter_of(market), 0, call_data(signature, COLLATERAL, bytes(32), condition, (1, 2)))
+    return (Call(adapter_of(market), 0, call_data(signature, COLLATERAL, bytes(32), condition, (1, 2))),)
 
 
 def adapter_of(market: Market) -> str:

@@ -12,7 +12,7 @@ from sandbox.books import MirroredBook, Side
 from sandbox.channel import MarketChannel
 from sandbox.limits import SignerBuckets
 from sandbox.log import Log
-from sandbox.markets import CATEGORIES, Catalogue, Event, Market, digest_id, token_id
+from sandbox.markets import CATEGORIES, Catalogue, Event, Market, digest_id, position_ids, token_id
 from sandbox.messages import Answer, Effect, HttpRequest, Send
 from sandbox.modes import Modes
 from sandbox.rest.chain import Chain
@@ -88,13 +88,15 @@ class House:
 
     def market(self, slug: str = "rain", *, neg_risk: bool = False, version: Literal["v1", "v2"] = "v1", **facts: Any):
         """List a market with an empty book."""
-        token_ids = (token_id(slug, "yes"), token_id(slug, "no"))
+        condition_id, token_ids = digest_id("condition", slug), (token_id(slug, "yes"), token_id(slug, "no"))
+        if version == "v2":
+            condition_id, token_ids = position_ids(slug, neg_risk=neg_risk)
         event = Event(slug, slug, neg_risk=neg_risk)
         category = CATEGORIES[facts.pop("category", "politics")]
         market = Market(
             slug,
             f"{slug}?",
-            digest_id("condition", slug),
+            condition_id,
             token_ids,
             ("Yes", "No"),
             category,

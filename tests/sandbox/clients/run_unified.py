@@ -283,6 +283,18 @@ async def positions(told):
     return seen
 
 
+async def haste(told):
+    """Two transactions of one wallet at once: the SDK tries the second again until the wallet is free."""
+    account, market = told["account"], {"condition_id": told["condition_id"]}
+    before = await held(told, account)
+    async with await secure(told, account, api_key=key_of(account)) as client:
+        handles = await asyncio.gather(
+            *(client.split_position(**market, amount=amount) for amount in (1_000_000, 2_000_000))
+        )
+        await asyncio.gather(*(handle.wait() for handle in handles))
+    return {"before": before, "after": await held(told, account)}
+
+
 def key_of(account):
     """What the relayer knows an account by: a builder's key for proxies, its own for the others."""
     if account["signature_type"] == 1:

@@ -49,3 +49,11 @@ def test_it_finds_out_which_approvals_are_missing_and_sets_them_up(run, wallets,
         assert "insufficient allowance" in saw["poor"]
         assert "need operator approval" in saw["unapproved"]
         assert saw["held"] == [CASH, 0, 0]
+
+
+@pytest.mark.parametrize("signature_type", [1, 2, 3])
+def test_what_it_sends_while_a_wallet_is_busy_it_sends_again(run, wallets, accounts, signature_type):
+    told = facts_of(wallets, "mayor-ath-term-1-reelected")
+    saw = run("unified", "haste", account=accounts[signature_type], **told)
+    moved = [after - before for before, after in zip(saw["before"], saw["after"], strict=True)]
+    assert moved == [-3 * MILLION, 3 * MILLION, 3 * MILLION]

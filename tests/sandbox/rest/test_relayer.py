@@ -42,15 +42,16 @@ def settled(house, holder, *calls, **changed):
     return shown["state"], shown["error_msg"]
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"], ids=["tokens", "positions"])
 @pytest.mark.parametrize("neg_risk", [False, True], ids=["alone", "neg-risk"])
-def test_a_wallet_splits_merges_and_redeems(house, holder, neg_risk):
-    market = house.market(neg_risk=neg_risk)
+def test_a_wallet_splits_merges_and_redeems(house, holder, neg_risk, version):
+    market = house.market(neg_risk=neg_risk, version=version)
     assert settled(house, holder, split(market, 10 * MICRO)) == ("STATE_CONFIRMED", None)
     assert holdings(holder, market) == [(CASH - 10) * MICRO, 10 * MICRO, 10 * MICRO]
     assert settled(house, holder, merge(market, 4 * MICRO)) == ("STATE_CONFIRMED", None)
     assert holdings(holder, market) == [(CASH - 6) * MICRO, 6 * MICRO, 6 * MICRO]
     house.venue.resolve(market, (ONE, 0), house.now_ns)
-    assert settled(house, holder, redeem(market)) == ("STATE_CONFIRMED", None)
+    assert settled(house, holder, *redeem(market, (6 * MICRO, 6 * MICRO))) == ("STATE_CONFIRMED", None)
     assert holdings(holder, market) == [CASH * MICRO, 0, 0]
     assert holder.nonce() == 3
     assert house.accounts.ledger.cash == house.accounts.ledger.brought_in
@@ -136,6 +137,22 @@ def test_a_malformed_question_for_a_nonce_is_refused(wallet_holder, path, query)
     assert (status, list(answer)) == (400, ["error"])
 
 
+def test_a_position_is_redeemed_outcome_by_outcome_and_not_beyond_what_is_held(house, wallet_holder):
+    market = house.market(version="v2")
+    house.accounts.ledger.split(wallet_holder.wallet, market, 5 * MICRO, house.now_ns)
+    (yes, no), before = redeem(market, (2 * MICRO, 3 * MICRO)), (CASH - 5) * MICRO
+    assert settled(house, wallet_holder, yes)[1].endswith("the condition is not resolved")
+    house.venue.resolve(market, (ONE, 0), house.now_ns)
+    assert settled(house, wallet_holder, yes)[0] == "STATE_CONFIRMED"
+    assert holdings(wallet_holder, market) == [before + 2 * MICRO, 3 * MICRO, 5 * MICRO]
+    assert settled(house, wallet_holder, no)[0] == "STATE_CONFIRMED"
+    assert holdings(wallet_holder, market) == [before + 2 * MICRO, 3 * MICRO, 2 * MICRO]
+    assert settled(house, wallet_holder, no)[0] == "STATE_FAILED"
+    unknown = call_data("redeem(bytes31,uint256,uint256)", bytes.fromhex(market.condition_id[2:64]), 2, MICRO)
+    assert settled(house, wallet_holder, Call(ROUTER, 0, unknown))[0] == "STATE_FAILED"
+    assert holdings(wallet_holder, market) == [before + 2 * MICRO, 3 * MICRO, 2 * MICRO]
+
+
 class TestReverts:
     """What the chain refuses fails when it would have been mined, and leaves everything as it was."""
 
@@ -164,7 +181,7 @@ class TestReverts:
 
     def test_a_redemption_before_the_resolution(self, attempt):
         market, act = attempt
-        assert act(redeem(market)) == ("STATE_FAILED", "the condition is not resolved")
+        assert act(*redeem(market)) == ("STATE_FAILED", "the condition is not resolved")
 
     def test_a_wrong_contract_for_the_market(self, house, attempt):
         market, act = attempt
@@ -242,8 +259,8 @@ class TestApprovals:
         assert settled(house, holder, merge(market, MICRO))[0] == "STATE_FAILED"
         assert settled(house, holder, operate, merge(market, MICRO), revoke)[0] == "STATE_CONFIRMED"
         house.venue.resolve(market, (0, ONE), house.now_ns)
-        assert settled(house, holder, redeem(market))[1].endswith("need operator approval for all")
-        assert settled(house, holder, operate, redeem(market))[0] == "STATE_CONFIRMED"
+        assert settled(house, holder, *redeem(market))[1].endswith("need operator approval for all")
+        assert settled(house, holder, operate, *redeem(market))[0] == "STATE_CONFIRMED"
         assert holdings(holder, market) == [CASH * MICRO, 0, 0]
 
 

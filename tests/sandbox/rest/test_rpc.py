@@ -159,7 +159,7 @@ class TestSending:
         assert holdings(trader, market) == [(CASH - 10) * MICRO, 10 * MICRO, 10 * MICRO]
         assert sent(house, node, trader, merge(market, 4 * MICRO)) == "0x1"
         house.venue.resolve(market, (ONE, 0), house.now_ns)
-        assert sent(house, node, trader, redeem(market)) == "0x1"
+        assert sent(house, node, trader, *redeem(market)) == "0x1"
         assert holdings(trader, market) == [CASH * MICRO, 0, 0]
         assert node.ask("eth_getTransactionCount", trader.key.address, "latest") == "0x3"
 
