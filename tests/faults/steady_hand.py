@@ -7,6 +7,7 @@ from models.cells import TradingState
 from models.markets import Market, neg_risk_siblings
 from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder, SubmitOrder
 from models.orders import OrderState
+from models.snapshot import OrderLine
 from tests.faults.by_hand import Hand
 from tests.faults.journal import journalled, life
 from tests.faults.live_engine import log
@@ -41,27 +42,21 @@ class SteadyHand(Hand):
         return self.running.engine.catalogue.markets[order.market]
 
     def sends(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
-        """Ask for an order until risk lets one pass: a busy machine stops markets now and then."""
-        for _ in range(20):
-            self.until(lambda: self.state_of(market) is TradingState.ACTIVE, "the market may be traded")
+        """Ask for an order until one is let pass: a market or its feeds may be stopped for a moment."""
+
+        def sent() -> PlaceOrder | None:
             refused = sum(self.denied().values())
             order = self.ask(market, price, **named)
-            self.until(
-                lambda order=order, refused=refused: self.life(order) or sum(self.denied().values()) > refused,
-                "an answer",
-            )
-            if self.life(order) and self.state(order) is not OrderState.NEVER_SENT:
-                return order
-        raise AssertionError(f"denied: {self.denied()}")
+            self.until(lambda: self.life(order) or sum(self.denied().values()) > refused, "it is sent or denied")
+            return order if self.life(order) and self.fate(order) is not OrderState.NEVER_SENT else None
+
+        return self.until(sent, "an order is let pass", 60)
 
     def stands(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
         """Send an order and see it rest."""
         order = self.sends(market, price, **named)
         self.until(lambda: self.working(order), f"{order.intent} rests")
         return order
-
-    def state_of(self, market: Market) -> TradingState:
-        return self.running.board.markets[market.id].state
 
     def denies(self, market: Market, reason: str, **named: Any) -> None:
         """Ask for an order, and see it denied before it leaves."""
@@ -77,7 +72,7 @@ class SteadyHand(Hand):
         before = self.denied()
         order = self.ask(market, "0.01", **named)
         self.until(lambda: sum(self.denied().values()) > sum(before.values()), "it is denied")
-        assert self.life(order) == [] or self.state(order) is OrderState.NEVER_SENT
+        assert self.life(order) == [] or self.fate(order) is OrderState.NEVER_SENT
         return {reason for reason, count in self.denied().items() if count > before.get(reason, 0)}
 
     def cancels(self, order: PlaceOrder) -> None:
@@ -102,6 +97,29 @@ class SteadyHand(Hand):
         """How often the account has placed anything."""
         return len(self.posts()) + len(self.posts("/orders"))
 
+    @property
+    def address(self) -> str:
+        """The account, as the venue's log names it."""
+        return self.venue.said["accounts"][self.running.number]["address"]
+
+    def read_until(self, after: int, path: str, times: int) -> list[dict[str, Any]]:
+        """Wait until the account has read a path so often since a line of the log."""
+
+        def read() -> list[dict[str, Any]] | None:
+            lines = log(self.venue, "request", after)
+            found = [line for line in lines if (line["account"], line["path"]) == (self.address, path)]
+            return found if len(found) >= times else None
+
+        return self.until(read, f"{path} is read {times} times")
+
+    def line_of(self, order: PlaceOrder) -> OrderLine:
+        return self.running.board.orders[order.intent]
+
+    def deletes(self, after: int) -> list[dict[str, Any]]:
+        """Requests of the account to cancel, since a line of the log."""
+        lines = log(self.venue, "request", after)
+        return [line for line in lines if (line["account"], line["method"]) == (self.address, "DELETE")]
+
     def warned(self, text: str) -> bool:
         """Whether a line of the log warns of something."""
         return any(text in line.text for line in self.running.board.log if line.level in ("WARNING", "ERROR"))
@@ -119,14 +137,13 @@ class SteadyHand(Hand):
 
     def taken(self, market: Market) -> list[str]:
         """The ids of our orders that the venue took there since."""
-        address = self.venue.said["accounts"][self.running.number]["address"]
         lines = self.seen("order_placed", market)
-        return [line["id"] for line in lines if line["account"] == address and line["n"] > self.line]
+        return [line["id"] for line in lines if line["account"] == self.address and line["n"] > self.line]
 
     def life(self, order: PlaceOrder) -> list[OrderChanged]:
         return life(self.running, order)
 
-    def state(self, order: PlaceOrder) -> OrderState | None:
+    def fate(self, order: PlaceOrder) -> OrderState | None:
         changes = self.life(order)
         return changes[-1].state if changes else None
 

@@ -61,8 +61,8 @@ def test_who_is_blocked_halts_asks_no_more_and_goes_on_when_a_person_says_so(
     hand.venue.fault(fault, **more)
     refused = hand.sends(hand.calm_but(market))
     hand.until(lambda: hand.running.states() == {TradingState.HALTED}, "everything is halted")
-    hand.until(lambda: hand.state(refused) is OrderState.REJECTED, "it was refused for sure")
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "what rested is cancelled: that is not forbidden")
+    hand.until(lambda: hand.fate(refused) is OrderState.REJECTED, "it was refused for sure")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "what rested is cancelled: that is not forbidden")
     (reason,) = {reason for source, reason in hand.running.cells() if source == "venue"}
     assert "blocked" in reason
     assert "nothing here gets around that" in reason
@@ -88,9 +88,9 @@ def test_a_burst_of_401_reads_the_clock_once_then_halts_and_our_orders_count_as_
     hand.until(lambda: hand.running.states() == {TradingState.HALTED}, "the third one halts everything")
     (reason,) = {reason for source, reason in hand.running.cells() if source == "venue"}
     assert "derive the API key anew" in reason
-    assert hand.working(rests) or hand.state(rests) is OrderState.CANCELLING
+    assert hand.working(rests) or hand.fate(rests) is OrderState.CANCELLING
     hand.until(lambda: log(hand.venue, "heartbeat_expired", began), "the venue has not heard from us for too long")
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "and its feed says what it did")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "and its feed says what it did")
     assert not {OrderState.UNKNOWN, *NEVER_STOOD} & set(states(hand.life(rests)))
     times = [line for line in log(hand.venue, "request", began) if line["path"] == "/time"]
     lanes = 4
@@ -108,20 +108,20 @@ def test_a_restart_of_the_venue_costs_patience_and_after_it_only_quotes_go_out(
     began = log(hand.venue)[-1]["n"]
     hand.venue.fault("restart", seconds=4)
     caught = hand.sends(hand.calm_but(market))
-    hand.until(lambda: hand.state(caught) is OrderState.UNKNOWN, "425 says nothing of the order")
+    hand.until(lambda: hand.fate(caught) is OrderState.UNKNOWN, "425 says nothing of the order")
     hand.cancels(rests)
     waits = hand.calm_but(market, hand.market_of(caught))
     hand.denies(waits, "restarting")
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "cancels go on")
-    hand.until(lambda: hand.state(caught) is OrderState.NEVER_ACCEPTED, "it was never taken")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "cancels go on")
+    hand.until(lambda: hand.fate(caught) is OrderState.NEVER_ACCEPTED, "it was never taken")
     hand.until(lambda: hand.mode() == "post_only", "it is up again")
     hand.venue.fault("post_only", seconds=4)  # instead of two minutes
-    hand.until(lambda: hand.state(hand.sends(waits)) is OrderState.REJECTED, "a take is refused, and tells the mode")
+    hand.until(lambda: hand.fate(hand.sends(waits)) is OrderState.REJECTED, "a take is refused, and tells the mode")
     taken = len(hand.running.placed())
     hand.denies(waits, "post_only")
     quote = hand.sends(waits, post_only=True)
     hand.until(
-        lambda: hand.state(quote) in (OrderState.WORKING, OrderState.CANCELLING, OrderState.CANCELLED), "quotes pass"
+        lambda: hand.fate(quote) in (OrderState.WORKING, OrderState.CANCELLING, OrderState.CANCELLED), "quotes pass"
     )
     assert len(hand.running.placed()) == taken + 1
     asked = [line for line in log(hand.venue, "request", began) if line["method"] in ("POST", "DELETE")]
@@ -136,8 +136,8 @@ def test_a_venue_that_takes_cancels_only_gets_cancels_only_and_is_asked_again(ha
     hand.venue.fault("cancel_only")
     refused = hand.sends(hand.calm_but(market))
     hand.until(lambda: hand.running.states() == {TradingState.CANCEL_ONLY}, "that is our state, too")
-    hand.until(lambda: hand.state(refused) is OrderState.REJECTED, "it was refused for sure")
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "what rested is cancelled")
+    hand.until(lambda: hand.fate(refused) is OrderState.REJECTED, "it was refused for sure")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "what rested is cancelled")
     assert (None, "venue", TradingState.CANCEL_ONLY) in [
         (cell.market, cell.source, cell.state) for cell in journalled(hand.running, RaiseCell)
     ]
@@ -156,13 +156,13 @@ def test_while_the_venue_is_disabled_all_is_frozen_and_cancels_are_tried_ever_sl
     refused = hand.sends(hand.calm_but(market))
     hand.until(lambda: TradingState.HALTED in hand.running.states(), "everything is frozen")
     assert hand.warned("disabled"), "somebody is told"
-    hand.until(lambda: hand.state(refused) is OrderState.REJECTED, "it was refused for sure")
-    deletes = lambda: [line["at_ns"] for line in log(hand.venue, "request", began) if line["method"] == "DELETE"]  # noqa: E731
-    hand.until(lambda: len(deletes()) >= 4, "a cancel is tried 4 times")
-    assert [round((after - before) / _S) for before, after in pairwise(deletes()[:4])] == [1, 2, 4]
-    assert hand.state(rests) in (OrderState.WORKING, OrderState.CANCELLING), "nothing is known but that it stands"
+    hand.until(lambda: hand.fate(refused) is OrderState.REJECTED, "it was refused for sure")
+    hand.until(lambda: len(hand.deletes(began)) >= 4, "a cancel is tried 4 times")
+    times = [line["at_ns"] for line in hand.deletes(began)[:4]]
+    assert [round((after - before) / _S) for before, after in pairwise(times)] == [1, 2, 4]
+    assert hand.fate(rests) in (OrderState.WORKING, OrderState.CANCELLING), "nothing is known but that it stands"
     clear(hand.venue)
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "it is cancelled at last")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "it is cancelled at last")
     hand.stands(market)
 
 
@@ -173,8 +173,8 @@ def test_an_account_that_may_only_close_is_reduced_until_a_person_says_resume(ha
     hand.venue.fault("closed_only", account=address)
     refused = hand.sends(hand.calm_but(market))
     hand.until(lambda: hand.running.states() == {TradingState.REDUCING}, "that is our state, too")
-    hand.until(lambda: hand.state(refused) is OrderState.REJECTED, "it was refused for sure")
-    hand.until(lambda: hand.state(rests) is OrderState.CANCELLED, "a bid would open")
+    hand.until(lambda: hand.fate(refused) is OrderState.REJECTED, "it was refused for sure")
+    hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "a bid would open")
     posts = hand.orders_sent()
     hand.denies(market, "reducing")
     assert hand.orders_sent() == posts

@@ -79,7 +79,7 @@ def test_an_order_that_was_lost_blocks_its_market_and_siblings_until_the_venue_k
     sibling = hand.sibling(market)
     for where, outcome in ((market, YES), (market, NO), (sibling, YES)):
         assert hand.denied_for(where, outcome=outcome) <= {"unknown_order", "cancel_only"}, "all of them are blocked"
-    hand.until(lambda: hand.state(order) is OrderState.NEVER_ACCEPTED, "it is given up")
+    hand.until(lambda: hand.fate(order) is OrderState.NEVER_ACCEPTED, "it is given up")
     (only,) = hand.sent(market)
     assert states(hand.life(order)) == [OrderState.PLACING, OrderState.UNKNOWN, OrderState.NEVER_ACCEPTED]
     ended_ns = hand.life(order)[-1].at_ns
@@ -105,7 +105,7 @@ def test_an_answer_that_comes_after_we_gave_up_changes_nothing_that_is_known_by_
     order = unknown(hand, market, "late_answer", least=5, most=5)
     found_once(hand, market, order)
     hand.until(lambda: log(hand.venue)[-1]["at_ns"] - hand.sent(market)[0].submitted_ns > 6 * _S, "the answer came")
-    assert hand.state(order) is OrderState.WORKING
+    assert hand.fate(order) is OrderState.WORKING
     assert len(hand.sent(market)) == 1
 
 
@@ -149,9 +149,9 @@ def test_an_order_for_a_connection_that_ended_unsaid_is_sent_once_or_of_unknown_
     if fault == "stale_connection":
         hand.stands(market)
     order = hand.sends(market, "0.02")
-    hand.until(lambda: hand.state(order) is not OrderState.PLACING and hand.state(order), "it has an answer")
-    hand.until(lambda: hand.state(order) is not OrderState.UNKNOWN, "its fate is known")
+    hand.until(lambda: hand.fate(order) is not OrderState.PLACING and hand.fate(order), "it has an answer")
+    hand.until(lambda: hand.fate(order) is not OrderState.UNKNOWN, "its fate is known")
     sent = [entry.order_id for entry in hand.sent(market)]
-    stood = hand.state(order) not in NEVER_STOOD
+    stood = hand.fate(order) not in NEVER_STOOD
     assert len(sent) == 2
     assert hand.taken(market) == sent[: 1 + stood], "each was sent once, and what is called gone was never there"

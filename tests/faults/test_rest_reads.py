@@ -1,0 +1,102 @@
+"""Listings that do not end, that miss a page, and that are older than what we know: nothing ends by one read."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from models.markets import YES, Market, Side
+from models.orders import TERMINAL, OrderState
+from models.units import SHARE
+from tests.bin.processes import sandbox
+from tests.faults.by_hand import QUIET
+from tests.faults.journal import agree
+from tests.faults.live_engine import clear, live, log
+from tests.faults.steady_hand import SteadyHand
+
+_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
+
+_SETTINGS = {
+    "executor__late_acceptance_ms": "1500",
+    "executor__absence_apart_ms": "300",
+    "executor__read_lag_ms": "1000",
+    "executor__reconcile_every_ms": "700",
+}
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
+    folder = tmp_path_factory.mktemp("reads")
+    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **_SETTINGS) as engine:
+        engine.resume()
+        yield SteadyHand(engine)
+        agree(engine)
+
+
+@pytest.fixture
+def hand(running: SteadyHand) -> Iterator[SteadyHand]:
+    running.recovers()
+    yield running
+    clear(running.venue)
+    running.clear()
+
+
+@pytest.fixture
+def market(hand: SteadyHand) -> Market:
+    return hand.calm()
+
+
+@pytest.mark.fault("F22")
+@pytest.mark.parametrize("how", ["repeat", "endless"])
+def test_a_list_that_does_not_end_is_read_so_far_and_is_no_truth(hand: SteadyHand, market: Market, how: str) -> None:
+    rests = hand.stands(market)
+    began = log(hand.venue)[-1]["n"]
+    hand.venue.fault("pages", how=how, path="/data/orders")
+    pages = hand.read_until(began, "/data/orders", 5 if how == "repeat" else 101)
+    assert pages
+    assert hand.fate(rests) is OrderState.WORKING
+    balances = [line for line in log(hand.venue, "request", pages[1]["n"]) if line["path"] == "/balance-allowance"]
+    assert balances == [], "no read of the account got any further"
+    clear(hand.venue)
+    hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
+    assert hand.fate(rests) is OrderState.WORKING
+
+
+@pytest.mark.fault("F22")
+def test_an_order_that_a_missing_page_left_out_is_asked_for_and_lives(hand: SteadyHand, market: Market) -> None:
+    rests = hand.stands(market)
+    order_id = hand.sent(market)[0].order_id
+    began = log(hand.venue)[-1]["n"]
+    hand.venue.fault("pages", how="missing", path="/data/orders")
+    hand.read_until(began, f"/data/order/{order_id}", 1)
+    hand.read_until(began, "/data/orders", 5)
+    assert hand.fate(rests) not in TERMINAL, "whatever is not listed, an order that is found is not over"
+    clear(hand.venue)
+    hand.until(lambda: hand.working(rests), "it is listed again")
+    assert hand.taken(market) == [order_id]
+
+
+@pytest.mark.fault("F23")
+def test_an_order_that_a_stale_list_does_not_know_yet_lives(hand: SteadyHand, market: Market) -> None:
+    hand.stands(market)
+    began = log(hand.venue)[-1]["n"]
+    hand.venue.fault("stale_reads", lag=3, path="/data/orders")
+    hand.read_until(began, "/data/orders", 1)
+    order = hand.stands(hand.calm_but(market))
+    hand.read_until(log(hand.venue)[-1]["n"], "/data/orders", 3)
+    assert hand.fate(order) is OrderState.WORKING
+
+
+@pytest.mark.fault("F23")
+def test_what_was_sold_is_not_sold_again_however_old_the_balance_that_is_read(hand: SteadyHand, market: Market) -> None:
+    order = hand.stands(market)
+    hand.fill(hand.line_of(order))
+    hand.until(lambda: hand.settled(market)[YES] == 5 * SHARE, "it is bought, and settled", 60)
+    hand.venue.fault("stale_reads", lag=30)
+    hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
+    sale = hand.stands(market, "0.99", side=Side.SELL)
+    hand.denies(market, "not_settled", side=Side.SELL)
+    hand.fill(hand.line_of(sale))
+    hand.until(lambda: hand.shares(market)[YES] == 0, "it is sold")
+    hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
+    hand.denies(market, "not_settled", side=Side.SELL)
+    assert hand.fate(sale) is OrderState.FILLED
