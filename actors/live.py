@@ -33,6 +33,7 @@ from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.relayer import RelayerClient, RelayerKey, merge_unavailable
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
+from actors.venues.polymarket.verdicts import Fate
 from models.feeds import FeedParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message
@@ -210,7 +211,7 @@ class Live:
                 else:
                     clean = 0 if listed else clean + 1
                     if listed:
-                        client.cancel_all()
+                        _cancel(client, listed)
                 waiting.wait(_SWEEP_PAUSE_S)
         finally:
             client.close()
@@ -221,3 +222,10 @@ class Live:
 
     def _signer(self) -> IntentSigner:
         return IntentSigner(self._run_id, self._venue.account, self.known_markets, self._venue.version)
+
+
+def _cancel(client: ClobClient, listed: tuple[OpenOrder, ...]) -> None:
+    """Cancel all at once; where the venue does not do that, market by market."""
+    if client.cancel_all().verdict.fate is not Fate.DONE:
+        for condition_id in dict.fromkeys(order.market for order in listed):
+            client.cancel_market(condition_id)

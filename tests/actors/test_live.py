@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from actors.gate import Gate
 from actors.live import Live, LiveVenue, Unproven
 from models.messages.market import TickSizeChanged
-from tests.actors.venues.polymarket.local_venue import CLOCK, Trader, market_of, sandbox, throw
+from tests.actors.venues.polymarket.local_venue import CLOCK, Trader, clear, market_of, sandbox, throw
 from tests.models.wishes import wish
 
 
@@ -64,6 +64,19 @@ def test_a_sweep_leaves_nothing_behind_and_says_so(venue: dict[str, Any], trader
     trader.place(trader.signed(market, "0.01"))
     assert trader.client.open_orders()
     assert account.sweep(10.0) == ()
+    assert trader.client.open_orders() == ()
+
+
+@pytest.mark.fault("F11")
+def test_where_all_cannot_be_cancelled_at_once_a_sweep_cancels_market_by_market(
+    venue: dict[str, Any], trader: Trader, tmp_path: Path
+) -> None:
+    account = live(venue, trader, tmp_path)
+    for market in account.known_markets().values():
+        trader.place(trader.signed(market, "0.01"))
+    throw(venue, "too_many", how="bare", method="DELETE", path="/cancel-all", count=100)
+    assert account.sweep(10.0) == ()
+    clear(venue)
     assert trader.client.open_orders() == ()
 
 
