@@ -15,6 +15,8 @@ from random import Random
 from tempfile import mkdtemp
 from typing import Any, Final
 
+from actors.store.database import StoreError
+from actors.store.queries import Reader
 from research.prove.live_claims import Clocks, check, check_end, check_errors, check_wallet, has_settled
 from research.prove.live_journal import Journal, read
 from research.prove.live_operator import Operator
@@ -190,10 +192,20 @@ class _Run:
             for index, token_id in enumerate(market["token_ids"])
         }
         check(venue, journal, self._clocks, self._findings)
+        self._check_chain()
         check_end(venue, self._quiet_from, self._findings)
         check_wallet(venue, self._wallet, tokens, self._findings)
         check_errors(self.operator.log, venue.faults, self._findings)
         self._summarise(venue, journal)
+
+    def _check_chain(self) -> None:
+        why = ""
+        try:
+            with Reader(f"sqlite:///{self.operator.database}") as reader:
+                reader.verify()
+        except StoreError as error:
+            why = str(error)
+        self._findings.hold("the journal's chain is whole", not why, lambda: why)
 
     def _summarise(self, venue: VenueAccount, journal: Journal) -> None:
         report = self._report
