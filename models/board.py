@@ -191,7 +191,8 @@ class BoardMachine:
         if known is None and message.state is OrderState.PLACING:
             self._chronicle.count("orders")
             self._add(message.tag, message.market, orders=1)
-        if known is None or known.state is message.state:
+        reappears = known is None and message.state is OrderState.DISPUTED
+        if not reappears and (known is None or known.state is message.state):
             return
         self._chronicle.order_ended(message, self._slug(message.market), now_ns)
         if message.state is OrderState.CANCELLED:
