@@ -85,8 +85,8 @@ MEASUREMENTS: Final = (
             Figure("loop_p99_us", "us"),
             Figure("ticks"),
         ),
-        lambda quick: tick_to_order(60 if quick else 400),
-        rounds_max=3,
+        lambda quick: tick_to_order(60 if quick else 200),
+        rounds_max=2,
     ),
     Measurement(
         "P9",
@@ -140,14 +140,14 @@ MEASUREMENTS: Final = (
         (
             Figure("p99_ms", "ms", at_most=50),
             Figure("unseen", at_most=0),
-            Figure("cancels", at_least=200),
+            Figure("cancels"),
             Figure("p50_ms", "ms"),
             Figure("most_ms", "ms"),
             Figure("ratio", "x"),
             Figure("free_p50_ms", "ms"),
             Figure("frames_per_s"),
         ),
-        lambda quick: stop_under_a_hanging_order(50, 4 if quick else 6),
+        lambda quick: stop_under_a_hanging_order(windows=2 if quick else 8),
         rounds_max=1,
     ),
     Measurement(

@@ -43,7 +43,7 @@ _APART_NS: Final = 6_000_000_000
 """Shorter than from one window to the next: a cancel belongs to the toxic print before it."""
 _WORLD: Final = ("--port", 0, "--tier", "Elite", "--cash", 100_000)
 _START_S: Final = 60.0
-_QUOTED: Final = 0.6
+_QUOTED: Final = 0.4
 """Share of all quotes that have to rest before a window begins."""
 _ORDER_ID: Final = re.compile(rb"0x[0-9a-fA-F]{64}")
 
@@ -83,7 +83,7 @@ class _Watch:
         return json.dumps(events, separators=(",", ":")).encode()
 
 
-def stop_under_a_hanging_order(markets: int = 50, windows: int = 4) -> dict[str, float]:
+def stop_under_a_hanging_order(markets: int = 40, windows: int = 8) -> dict[str, float]:
     """Measure P13: milliseconds from the bytes of a toxic print to those of the cancel of each quote it endangers.
 
     Raises RuntimeError or TimeoutError where an engine does not quote or no order hangs.
