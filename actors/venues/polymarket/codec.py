@@ -223,7 +223,11 @@ class Codec:
         winner = self.tokens.get(wire.winning_asset_id)
         if winner is not None:
             return MarketResolved(winner[0], ONE if winner[1] == YES else 0, received_ns)
-        if any(token in self.tokens for token in wire.assets_ids):
+        ours = {self.tokens[token] for token in wire.assets_ids if token in self.tokens}
+        markets = {market for market, _ in ours}
+        if len(ours) == 2 and len(markets) == 1 and wire.winning_asset_id == wire.winning_outcome == "":
+            return MarketResolved(markets.pop(), ONE // 2, received_ns)
+        if ours:
             raise ValueError(f"market resolved to {wire.winning_asset_id!r}, which is none of its tokens")
         self.counts.ignored += 1
         return None

@@ -109,9 +109,10 @@ class WireNewMarket(msgspec.Struct, tag_field="event_type", tag="new_market", gc
 
 
 class WireResolved(msgspec.Struct, tag_field="event_type", tag="market_resolved", gc=False):
-    """A market has a result."""
+    """A market has a result. A void one names an empty winner, in both fields."""
 
     winning_asset_id: str
+    winning_outcome: str | None = None
     assets_ids: list[str] = []
 
 

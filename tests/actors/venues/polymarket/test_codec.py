@@ -109,8 +109,18 @@ def test_a_resolution_says_what_a_yes_share_pays(winner: str, payout: int) -> No
     assert decode(frame) == (MarketResolved(M, payout, NOW_NS),)
 
 
-def test_a_resolution_without_a_winner_of_ours_is_not_guessed() -> None:
-    (malformed,) = decode({"event_type": "market_resolved", "assets_ids": ["11", "22"], "winning_asset_id": ""})
+def test_a_resolution_that_says_in_all_words_that_nobody_won_is_void() -> None:
+    frame = {"event_type": "market_resolved", "assets_ids": ["11", "22"], "winning_asset_id": "", "winning_outcome": ""}
+    assert decode(frame) == (MarketResolved(M, 5_000, NOW_NS),)
+
+
+@pytest.mark.parametrize(
+    "said", [{"winning_asset_id": ""}, {"winning_asset_id": "", "winning_outcome": "Yes"},
+             {"winning_asset_id": "98", "winning_outcome": ""},
+             {"winning_asset_id": "", "winning_outcome": "", "assets_ids": ["11"]}],
+)  # fmt: skip
+def test_a_resolution_without_a_winner_of_ours_is_not_guessed(said: dict[str, object]) -> None:
+    (malformed,) = decode({"event_type": "market_resolved", "assets_ids": ["11", "22"], **said})
     assert isinstance(malformed, MalformedFrame)
     assert not decode({"event_type": "market_resolved", "assets_ids": ["98", "99"], "winning_asset_id": "99"})
 
