@@ -13,6 +13,7 @@ from research.prove.live_journal import Journal, Row, Submission
 from research.prove.live_venue import Fault, Token, VenueAccount, VenueFill, VenueOrder, unmoved
 from research.prove.witness import Findings
 
+_ONE: Final = 10_000
 _NOT_TAKEN: Final = frozenset({"rejected", "never_sent", "never_accepted"})
 _ENDED: Final = _NOT_TAKEN | {"filled", "cancelled", "expired"}
 _STANDINGS: Final = {"CONFIRMED": "settled", "FAILED": "voided"}
@@ -70,7 +71,8 @@ def has_settled(venue: VenueAccount, journal: Journal, now_ns: int) -> bool:
             return False
         if row is not None and fill.status in _STANDINGS and row["status"] != _STANDINGS[fill.status]:
             return False
-    return all(row["state"] in _ENDED for row in journal.orders.values())
+    done = all(state in ("confirmed", "failed") for state in journal.operations.values())
+    return done and all(row["state"] in _ENDED for row in journal.orders.values())
 
 
 def check_end(venue: VenueAccount, quiet_from: int, findings: Findings) -> None:
@@ -155,9 +157,8 @@ def _ended_alike(row: Row, submission: Submission, order: VenueOrder | None) -> 
         return (killed or row["state"] in _NOT_TAKEN) and row["filled"] == 0
     if row["state"] not in _ENDED or not order.ended or row["filled"] != min(order.matched, order.size):
         return False
-    if order.matched >= order.size:
-        return row["state"] == "filled"
-    return row["state"] in ("cancelled", "expired")
+    # An order that was told to be cancelled stays so, though fills that come after it may use it up.
+    return row["state"] in ("cancelled", "expired") or (row["state"] == "filled" and order.matched >= order.size)
 
 
 def _state(row: Row | None) -> str:
@@ -213,16 +214,27 @@ def _check_holdings(venue: VenueAccount, journal: Journal, findings: Findings) -
     tokens = set(ours) | set(venue.wallet.tokens) | set(waiting.tokens) | set(venue.others.tokens)
     for token in sorted(tokens):
         held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting.tokens[token]
+        if _pays(journal.redeemed.get(token[0]), token[1]) == 0:
+            # Nobody sends a transaction for what pays nothing; the cash says the rest.
+            continue
         findings.hold(
             "positions to the micro-share",
             ours[token] == held,
             lambda token=token, held=held: f"{token}: {ours[token]}, by the wallet {held}",
         )
+    for operation, state in journal.operations.items():
+        done = state in ("confirmed", "failed")
+        findings.hold("no operation on chain is open", done, lambda one=operation, state=state: f"{one}: {state}")
     for market in sorted(set(journal.merged) | set(venue.merged)):
         pair = (journal.merged[market], venue.merged[market])
         findings.hold("merged pairs", pair[0] == pair[1], lambda market=market, pair=pair: f"{market}: {pair}")
     for market in sorted(set(journal.redeemed) | set(venue.redeemed)):
         findings.hold("payouts", market in journal.redeemed, lambda market=market: market)
+
+
+def _pays(payout_yes: int | None, outcome: int) -> int | None:
+    """Return what a share of a token pays in a market that has paid out."""
+    return None if payout_yes is None else (payout_yes, _ONE - payout_yes)[outcome]
 
 
 def _tokens_held(positions: Iterable[Row]) -> Iterable[tuple[Token, int]]:

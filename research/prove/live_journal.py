@@ -39,6 +39,8 @@ class Journal:
     submitted: dict[str, Submission] = field(default_factory=dict[str, Submission])
     merged: Counter[str] = field(default_factory=Counter[str])
     redeemed: dict[str, int] = field(default_factory=dict[str, int])
+    operations: dict[str, str] = field(default_factory=dict[str, str])
+    """The newest state of each merge and redemption."""
     doubled: list[str] = field(default_factory=list[str])
     """Orders that entered the chain more than once."""
 
@@ -52,8 +54,11 @@ def read(database: Path) -> Journal:
         found.fills = {(row["trade_id"], row["order_id"]): row for row in _rows(connection, "SELECT * FROM fills")}
         newest = "SELECT MAX(id) FROM positions GROUP BY tag, market"
         found.positions = _rows(connection, f"SELECT * FROM positions WHERE id IN ({newest})")  # noqa: S608
-        for row in _rows(connection, "SELECT seq, at_ns, kind, subject, body FROM journal WHERE kind IN "
-                                     "('SubmitOrder', 'MergeChanged', 'PositionsRedeemed') ORDER BY seq"):  # fmt: skip
+        chained = (
+            "SELECT seq, at_ns, kind, subject, body FROM journal WHERE kind IN "
+            "('SubmitOrder', 'MergeChanged', 'RedemptionChanged', 'PositionsRedeemed') ORDER BY seq"
+        )
+        for row in _rows(connection, chained):
             _take(found, row, msgspec.json.decode(row["body"]))
         heard = "SELECT subject, MIN(seq) FROM journal WHERE kind IN ('OrderChanged', 'SubmitCancel') GROUP BY subject"
         for order_id, seq in connection.execute(heard):
@@ -70,8 +75,9 @@ def _take(found: Journal, row: Row, body: Row) -> None:
             order = body["order"]
             submission = Submission(row["seq"], row["at_ns"], order["intent"], order["time_in_force"])
             found.submitted.setdefault(row["subject"], submission)
-        case "MergeChanged":
-            if body["state"] == "confirmed":
+        case "MergeChanged" | "RedemptionChanged":
+            found.operations[body["operation"]] = body["state"]
+            if row["kind"] == "MergeChanged" and body["state"] == "confirmed":
                 found.merged[body["market"]] += body["size"]
         case _:
             found.redeemed[body["market"]] = body["payout_yes"]

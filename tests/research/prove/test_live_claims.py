@@ -213,6 +213,37 @@ def test_a_merge_counts_where_both_know_of_it(lines: Lines, database: Path) -> N
     }  # fmt: skip
 
 
+def test_of_what_was_paid_out_only_what_pays_nothing_may_stay_in_the_wallet(lines: Lines, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("UPDATE positions SET yes_shares = 0, no_shares = 0, no_cost = 0")
+        connection.execute(
+            "INSERT INTO journal SELECT 1000, at_ns, 'PositionsRedeemed', 'm', "
+            "json_object('market', ?, 'payout_yes', 10000), digest FROM journal WHERE seq = 1",
+            (M,),
+        )
+        connection.commit()
+    assert wrong(lines, database) == {"cash to the micro-dollar", "positions to the micro-share"}, "YES is not redeemed"
+    redeem = {"n": 90, "at_ns": MINED, "kind": "redeem", "wallet": ADDRESS, "market": M, "paid": 5 * SHARE}
+    with closing(sqlite3.connect(database)) as connection:
+        cost = fill(FILLED).cash + fill(CUT, "t", 2 * SHARE).cash
+        connection.execute("UPDATE positions SET yes_cost = 0, realized = ?", (5 * SHARE - cost,))
+        connection.commit()
+    assert wrong([*lines, redeem], database) == set()
+
+
+def test_a_merge_that_has_not_ended_is_waited_for(lines: Lines, database: Path) -> None:
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute(
+            "INSERT INTO journal SELECT 1000, at_ns, 'MergeChanged', 'merge/1', "
+            "json_object('market', ?, 'operation', 'merge/1', 'state', 'submitted', 'size', 5), digest "
+            "FROM journal WHERE seq = 1",
+            (M,),
+        )
+        connection.commit()
+    assert not has_settled(folded(lines), read(database), MINED)
+    assert wrong(lines, database) == {"no operation on chain is open"}
+
+
 def test_a_fee_that_was_taken_in_shares_is_the_venues_doing(lines: Lines) -> None:
     """The taker's dollars come back, and its shares leave by a transfer."""
     trade = next(line for line in lines if line["kind"] == "trade" and line["id"] == "t0")
