@@ -53,8 +53,10 @@ _DETAIL_MAX: Final = 200
 _TEXTS_KNOWN_MAX: Final = 8_192
 _LOOK_EVERY: Final = 64
 _FIELDS_KNOWN_MAX: Final = 64
-_ASSET_ID: Final = re.compile(rb'"asset_id"\s*:\s*"([0-9]{1,78})"')
-_UNKNOWN_EVENT: Final = "$.event_type"
+TOKEN_ID: Final = re.compile(rb'"asset_id"\s*:\s*"([0-9]{1,78})"')
+"""Finds a token in a text that is too broken to be decoded."""
+UNKNOWN_EVENT: Final = "$.event_type"
+"""In an error of the decoder: the event is of a type that we do not know."""
 _NEW_MARKET: Final = msgspec.Raw(b'"new_market"')
 
 _Keys: TypeAlias = dict[str, msgspec.Raw]
@@ -106,7 +108,7 @@ class Codec:
             list[WireRestBook] | WireRestBook, strict=False
         )
         self._key_decoder: Decoder[list[_Keys] | _Keys] = Decoder(list[_Keys] | _Keys)
-        self._prices = _Parsed(_parse_level_price)
+        self._prices = _Parsed(parse_level_price)
         self._sizes = _Parsed(parse_size)
 
     def decode(self, raw: bytes, received_ns: int) -> tuple[Decoded, ...]:
@@ -273,13 +275,13 @@ class Codec:
         try:
             return self._message(self._frame_decoder.decode(raw), raw, received_ns, "ws")
         except msgspec.ValidationError as error:
-            return (self._malformed("event" if _UNKNOWN_EVENT in str(error) else "shape", str(error), raw),)
+            return (self._malformed("event" if UNKNOWN_EVENT in str(error) else "shape", str(error), raw),)
         except msgspec.DecodeError as error:
             return (self._malformed("text", str(error), raw),)
 
     def _malformed(self, kind: str, detail: str, raw: bytes) -> MalformedFrame:
         self.counts.malformed += 1
-        found = _ASSET_ID.search(raw) if kind != "event" else None
+        found = TOKEN_ID.search(raw) if kind != "event" else None
         known = self.tokens.get(found[1].decode()) if found is not None else None
         return MalformedFrame(kind, clean(detail, _DETAIL_MAX), known[0] if known is not None else None)
 
@@ -307,7 +309,7 @@ class _Parsed(dict[str, int]):
         return value
 
 
-def _parse_level_price(text: str) -> Price:
+def parse_level_price(text: str) -> Price:
     """Read the price of a level or trade: strictly between 0 and 1, for nothing else can rest or trade."""
     price = parse_price(text)
     if not 0 < price < ONE:

@@ -24,7 +24,7 @@ from typing import Final, Protocol, TypeAlias
 
 import msgspec
 
-from actors.venues.polymarket.codec import PLAIN_TEXTS, MalformedFrame
+from actors.venues.polymarket.codec import PLAIN_TEXTS, TOKEN_ID, UNKNOWN_EVENT, MalformedFrame
 from actors.venues.polymarket.user_fills import Told, maker_pieces, maker_side, report, taker_pieces
 from actors.venues.polymarket.user_wire import (
     Moment,
@@ -51,8 +51,6 @@ _OPEN: Final = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _TAKES: Final = frozenset({"FOK", "FAK"})
 _TYPES: Final = frozenset({"", "PLACEMENT", "UPDATE", "CANCELLATION"})
 _UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-_UNKNOWN_EVENT: Final = "$.event_type"
-_TOKEN_ID: Final = re.compile(rb'"asset_id"\s*:\s*"([0-9]{1,78})"')
 _MARKET: Final = re.compile(rb'"market"\s*:\s*"([!-~]{1,80}?)"')
 _PLAIN_NAME: Final = re.compile(r"[!-~]{1,100}").fullmatch
 _NAMES_COUNTED_MAX: Final = 64
@@ -144,7 +142,7 @@ class UserCodec:
                 return (self._order(wire, received_ns),)
             return self._trade(wire, raw, received_ns)
         except msgspec.ValidationError as error:
-            return (self._malformed("event" if _UNKNOWN_EVENT in str(error) else "shape", str(error), raw),)
+            return (self._malformed("event" if UNKNOWN_EVENT in str(error) else "shape", str(error), raw),)
         except _UNREADABLE as error:
             return (self._malformed("text", str(error), raw),)
         except _NotUnderstood as error:
@@ -233,7 +231,7 @@ class UserCodec:
 
     def _market_in(self, raw: bytes) -> MarketId | None:
         """Find the market that a text is about, however broken it is; its condition id where we do not know it."""
-        for token in _TOKEN_ID.finditer(raw):
+        for token in TOKEN_ID.finditer(raw):
             known = self._tokens.get(token[1].decode())
             if known is not None:
                 return known[0].id

@@ -8,11 +8,12 @@ a pair.
 
 from typing import NamedTuple
 
+from actors.venues.polymarket.codec import parse_level_price
 from actors.venues.polymarket.user_wire import WirePart, WireTrade
 from models.fees import maker_rebate, taker_fee
 from models.markets import Market, Outcome, Side, opposite
 from models.messages.orders import TradeReported
-from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up, parse_price, parse_size
+from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up, parse_size
 
 
 class Told(NamedTuple):
@@ -40,7 +41,7 @@ def taker_pieces(trade: WireTrade) -> tuple[list[Piece], bool]:
     pieces = [_met(trade.asset_id, side, part) for part in trade.maker_orders]
     if sum(piece.size for piece in pieces) == size:
         return pieces, True
-    return [Piece(_price(trade.price), size, None)], False
+    return [Piece(parse_level_price(trade.price), size, None)], False
 
 
 def maker_pieces(side: Side, parts: list[WirePart]) -> list[Piece]:
@@ -82,13 +83,13 @@ def report(
 
 def _given(side: Side, part: WirePart) -> Piece:
     """What a resting order gives and gets for its part."""
-    price, size = _price(part.price), _positive(part.matched_amount)
+    price, size = parse_level_price(part.price), _positive(part.matched_amount)
     return Piece(price, size, _maker_cash(side, price, size))
 
 
 def _met(token_id: str, side: Side, part: WirePart) -> Piece:
     """What a taker gives and gets where it met this part: in its own token, or in the other one, for a pair."""
-    price, size = _price(part.price), _positive(part.matched_amount)
+    price, size = parse_level_price(part.price), _positive(part.matched_amount)
     if part.asset_id == token_id:
         return Piece(price, size, _maker_cash(opposite(side), price, size))
     return Piece(ONE - price, size, size - _maker_cash(side, price, size))
@@ -104,13 +105,6 @@ def _side_of(trade: WireTrade, part: WirePart) -> Side:
         return Side(part.side)
     taker = Side(trade.side)
     return opposite(taker) if part.asset_id == trade.asset_id else taker
-
-
-def _price(text: str) -> Price:
-    price = parse_price(text)
-    if not 0 < price < ONE:
-        raise ValueError(f"price {text!r} is not between 0 and 1")
-    return price
 
 
 def _positive(text: str) -> Size:
