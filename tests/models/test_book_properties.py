@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,6 +85,8 @@ def test_a_book_of_conflated_levels_equals_one_of_all_frames(
         assert every.book.levels(outcome) == few.book.levels(outcome)
 
 
+@pytest.mark.fault("F27")
+@pytest.mark.fault("F28")
 @given(
     frames=st.lists(st.lists(CHANGE, min_size=1, max_size=4), min_size=1, max_size=8),
     chance=st.randoms(use_true_random=False),

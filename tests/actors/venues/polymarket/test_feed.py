@@ -188,6 +188,7 @@ def test_a_dropped_connection_comes_back_with_the_venues_own_reason_and_each_mar
     assert [restored.market for restored in desk.of(FeedRestored)] == ["M1"], "of the other only one token was shown"
 
 
+@pytest.mark.fault("F26")
 def test_each_failure_in_a_row_waits_twice_as_long_up_to_the_cap(desk: Desk, lines: list[str]) -> None:
     logger.enable("actors")
     with socket_server(closes=True) as venue:
@@ -288,6 +289,7 @@ def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: D
     assert desk.of(FeedRestored) == [], "no quote goes for it"
 
 
+@pytest.mark.fault("F35")
 def test_a_frame_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: SocketServer) -> None:
     desk.start(venue.url)
     desk.until(venue.connections)
@@ -296,6 +298,7 @@ def test_a_frame_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: 
     assert "frame of 4194305 bytes, more than 4194304" in desk.of(FeedLost)[0].reason
 
 
+@pytest.mark.fault("F35")
 def test_a_message_in_pieces_that_never_end_is_refused_as_a_whole(desk: Desk, venue: SocketServer) -> None:
     desk.start(venue.url)
     desk.until(venue.connections)
@@ -316,6 +319,7 @@ def test_what_the_venue_says_when_it_closes_is_cleaned(desk: Desk, venue: Socket
     assert said.count("\n") == 1
 
 
+@pytest.mark.fault("F25")
 def test_a_market_of_which_a_token_shows_no_book_is_subscribed_to_anew_then_moved(
     desk: Desk, venue: SocketServer
 ) -> None:
@@ -334,6 +338,7 @@ def test_a_market_of_which_a_token_shows_no_book_is_subscribed_to_anew_then_move
     assert json.loads(venue.heard[-1])["assets_ids"] == ["11", "12"], "it is not its market any more"
 
 
+@pytest.mark.fault("F25")
 def test_what_the_spare_does_not_hear_either_is_quarantined_and_let_go_when_it_is_heard(
     desk: Desk, venue: SocketServer
 ) -> None:
@@ -358,6 +363,7 @@ def test_a_spare_in_the_place_of_a_dead_one_is_given_again_what_that_one_had(des
     assert desk.given[0] == desk.given[1]
 
 
+@pytest.mark.fault("F24")
 def test_a_book_at_rest_that_moves_on_while_the_stream_is_silent_replaces_the_connection(
     desk: Desk, venue: SocketServer
 ) -> None:
@@ -374,6 +380,7 @@ def test_a_book_at_rest_that_moves_on_while_the_stream_is_silent_replaces_the_co
     assert {lost.reason for lost in desk.of(FeedLost)} == {"the venue's book moves on and its stream says nothing"}
 
 
+@pytest.mark.fault("F24")
 def test_a_book_that_moves_on_while_only_its_stream_is_silent_is_given_to_the_spare(
     desk: Desk, venue: SocketServer
 ) -> None:
@@ -390,6 +397,7 @@ def test_a_book_that_moves_on_while_only_its_stream_is_silent_is_given_to_the_sp
     assert feed.connections == 1
 
 
+@pytest.mark.fault("F26")
 def test_connections_that_do_not_last_quarantine_their_markets_until_one_does(desk: Desk, venue: SocketServer) -> None:
     desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, flaps=3, steady_ms=400))
     for connections in (2, 3, 4):
@@ -404,6 +412,7 @@ def test_connections_that_do_not_last_quarantine_their_markets_until_one_does(de
     ]  # fmt: skip
 
 
+@pytest.mark.fault("F39")
 @pytest.mark.parametrize("code", [1002, 1008, 4001, 4403])
 def test_a_venue_that_closes_for_a_reason_of_ours_halts_its_markets_and_is_tried_again_late(
     code: int, desk: Desk, venue: SocketServer

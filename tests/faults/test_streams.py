@@ -1,0 +1,541 @@
+"""What can go wrong with the market channel, in a whole live engine: F24 to F28, F30 to F39."""
+
+import json
+import threading
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from actors.venues.polymarket.codec import Codec
+from actors.venues.polymarket.feed import tokens_of
+from actors.venues.websocket_client import WebSocketClient
+from models.cells import TradingState
+from models.markets import NO, YES, Market
+from models.messages.market import (
+    BookEpochChanged,
+    BookFrame,
+    BookResynchronised,
+    BookUpdated,
+    FeedLost,
+    FeedRestored,
+    FlowUpdated,
+    TickSizeChanged,
+)
+from models.messages.orders import PlaceOrder
+from models.units import format_price, parse_price, parse_size
+from tests.bin.processes import sandbox
+from tests.faults.by_hand import patient
+from tests.faults.live_engine import LiveEngine, clear, live, log
+from tests.faults.overheard import Overheard, overheard
+
+QUICK = {
+    "inventory__max_position_value": "300",
+    "inventory__auto_merge": "off",
+    "feed__unheard_ms": "1000",
+    "feed__steady_ms": "1000",
+    "feed__refused_ms": "1500",
+    "feed__silent_ms": "3000",
+    "feed__ping_ms": "500",
+    "feed__backoff_ms": "10",
+    "feed__backoff_cap_ms": "60",
+    "feed__flaps": "8",
+    "feed__flap_window_ms": "2000",
+    "book__verify_every": "4",
+}
+
+
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
+    with (
+        patient(),
+        sandbox("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3) as venue,
+        live(venue, 0, tmp_path_factory.mktemp("streams"), **QUICK) as running,
+    ):
+        running.resume()
+        yield running
+
+
+@pytest.fixture
+def running(engine: LiveEngine) -> Iterator[LiveEngine]:
+    """An engine that quotes and of whose books none is in doubt; afterwards the venue is as before."""
+    engine.until(lambda: is_well(engine), "all is well before")
+    yield engine
+    clear(engine.venue)
+
+
+@pytest.fixture
+def market(running: LiveEngine) -> Market:
+    """A market in which an order of ours rests."""
+    running.until(lambda: quoted(running), "a market is quoted")
+    return running.engine.catalogue.markets[quoted(running)[0]]
+
+
+def quoted(running: LiveEngine) -> list[str]:
+    board = running.board
+    resting = {order.market for order in board.orders.values() if order.state.value == "working"}
+    return [market for market in board.markets if market in resting and usable(running, market)]
+
+
+def usable(running: LiveEngine, market: str) -> bool:
+    book = running.board.markets[market].book
+    return book is not None and book.unusable is None
+
+
+def is_well(running: LiveEngine) -> bool:
+    sources = {source for source, _ in running.cells()}
+    return not sources & {"feed", "user_feed", "runtime", "executor"} and any(
+        usable(running, market) for market in running.board.markets
+    )
+
+
+def is_back(running: LiveEngine, market: str) -> bool:
+    """Whether a market may be traded again: its book is usable and no feed halts it."""
+    return usable(running, market) and not any(cell.source == "feed" for cell in running.board.markets[market].cells)
+
+
+def connections(running: LiveEngine, *feeds: str) -> int:
+    """How often the market channel was connected to, by some shards or all."""
+    counted = running.board.feeds
+    return sum(counted[feed].connections for feed in feeds or ("feed/0", "feed/spare") if feed in counted)
+
+
+def misunderstood(running: LiveEngine) -> Counter[str]:
+    """What the market channel said that was not understood, by kind."""
+    found: Counter[str] = Counter()
+    for feed in ("feed/0", "feed/spare"):
+        if feed in running.board.feeds:
+            found.update(running.board.feeds[feed].malformed)
+    return found
+
+
+def orders_in(running: LiveEngine, market: str) -> int:
+    return sum(order.market == market for order in running.board.orders.values())
+
+
+def last_line(running: LiveEngine) -> int:
+    return log(running.venue)[-1]["n"]
+
+
+def placed_in(running: LiveEngine, market: Market, after: int) -> list[dict[str, Any]]:
+    """What the venue took from us in a market since a line of its log."""
+    address = running.venue.said["accounts"][running.number]["address"]
+    lines = log(running.venue, "order_placed", after)
+    return [line for line in lines if line["account"] == address and line["market"] == market.condition_id]
+
+
+def rest_levels(running: LiveEngine, market: Market) -> tuple[dict[int, int], dict[int, int]]:
+    """The YES book of a market as REST shows it: bids and asks."""
+    with urllib.request.urlopen(f"{running.venue.url}/book?token_id={market.token_ids[YES]}", timeout=5) as answer:
+        book = json.load(answer)
+    bids, asks = (
+        {parse_price(one["price"]): parse_size(one["size"]) for one in book[side]} for side in ("bids", "asks")
+    )
+    return bids, asks
+
+
+def books_agree(running: LiveEngine) -> None:
+    """Pause until nothing of ours rests, see that every book is the venue's own to the last level, and go on."""
+    running.engine.control.set_state("pause", (), "test", 10)
+    running.until(lambda: not running.account()["open_orders"], "nothing rests")
+    for market in running.engine.catalogue.markets.values():
+
+        def agrees(market: Market = market) -> bool:
+            book, levels = running.board.markets[market.id].book, rest_levels(running, market)
+            return book is not None and (book.bids.sizes, book.asks.sizes) == levels
+
+        running.until(agrees, f"the book of {market.slug} is the venue's")
+    running.engine.control.set_state("resume", (), "test", 10, confirmed=True)
+
+
+def unusable_reasons(heard: Overheard, market: str) -> set[str]:
+    return {book.unusable for book in heard.of(BookUpdated, market) if book.unusable is not None}
+
+
+def quoted_while_unusable(heard: Overheard, market: str) -> list[PlaceOrder]:
+    """Orders that were wanted after a book was said to be unusable, and before it was usable again."""
+    found: list[PlaceOrder] = []
+    since_ns: int | None = None
+    for said in tuple(heard.all):
+        if getattr(said, "market", None) != market:
+            continue
+        if isinstance(said, BookUpdated):
+            since_ns = (since_ns or said.event_ns) if said.unusable is not None else None
+        elif isinstance(said, PlaceOrder) and since_ns is not None and said.created_ns > since_ns + 20_000_000:
+            found.append(said)
+    return found
+
+
+# Silence
+
+
+@pytest.mark.fault("F24")
+def test_a_venue_that_falls_silent_on_all_is_left_for_a_new_connection_and_has_no_quotes(running: LiveEngine) -> None:
+    before, opened = connections(running), sockets_opened(running)
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault("silence", channel="market")
+        began = time.monotonic()
+        running.until(lambda: heard.of(FeedLost), "the silence is noticed", 20)
+        noticed_s = time.monotonic() - began
+        assert {lost.reason for lost in heard.of(FeedLost)} == {"the venue's book moves on and its stream says nothing"}
+        assert noticed_s < 8, "5 s by the spec, and what a busy machine takes"
+        running.until(lambda: not running.account()["open_orders"], "its quotes are pulled")
+        after = last_line(running)
+        running.until(lambda: connections(running) > before, "it is connected anew")
+        running.until(lambda: connections(running) > before + 1, "a connection that shows nothing is replaced, too")
+        assert sockets_opened(running) >= opened + 2
+        assert not any(usable(running, market) for market in running.board.markets)
+        assert log(running.venue, "order_placed", after) == [], "nothing is quoted meanwhile"
+    clear(running.venue)
+    running.until(lambda: quoted(running), "it quotes again")
+
+
+@pytest.mark.fault("F24")
+def test_one_market_that_falls_silent_moves_to_a_new_connection_and_the_others_go_on(
+    running: LiveEngine, market: Market
+) -> None:
+    before, spare = connections(running, "feed/0"), connections(running, "feed/spare")
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault("silence", channel="market", market=market.slug)
+        running.until(lambda: heard.of(FeedLost), "the silence is noticed", 20)
+        running.until(lambda: not orders_in(running, market.id), "its quotes are pulled")
+        running.until(lambda: connections(running, "feed/spare") > spare, "it is heard on another connection")
+        running.until(lambda: connections(running, "feed/spare") > spare + 1, "and that is left when it is silent", 20)
+        assert {lost.market for lost in heard.of(FeedLost)} == {market.id}, "no other market is touched"
+        assert connections(running, "feed/0") == before
+    clear(running.venue)
+    running.until(lambda: is_back(running, market.id), "it is back", 40)
+
+
+@pytest.mark.fault("F25")
+def test_a_token_that_never_shows_its_book_is_redriven_moved_and_quarantined(
+    running: LiveEngine, market: Market
+) -> None:
+    running.venue.fault("never_snapshot", market=market.slug, outcome=market.outcomes[NO])
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault("drop_ws", channel="market", code=1001)
+        running.until(lambda: halted(running, market), "it is quarantined", 40)
+        reasons = [lost.reason for lost in heard.of(FeedLost, market.id)]
+        assert reasons[0].startswith("closed by the venue: 1001")
+    cells = [cell for cell in running.board.markets[market.id].cells if cell.source == "feed"]
+    assert [cell.reason for cell in cells] == ["no book of its NO token"]
+    assert all(usable(running, other) for other in running.board.markets if other != market.id)
+    assert not orders_in(running, market.id)
+    clear(running.venue)
+    running.until(lambda: is_back(running, market.id), "it is back", 40)
+
+
+def halted(running: LiveEngine, market: Market) -> bool:
+    line = running.board.markets[market.id]
+    return line.state is TradingState.HALTED and any(cell.source == "feed" for cell in line.cells)
+
+
+def sockets_opened(running: LiveEngine) -> int:
+    return sum(line["what"] == "opened" and line["channel"] == "market" for line in log(running.venue, "socket"))
+
+
+@pytest.mark.fault("F26")
+def test_a_venue_that_flaps_is_met_with_patience_and_its_markets_are_quarantined(running: LiveEngine) -> None:
+    before, markets = connections(running), tuple(running.engine.catalogue.markets.values())
+    running.venue.fault("flap", channel="market", least=0.02, most=0.08, seconds=60)
+    running.venue.fault("drop_ws", channel="market", code=1006)
+    used: list[tuple[int, int]] = []
+
+    def flapped() -> bool:
+        used.append((threading.active_count(), len(tuple(Path("/proc/self/fd").iterdir()))))
+        return connections(running) >= before + 20 and all(halted(running, market) for market in markets)
+
+    running.until(flapped, "it was dropped twenty times and all is quarantined", 60)
+    for counts in zip(*used, strict=True):
+        assert max(counts) - min(counts) <= 5, "threads and file descriptors stay as they are"
+    assert {reason for source, reason in running.cells() if source == "feed"} == {"8 connections lost within 2 s"}
+    running.until(lambda: not running.account()["open_orders"], "nothing rests")
+    clear(running.venue)
+    running.until(lambda: all(is_back(running, market) for market in running.board.markets), "all are back")
+
+
+# Frames that come twice, late, or spoilt
+
+
+@pytest.mark.fault("F27")
+@pytest.mark.fault("F28")
+def test_frames_that_come_twice_late_and_in_any_order_leave_every_book_and_the_ledger_right(
+    running: LiveEngine,
+) -> None:
+    for channel in ("market", "user"):
+        running.venue.fault("duplicate", channel=channel, probability=0.2)
+        running.venue.fault("shuffle", channel=channel, within=1, probability=0.3)
+        running.venue.fault("late_frames", channel=channel, delay=0.5, probability=0.1)
+    running.trades(3, 90)
+    for channel in ("market", "user"):
+        running.venue.fault("replay_batch", channel=channel, count=50)
+    running.trades(1, 90)
+    clear(running.venue)
+    time_of_last = last_line(running)
+    running.until(lambda: last_line(running) > time_of_last, "what was late has come")
+    books_agree(running)
+    running.until(lambda: is_well(running), "nothing contradicts the ledger")
+
+
+@pytest.mark.fault("F30")
+@pytest.mark.parametrize("fault", ["corrupt_delta", "lose_deltas"])
+def test_a_delta_that_is_wrong_or_missing_is_found_and_the_book_read_anew(
+    fault: str, running: LiveEngine, market: Market
+) -> None:
+    with overheard(running, BookEpochChanged, BookResynchronised) as heard:
+        running.venue.fault(fault, channel="market", market=market.slug, count=3)
+        running.until(lambda: heard.of(BookResynchronised, market.id), "it is found and mended", 60)
+        gap = next(changed for changed in heard.of(BookEpochChanged, market.id) if changed.reason == "gap")
+        assert any(word in gap.detail for word in ("hash", "crossed", "books_not_mirrored"))
+        assert heard.of(BookEpochChanged, market.id)[-1].epoch > gap.epoch or gap.epoch > 1
+    running.until(lambda: is_back(running, market.id), "it is usable again")
+    clear(running.venue)
+    books_agree(running)
+
+
+@pytest.mark.fault("F31")
+@pytest.mark.parametrize(
+    ("how", "expected"),
+    [("crossed", {"gap"}), ("locked", {"locked"}), ("empty", {"one_sided"}), ("zero", {"one_sided", "gap"})],
+)
+def test_a_book_on_which_nothing_can_be_decided_gets_no_quote_and_no_flow_from_nowhere(
+    how: str, expected: set[str], running: LiveEngine, market: Market
+) -> None:
+    with overheard(running, BookUpdated, PlaceOrder, FlowUpdated) as heard:
+        running.venue.fault("wrong_book", market=market.slug, how=how)
+        running.until(lambda: unusable_reasons(heard, market.id), "it is seen")
+        running.until(lambda: usable(running, market.id), "and mended", 60)
+        seen = unusable_reasons(heard, market.id)
+        assert quoted_while_unusable(heard, market.id) == []
+        for flow in heard.of(FlowUpdated, market.id):
+            assert all(type(score) is int for score in (flow.yes_score, flow.no_score, flow.net_score))
+    assert seen & expected, seen
+    running.until(lambda: is_back(running, market.id), "it is usable again")
+    books_agree(running)
+
+
+@pytest.mark.fault("F32")
+def test_a_tick_that_changes_voids_the_quotes_of_the_old_grid_and_comes_back(
+    running: LiveEngine, market: Market
+) -> None:
+    book = running.board.markets[market.id].book
+    assert book is not None
+    grid, other = book.tick, 10 if book.tick == 100 else 100
+    for tick in (other, grid):
+        running.until(lambda: market.id in quoted(running), "it is quoted", 60)
+        mine = [order.order_id for order in running.board.orders.values() if order.market == market.id]
+        epoch = running.board.markets[market.id].book.epoch  # type: ignore[union-attr]
+        after = last_line(running)
+        with overheard(running, TickSizeChanged, BookEpochChanged) as heard:
+            running.venue.fault("tick_change", market=market.slug, tick=format_price(tick))
+            running.until(lambda heard=heard: heard.of(BookEpochChanged, market.id), "the epoch is another")
+            changed = heard.of(BookEpochChanged, market.id)[0]
+            assert (changed.reason, changed.tick) == ("tick_changed", tick)
+            assert changed.epoch > epoch
+        running.until(lambda mine=mine: not set(mine) & set(running.account()["open_orders"]), "old quotes are gone")
+        ended = {
+            line["id"] for kind in ("order_cancelled", "order_matched") for line in log(running.venue, kind, after)
+        }
+        assert set(mine) <= ended | {line["id"] for line in log(running.venue, "order_cancelled")}
+        running.until(lambda after=after: placed_in(running, market, after), "it is quoted on the new grid", 60)
+        refused = [line["error"] for line in log(running.venue, "order_refused", after)]
+        assert not [error for error in refused if "tick" in error]
+        running.until(lambda tick=tick: on_grid(running, market, tick), "all that rests is on the new grid")
+
+
+def on_grid(running: LiveEngine, market: Market, tick: int) -> bool:
+    book = running.board.markets[market.id].book
+    prices = [order.price for order in running.board.orders.values() if order.market == market.id]
+    return book is not None and book.tick == tick and all(price % tick == 0 for price in prices)
+
+
+# What is no frame of the venue's
+
+
+@pytest.mark.fault("F33")
+@pytest.mark.parametrize("how", ["renamed", "missing", "numbers", "seconds"])
+def test_a_known_field_that_is_missing_or_of_another_kind_fails_its_market_and_nothing_else(
+    how: str, running: LiveEngine, market: Market
+) -> None:
+    before, shapes = connections(running), misunderstood(running)["shape"]
+    with overheard(running, BookEpochChanged) as heard:
+        running.venue.fault("mutate", channel="market", market=market.slug, kind="price_change", how=how, count=2)
+        running.until(lambda: doubted(heard), "its book is doubted", 60)
+        running.until(lambda: is_back(running, market.id), "and read anew")
+        assert doubted(heard) == {market.id}
+    assert connections(running) == before
+    if how != "seconds":
+        assert misunderstood(running)["shape"] > shapes
+    books_agree(running)
+
+
+def doubted(heard: Overheard) -> set[str]:
+    """The markets whose book is read anew for what a frame said; the venue loses some by itself, which is not meant."""
+    gaps = [
+        changed
+        for changed in heard.of(BookEpochChanged)
+        if "frames missed" in changed.detail or "late" in changed.detail
+    ]
+    return {changed.market for changed in gaps}
+
+
+@pytest.mark.fault("F33")
+def test_events_and_fields_that_nobody_knows_are_ignored_and_counted(running: LiveEngine, market: Market) -> None:
+    with overheard(running, BookEpochChanged) as heard:
+        running.venue.fault("mutate", channel="market", kind="best_bid_ask", how="unknown_event", count=5)
+        running.venue.fault("mutate", channel="market", how="unknown_field", seconds=60)
+        running.until(lambda: {"event", "field"} <= misunderstood(running).keys(), "counted", 60)
+        assert doubted(heard) == set()
+    running.until(lambda: is_back(running, market.id), "all is well")
+
+
+@pytest.mark.fault("F33")
+def test_a_frame_that_is_cut_in_the_middle_is_counted_and_the_books_of_its_connection_are_read(
+    running: LiveEngine, market: Market
+) -> None:
+    before = connections(running)
+    with overheard(running, BookFrame) as heard:
+        running.venue.fault("garbage", market=market.slug)
+        running.until(
+            lambda: {one.outcome for one in heard.of(BookFrame, market.id) if one.source == "rest"} == {YES, NO},
+            "those that may be meant are read",
+        )
+    assert misunderstood(running)["text"] >= 1
+    assert connections(running) == before
+
+
+@pytest.mark.fault("F34")
+@pytest.mark.parametrize("how", ["utf8", "binary", "rsv1", "masked"])
+def test_what_no_venue_may_send_ends_the_connection(how: str, running: LiveEngine, market: Market) -> None:
+    before = connections(running)
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault("bad_frame", market=market.slug, how=how)
+        running.until(lambda: connections(running) > before, "a new connection")
+        reason = heard.of(FeedLost)[0].reason
+    said = {"utf8": "not UTF-8", "binary": "binary frame", "rsv1": "rsv", "masked": "masked frame"}
+    assert said[how] in reason
+    running.until(lambda: is_back(running, market.id), "it is usable again")
+
+
+@pytest.mark.fault("F35")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    # What is said in the midst of a message that never ends is no frame of it, and ends the connection as well.
+    [
+        ("huge_frame", ("frame of 300000000 bytes, more than 4194304",)),
+        ("endless_frame", ("message of", "Illegal frame")),
+    ],
+)
+def test_what_would_never_end_is_refused_by_what_it_announces(
+    fault: str, said: tuple[str, ...], running: LiveEngine, market: Market
+) -> None:
+    before = connections(running)
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault(fault, market=market.slug)
+        running.until(lambda: connections(running) > before, "a new connection", 20)
+        assert any(words in heard.of(FeedLost)[0].reason for words in said)
+    running.until(lambda: is_back(running, market.id), "it is usable again")
+
+
+@pytest.mark.fault("F36")
+def test_a_large_snapshot_is_taken_without_holding_anybody_up(running: LiveEngine, market: Market) -> None:
+    before = connections(running)
+    with overheard(running, BookFrame, FeedLost) as heard:
+        running.venue.fault("big_snapshot", market=market.slug, bytes=2_000_000)
+        running.until(lambda: len(heard.of(BookFrame, market.id)) > 100, "it is taken")
+        assert heard.of(FeedLost) == []
+    assert connections(running) == before
+    assert not {reason for source, reason in running.cells() if source == "runtime"}
+
+
+@pytest.mark.fault("F36")
+def test_a_snapshot_of_two_megabytes_takes_less_than_fifty_milliseconds_to_read(
+    running: LiveEngine, market: Market
+) -> None:
+    client, codec = WebSocketClient(running.venue.said["market_ws_url"], 5), Codec(tokens_of(market))
+    client.send(json.dumps({"assets_ids": list(market.token_ids), "type": "market"}))
+    running.venue.fault("big_snapshot", market=market.slug, bytes=2_000_000)
+    spent_s, books = 0.0, 0
+    until_s = time.monotonic() + 20
+    while books < 100 and time.monotonic() < until_s:
+        client.readable(0.1)
+        began = time.thread_time()
+        raw = client.receive()
+        found = codec.decode(raw, 0) if raw else ()
+        books, spent_s = len(found), time.thread_time() - began
+    client.close()
+    assert books > 100
+    assert spent_s < 0.05, "of the processor, between two looks at the mailbox"
+
+
+@pytest.mark.fault("F37")
+@pytest.mark.parametrize(("fault", "more"), [("narrow", {"bytes_per_second": 300}), ("deaf", {})])
+def test_a_line_that_hardly_moves_holds_up_nobody(fault: str, more: dict[str, int], running: LiveEngine) -> None:
+    running.venue.fault(fault, line="market", seconds=4, **more)
+    slowest_s = 0.0
+    until_s = time.monotonic() + 4
+    while time.monotonic() < until_s:
+        began = time.monotonic()
+        running.engine.control.set_state("reduce", (), "test", 10)
+        running.engine.control.set_state("resume", (), "test", 10, confirmed=True)
+        slowest_s = max(slowest_s, time.monotonic() - began)
+    assert slowest_s < 2, "who asks for something is answered at once"
+    assert running.engine._watchdog.healthy
+    running.until(lambda: all(is_back(running, market) for market in running.board.markets), "all are back", 60)
+
+
+@pytest.mark.fault("F38")
+@pytest.mark.parametrize("kind", ["new_market", "market_resolved"])
+def test_a_storm_of_markets_that_concern_nobody_changes_nothing(kind: str, running: LiveEngine) -> None:
+    opened, markets = sockets_opened(running), set(running.board.markets)
+    mailbox = running.engine._directory.mailbox("feed")
+    assert mailbox is not None
+    snapshots: Any = mailbox.owner
+    requests = snapshots.requests
+    ignored = shard(running).codec.counts.ignored
+    before = connections(running)
+    with overheard(running, FeedLost, FeedRestored) as heard:
+        running.venue.fault("storm", kind=kind, count=1000)
+        running.until(lambda: shard(running).codec.counts.ignored >= ignored + 1000, "it is over")
+        assert heard.all == []
+    assert (sockets_opened(running), connections(running)) == (opened, before)
+    assert snapshots.requests <= requests + 5, "no more than quiet books need"
+    assert set(running.board.markets) == markets
+
+
+def shard(running: LiveEngine) -> Any:
+    mailbox = running.engine._directory.mailbox("feed/0")
+    assert mailbox is not None
+    return mailbox.owner
+
+
+@pytest.mark.fault("F39")
+@pytest.mark.parametrize("code", [1000, 1001, 1006, 1012])
+def test_a_venue_that_goes_away_is_tried_again_at_once(code: int, running: LiveEngine) -> None:
+    before = connections(running)
+    with overheard(running, FeedLost) as heard:
+        running.venue.fault("drop_ws", channel="market", code=code)
+        running.until(lambda: connections(running) > before, "a new connection")
+        assert len(heard.of(FeedLost)) == len(running.board.markets)
+    running.until(lambda: all(usable(running, market) for market in running.board.markets), "all are usable")
+    assert not {reason for source, reason in running.cells() if source == "feed"}
+
+
+@pytest.mark.fault("F39")
+@pytest.mark.parametrize("code", [1008, 4001])
+def test_a_venue_that_wants_something_else_of_us_halts_and_is_tried_again_late(code: int, running: LiveEngine) -> None:
+    before = connections(running)
+    running.venue.fault("drop_ws", channel="market", code=code)
+    markets = running.engine.catalogue.markets.values()
+    running.until(lambda: all(halted(running, market) for market in markets), "all are halted", 20)
+    assert {reason for source, reason in running.cells() if source == "feed"} == {f"closed by the venue: {code}"}
+    running.until(lambda: not running.account()["open_orders"], "nothing rests")
+    running.until(lambda: all(is_back(running, market) for market in running.board.markets), "all are back")
+    assert connections(running) == before + sum(connections(running, feed) > 0 for feed in ("feed/0", "feed/spare"))
+    closed_ns = [line["at_ns"] for line in log(running.venue, "fault") if line["fault"] == "drop_ws"][-1]
+    opened_ns = [line["at_ns"] for line in log(running.venue, "socket") if line["what"] == "opened"][-1]
+    assert opened_ns - closed_ns > 1_000_000_000
