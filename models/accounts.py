@@ -14,13 +14,16 @@ from typing import NamedTuple, TypeAlias
 
 from msgspec.structs import replace
 
+from models.fees_in_shares import FEE_OF, fees_that_come_to, sold_for_fees
 from models.ledger import Booking, FillEvent, Ledger
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Message, Tag
+from models.messages.lanes import DriftFound
 from models.messages.market import MarketResolved
 from models.messages.operations import OperationSigned, RedemptionChanged, RedemptionReported
 from models.messages.orders import (
     FillCounted,
+    FillSettled,
     MergeChanged,
     MergePairs,
     MergeReported,
@@ -65,6 +68,8 @@ class Accounts:
 
     def __init__(self) -> None:
         self._ledger = Ledger()
+        self._told: set[tuple[str, str]] = set()
+        """Trades and orders of the fills whose fees were taken in shares."""
         self._positions: dict[tuple[Tag, MarketId], Position] = {}
         self._under_way: dict[str, Operation] = {}
         self._payouts: dict[MarketId, Price] = {}
@@ -128,6 +133,21 @@ class Accounts:
     def forget(self, order_id: str) -> None:
         """Drop the fills of an order that is no longer known."""
         self._ledger.forget(order_id)
+
+    def book_fees_in_shares(self, drift: DriftFound) -> tuple[FillEvent, ...]:
+        """Take out the shares that the wallet lacks where they are the fees of what was bought, each fee once."""
+        missing = drift.least - drift.held
+        paid = self._ledger.fees_paid(drift.market, drift.outcome)
+        fills = fees_that_come_to(missing, [fill for fill in paid if (fill.trade_id, fill.order_id) not in self._told])
+        events: list[FillEvent] = []
+        for fill, sale in zip(fills, sold_for_fees(missing, fills) if fills else (), strict=True):
+            cost_out = cost_leaving(self.position(fill.tag, fill.market), fill.outcome, sale.size)
+            counted = replace(sale, cost_out=cost_out, at_ns=drift.at_ns)
+            for event in (counted, FillSettled(counted, drift.at_ns)):
+                self._apply(fill.tag, fill.market, event)
+                events.append(event)
+            self._told.add((fill.trade_id, fill.order_id))
+        return tuple(events)
 
     # What is under way on chain
 
@@ -238,6 +258,8 @@ class Accounts:
         fill = event if isinstance(event, FillCounted) else event.fill
         if known:
             self._ledger.recall(event)
+        if fill.trade_id.startswith(FEE_OF):
+            self._told.add((fill.trade_id.removeprefix(FEE_OF), fill.order_id.removeprefix(FEE_OF)))
         self._apply(fill.tag, fill.market, event)
 
     def recall_merge(self, changed: MergeChanged) -> None:

@@ -17,7 +17,8 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Final, NamedTuple, TypeAlias
 
-from models.markets import Side
+from models.markets import Outcome, Side
+from models.messages.base import MarketId
 from models.messages.orders import FillCounted, FillSettled, FillVoided, PlaceOrder, TradeReported
 from models.units import ONE, Money, Price, Size, cash_of
 
@@ -143,6 +144,17 @@ class Ledger:
     def paid(self, order_id: str) -> Money:
         """Return the dollars that changed hands in all fills of an order, whatever became of them on chain."""
         return sum(entry.fill.cash for entry in self._fills.get(order_id, {}).values())
+
+    def fees_paid(self, market: MarketId, outcome: Outcome) -> list[FillCounted]:
+        """Return the confirmed buys of a token that paid a fee, oldest first."""
+        return [
+            entry.fill
+            for entries in self._fills.values()
+            for entry in entries.values()
+            if (entry.fill.market, entry.fill.outcome, entry.fill.side) == (market, outcome, Side.BUY)
+            and entry.fill.fee
+            and entry.standing is Standing.CONFIRMED
+        ]
 
     def standing(self, trade_id: str, order_id: str) -> Standing | None:
         """Return how far a fill has come, None for an unknown one."""

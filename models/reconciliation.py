@@ -2,7 +2,8 @@
 
 Why a drift needs two reads: a read takes seconds, and fills go on meanwhile. What two reads in a row say alike is so.
 Why nothing is corrected: our ledger counts what was traded. Where the wallet holds other shares, something happened
-that we do not know of, and a person has to say what.
+that we do not know of, and a person has to say what. One thing is known: fees that were taken in shares
+(`models/fees_in_shares.py`).
 Why shares of a market in which we never traded are no drift: they were bought elsewhere, before us. They are remembered
 when a market is looked at for the first time, and nothing else is ever taken for such shares.
 """

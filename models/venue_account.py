@@ -14,7 +14,7 @@ from models.cells import TradingState
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, HeartbeatResumed, OpenOrderSeen, QueryFailed, ReadAccount
+from models.messages.lanes import AccountRead, DriftFound, HeartbeatResumed, OpenOrderSeen, QueryFailed, ReadAccount
 from models.messages.orders import (
     ForeignOrderSeen,
     OrderAccepted,
@@ -117,7 +117,10 @@ class VenueAccount(VenueAnswers):
         for record in self._orders.open_in(None):
             if record.order_id not in listed:
                 out += self._not_listed(record, read, now_ns)
-        out += self._reading.compare(read, self._accounts.holdings(), self._accounts.paid_out())
+        for found in self._reading.compare(read, self._accounts.holdings(), self._accounts.paid_out()):
+            out.append(found)
+            if isinstance(found, DriftFound) and found.held < found.least:
+                out += self._accounts.book_fees_in_shares(found)
         if self._reading.is_needed:
             out += self._read("again", now_ns)
         return tuple(out)
