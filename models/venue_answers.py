@@ -89,7 +89,7 @@ class VenueAnswers(VenueLimits):
         record = self._orders.of_id(unanswered.order_id)
         if record is None:
             return ()
-        slow = self._timed(record.order_id, unanswered.at_ns, now_ns)
+        slow = self._timed(record.order_id, now_ns)
         return *self._unanswered(record, unanswered.text, now_ns), *slow
 
     def _unanswered(self, record: OrderRecord, reason: str, now_ns: int) -> Messages:

@@ -139,11 +139,11 @@ class VenueLimits(OrderLife):
     # Does it answer in time?
 
     def _accepted(self, accepted: OrderAccepted, now_ns: int) -> Messages:
-        slow = self._timed(accepted.order_id, accepted.at_ns, now_ns)
+        slow = self._timed(accepted.order_id, now_ns)
         return *super()._accepted(accepted, now_ns), *slow
 
     def _rejected(self, rejected: OrderRejected, now_ns: int) -> Messages:
-        slow = self._timed(rejected.order_id, rejected.at_ns, now_ns)
+        slow = self._timed(rejected.order_id, now_ns)
         return *super()._rejected(rejected, now_ns), *slow
 
     def _ended(self, record: OrderRecord, event: OrderEvent, reason: str, now_ns: int) -> Messages:
@@ -151,12 +151,15 @@ class VenueLimits(OrderLife):
             self._slow.unsent(record.placed.intent)
         return super()._ended(record, event, reason, now_ns)
 
-    def _timed(self, order_id: str, at_ns: int, now_ns: int) -> Messages:
-        """Take the time of the first word on an order; pull the quotes of all markets when it was too long."""
+    def _timed(self, order_id: str, now_ns: int) -> Messages:
+        """Take the time of the first word on an order; pull the quotes of all markets when it was too long.
+
+        By our clock alone: that of the venue, which stands on what its stream says, may be seconds away from ours.
+        """
         record = self._orders.of_id(order_id)
         if not self._live or record is None or record.state is not OrderState.PLACING:
             return ()
-        why = self._slow.answered(record.placed.intent, at_ns - record.sent_ns, now_ns)
+        why = self._slow.answered(record.placed.intent, now_ns - record.sent_ns, now_ns)
         if why is None:
             return ()
         assert self._slow.until_ns is not None

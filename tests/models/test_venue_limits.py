@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from models.markets import NO, Side
 from models.messages.control import SetOperatorState
 from models.messages.lanes import LeaveToHeartbeat
-from models.messages.orders import PlaceOrder
+from models.messages.orders import OrderAccepted, PlaceOrder
 from models.orders import OrderState
 from models.units import SHARE
 from tests.models.live_venue import LiveFloor
@@ -240,6 +240,19 @@ def test_one_slow_answer_pulls_all_quotes_and_one_quote_asks_after_a_pause() -> 
     floor.accept(third)
     assert floor.approve(replace(fourth, intent="again")) in floor.submitted()
     assert len(floor.cells()) == 2
+
+
+@pytest.mark.parametrize("ahead_ns", [-4 * S, 4 * S])
+def test_an_answer_is_as_slow_as_our_clock_says_wherever_the_venues_stands(ahead_ns: int) -> None:
+    """The user stream tells of an order by the venue's clock, and often before the lane does."""
+    floor = LiveFloor()
+    quick, slow = quotes(2)
+    for order, took_ns in ((quick, 100 * MS), (slow, 3_001 * MS)):
+        assert floor.cells() == []
+        floor.approve(order)
+        floor.now_ns += took_ns
+        floor.tell(OrderAccepted(floor.id_of(order), order.market, floor.now_ns + ahead_ns))
+    assert floor.cells() == [(None, "latency", "REDUCING")]
 
 
 def test_hedges_and_exits_do_not_wait_for_the_question() -> None:
