@@ -250,3 +250,15 @@ def test_an_order_that_the_stream_calls_live_and_rest_calls_gone_is_disputed_unt
     assert lived(hand, order)[1:] == [OrderState.WORKING, OrderState.DISPUTED, OrderState.CANCELLED]
     assert hand.cells(market).keys() <= {"inventory"}
     assert rests(hand, market, "0.02"), "its market is traded again"
+
+
+def test_an_executor_that_takes_a_dead_ones_place_is_told_that_the_stream_stands(hand: Hand) -> None:
+    market = hand.market()
+    order = rests(hand, market)
+    with overheard(hand.running, UserFeedRestored, UserFeedLost) as heard:
+        hand.running.engine._directory.stop("executor")
+        hand.until(lambda: heard.of(UserFeedRestored), "it is told again what stands")
+        assert heard.of(UserFeedLost) == []
+    hand.ended(order)
+    assert hand.end(order).state is OrderState.CANCELLED, "what rested was cancelled, for nobody watched it"
+    rests(hand, market)
