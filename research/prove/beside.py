@@ -185,7 +185,7 @@ def _trade(
     while (gone_ns := monotonic_ns() - began_ns) < left_ns:
         for where, running in engines.items():
             if running.process.poll() is not None or venues[where].process.poll() is not None:
-                raise RuntimeError(f"a process of the {where} run ended early: {running.log[-2_000:]}")
+                raise RuntimeError(f"a process of the {where} run ended early: {running.trouble}")
         told(gone_ns / left_ns)
         wait(_TELL_S)
     told(1.0)

@@ -68,6 +68,12 @@ class Engine:
         """All that it has written to stderr so far."""
         return (self.data_dir / "stderr").read_text(encoding="utf-8", errors="replace")
 
+    @property
+    def trouble(self) -> str:
+        """The worst that it has said: what stacks and warnings came after it says less."""
+        lines = self.log.splitlines()
+        return next((line for line in lines if "| CRITICAL" in line or "| ERROR" in line), "\n".join(lines[-20:]))
+
     def keel(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """Run a command on it."""
         command = [*_command("bin.main"), *map(str, arguments), "--data-dir", str(self.data_dir)]
@@ -81,7 +87,7 @@ class Engine:
 
         def succeeds() -> bool:
             if self.process.poll() is not None:
-                raise RuntimeError(f"the engine ended with {self.process.returncode}: {self.log[-2_000:]}")
+                raise RuntimeError(f"the engine ended with {self.process.returncode}: {self.trouble}")
             return self.keel(*arguments).returncode == 0
 
         until(succeeds, f"keel {' '.join(map(str, arguments))}", timeout_s)
