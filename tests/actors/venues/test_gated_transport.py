@@ -123,6 +123,7 @@ def test_after_a_kill_has_returned_nothing_more_arrives(server: RudeServer, gate
         gate.clear()
 
 
+@pytest.mark.fault("F20")
 @pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system names these options otherwise")
 def test_a_peer_that_is_gone_without_a_word_is_found_while_nothing_is_sent(server: RudeServer) -> None:
     backend = GatedBackend(None, 1)
@@ -188,6 +189,7 @@ def secured(certificate: Path) -> Iterator[RudeServer]:
         yield running
 
 
+@pytest.mark.fault("F09")
 def test_a_server_that_nobody_vouches_for_is_sent_nothing(secured: RudeServer) -> None:
     lane = HttpClient(secured.url)
     with pytest.raises(NotSent, match="CERTIFICATE_VERIFY_FAILED"):
@@ -196,6 +198,7 @@ def test_a_server_that_nobody_vouches_for_is_sent_nothing(secured: RudeServer) -
     lane.close()
 
 
+@pytest.mark.fault("F09")
 def test_the_gate_stands_before_an_encrypted_connection_too(
     secured: RudeServer, certificate: Path, gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:

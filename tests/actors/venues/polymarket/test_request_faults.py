@@ -146,6 +146,7 @@ def test_an_order_that_was_killed_is_refused(venue: dict[str, Any], trader: Trad
     assert (verdict.fate, verdict.cause) == (Fate.REFUSED, Cause.UNFILLED)
 
 
+@pytest.mark.fault("F10", "F11")
 def test_an_empty_bucket_is_a_refusal_of_the_limiter(venue: dict[str, Any], market: Market, tmp_path: Path) -> None:
     """On an account of its own, whose bucket nobody else needs."""
     trader = Trader(venue, venue["accounts"][2], Gate(tmp_path / "killed", CLOCK))
@@ -163,6 +164,7 @@ def test_an_empty_bucket_is_a_refusal_of_the_limiter(venue: dict[str, Any], mark
     trader.client.close()
 
 
+@pytest.mark.fault("F07")
 @pytest.mark.parametrize("manner", ["stale", "last"])
 def test_a_connection_that_ends_unsaid_costs_no_order(
     venue: dict[str, Any], trader: Trader, market: Market, manner: str
@@ -195,6 +197,7 @@ def test_a_line_without_a_word_costs_no_more_than_the_deadline(
     assert trader.place(signed).fate is Fate.DONE
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.parametrize("how", ["repeat", "endless"])
 def test_a_list_that_does_not_end_is_an_error(venue: dict[str, Any], trader: Trader, market: Market, how: str) -> None:
     """F22: incomplete is not empty, and not what there is."""

@@ -175,6 +175,7 @@ def test_an_order_that_only_its_trades_know_is_said_to_be_known_so(lanes: Lanes)
     assert (known.state, known.filled) == ("traded", 8 * SHARE)
 
 
+@pytest.mark.fault("F22")
 @pytest.mark.parametrize("how", ["repeat", "endless"])
 def test_a_list_that_does_not_end_is_a_failure(lanes: Lanes, how: str) -> None:
     """F22."""

@@ -290,6 +290,7 @@ def test_too_many_without_the_limiters_headers_leaves_nothing_to_spend(lanes: La
     assert (seen.remaining, seen.retry_after_ms, seen.tier) == (0, 7_000, "")
 
 
+@pytest.mark.fault("F14")
 def test_the_third_refusal_of_our_credentials_is_told_as_blocked_and_the_clock_is_read_once(lanes: Lanes) -> None:
     """F14."""
     times = len(lanes.log_of("GET", "/time"))
