@@ -1,9 +1,14 @@
 """Pairs that a live engine merges and markets that it redeems: done on chain once, and booked to the micro-unit."""
 
+import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
+import msgspec
 import pytest
 
 from actors.gate import Gate
@@ -11,12 +16,12 @@ from models.markets import NO, YES, Market
 from models.messages.operations import RedemptionChanged
 from models.messages.orders import MergeChanged, MergePairs, PositionsRedeemed
 from models.positions import cash_flow
-from models.units import SHARE, Size
+from models.units import SHARE, Size, parse_size
 from tests.actors.venues.polymarket.local_venue import CLOCK, Trader
-from tests.bin.processes import sandbox
+from tests.bin.processes import Engine, Sandbox, engine, sandbox, until
 from tests.faults.by_hand import Hand, by_hand
 from tests.faults.journal import journalled
-from tests.faults.live_engine import clear, log
+from tests.faults.live_engine import accounts, clear, log
 
 _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 12, "--seed", 6)
 _FULL = {"inventory__auto_merge": "when_blocked", "inventory__max_position_value": "0.08"}
@@ -184,3 +189,85 @@ def copy(hand: Hand, market: Market) -> tuple[int, ...]:
         return tuple(read().amount for read in reads)
     finally:
         client.close()
+
+
+# Killed in the midst of it
+
+
+def test_a_merge_on_its_way_when_the_process_is_killed_is_done_once_and_booked_by_the_next(tmp_path: Path) -> None:
+    with sandbox(*_WORLD, "--protocol", "mixed") as venue:
+        account = venue.said["accounts"][1]
+        flags = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
+        variables = _MERGING | {
+            "POLYMARKET_PRIVATE_KEY": account["private_key"],
+            "POLYMARKET_FUNDER": account["funder"],
+            "POLYMARKET_RELAYER_API_KEY": account["relayer_api_key"]["key"],
+            "MARKETS": next(market["slug"] for market in venue.said["markets"] if not market["neg_risk"]),
+        }
+        before = accounts(venue)[1]["wallets"][0]
+        with engine(tmp_path, *flags, **variables) as first:
+            assert first.keel("resume", "--yes").returncode == 0
+            venue.fault("relayed_stuck", state="STATE_EXECUTED", delay=8)
+            until(lambda: fill_all(venue) and relayed(venue, account["funder"]), "a merge is on its way", 90)
+            first.process.kill()
+            first.process.wait(10)
+        assert not any(line["state"] == "STATE_CONFIRMED" for line in relayed(venue, account["funder"]))
+        under_way = booked(tmp_path, "submitted")
+        assert under_way
+        with engine(tmp_path, *flags, **variables) as second:
+            until(lambda: under_way <= booked(tmp_path, "confirmed"), "the next process hears of its end", 90)
+
+            def agrees() -> bool:
+                merged = [line for line in log(venue, "merge") if line["wallet"] == account["funder"]]
+                ended = booked(tmp_path, "confirmed")
+                told = len(merged) == len(ended) and ended == booked(tmp_path, "requested")
+                return told and held(second) == held_in(accounts(venue)[1]["wallets"][0], before)
+
+            until(agrees, "every merge is done once and booked", 60)
+            assert second.end() == 0
+        ids = {line["id"]: line["nonce"] for line in relayed(venue, account["funder"])}
+        assert sorted(ids.values()) == list(range(len(ids))), "one transaction to a nonce"
+        assert account["relayer_api_key"]["key"].encode() not in b"".join(
+            file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()
+        )
+
+
+_MERGING = {
+    "SIGNATURE_TYPE": "3",
+    "KEEL_ARMED": "true",
+    "STRATEGY_TAG": "desk",
+    "PM_BID_SIZE": "5",
+    "KEEL_INVENTORY__MAX_NET_DIFF": "10",
+    "KEEL_INVENTORY__MAX_POSITION_VALUE": "10",
+    "KEEL_INVENTORY__AUTO_MERGE": "at_least",
+    "KEEL_INVENTORY__MERGE_PAIRS": "5",
+    "KEEL_FLOW__THRESHOLD": "1000000",
+}
+
+
+def fill_all(venue: Sandbox) -> bool:
+    """Let outside takers fill whatever rests of the account."""
+    for order_id in accounts(venue)[1]["open_orders"]:
+        with suppress(HTTPError):  # it is gone by now
+            venue.fault("partial_fills", order=order_id, parts=1, dust="0")
+    return True
+
+
+def relayed(venue: Sandbox, wallet: str) -> list[dict[str, Any]]:
+    return [line for line in log(venue, "relayed") if line["wallet"] == wallet]
+
+
+def booked(data_dir: Path, state: str) -> set[str]:
+    """The merges that are journalled in a state."""
+    with closing(sqlite3.connect(f"file:{data_dir}/arb.db?mode=ro", uri=True)) as database:
+        rows = database.execute("select body from journal where kind = 'MergeChanged' order by seq")
+        changes = [msgspec.json.decode(body, type=MergeChanged) for (body,) in rows]
+    return {change.operation for change in changes if change.state == state}
+
+
+def held(running: Engine) -> int:
+    return sum(parse_size(row["yes_shares"]) + parse_size(row["no_shares"]) for row in running.rows().values())
+
+
+def held_in(wallet: dict[str, Any], before: dict[str, Any]) -> int:
+    return sum((Counter(wallet["tokens"]) - Counter(before["tokens"])).values())
