@@ -15,7 +15,7 @@ from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.positions import leg_of
 from models.snapshot import OrderLine
-from models.units import SHARE, Size, parse_price
+from models.units import SHARE, Size, format_price, parse_price
 from tests.bin.processes import Sandbox, until
 from tests.faults.journal import life
 from tests.faults.live_engine import LiveEngine, live, log
@@ -140,6 +140,12 @@ class Hand:
     def cells(self, market: Market) -> dict[str, str]:
         """Source and reason of every cell that holds a market back."""
         return {cell.source: cell.reason for cell in self.running.board.markets[market.id].cells}
+
+    def touch(self, market: Market) -> str:
+        """The price at which YES is offered."""
+        book = self.running.board.markets[market.id].book
+        assert book is not None
+        return format_price(book.ask)
 
     def shares(self, market: Market) -> tuple[Size, Size]:
         """YES and NO as the desk's position has them."""

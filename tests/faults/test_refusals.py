@@ -43,7 +43,7 @@ def test_a_quote_that_would_cross_is_priced_anew_and_tried_no_more_than_three_ti
         venue.fault("post_only_crosses", account=_address(venue, 0), seconds=120)
         for outcome in (0, 1):
             running.until(lambda outcome=outcome: _refused(running, outcome) >= 3, "all are refused", 60)
-        until_ns = running.engine.clock.now_ns() + 8 * _S
+        until_ns = running.engine.clock.now_ns() + 4 * _S
         running.until(lambda: running.engine.clock.now_ns() > until_ns, "time passes")
         for outcome in (0, 1):
             assert _refused(running, outcome) <= 4, "three in a minute, and the one before"
@@ -62,7 +62,7 @@ def test_a_token_for_which_the_venue_sees_no_balance_is_tried_less_and_less_whil
         )
         running.resume()
         running.until(lambda: _refused(running, YES) >= 3, "it is refused", 60)
-        until_ns = running.engine.clock.now_ns() + 8 * _S
+        until_ns = running.engine.clock.now_ns() + 4 * _S
         running.until(lambda: running.engine.clock.now_ns() > until_ns, "time passes")
         assert _refused(running, YES) == 3
         told = [line for line in running.board.log if line.level == "WARNING" and "not enough balance" in line.text]

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import pytest
 
 from models.cells import TradingState
-from models.markets import NO, Side
+from models.markets import NO, YES, Market, Side
 from models.messages.orders import FillCounted, FillSettled, FillVoided
-from models.orders import OrderState
+from models.orders import OrderState, TimeInForce
 from models.units import SHARE, cash_of
 from tests.bin.processes import sandbox
 from tests.faults.by_hand import Hand, by_hand
@@ -19,7 +19,10 @@ _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 12, "--seed", 6)
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
-    with sandbox(*_WORLD) as venue, by_hand(venue, 0, tmp_path_factory.mktemp("settlement")) as found:
+    with (
+        sandbox(*_WORLD) as venue,
+        by_hand(venue, 0, tmp_path_factory.mktemp("settlement"), executor__reconcile_every_ms="500") as found,
+    ):
         yield found
 
 
@@ -88,3 +91,28 @@ def test_a_trade_that_fails_and_is_then_confirmed_is_disputed_and_halts_its_mark
     hand.until(lambda: hand.denied().get("halted", 0) == denied + 1, "nothing is placed there")
     assert hand.rests(other)
     assert len([one for one in journalled(hand.running, FillSettled) if one.fill.market == market.id]) == 1
+
+
+@pytest.mark.fault("F54")
+def test_a_fee_that_was_taken_in_shares_leaves_the_position_that_the_wallet_has_and_an_entry(hand: Hand) -> None:
+    market = hand.until(lambda: next(filter(has_fees, iter(hand.market, None))), "a market with fees")
+    hand.venue.fault("trade_fate", fate="retried", pace=50)
+    hand.venue.fault("fee_in_shares", account=hand.venue.said["accounts"][0]["address"])
+    before = hand.running.wallet()["cash"]
+    hand.ask(market, hand.touch(market), time_in_force=TimeInForce.FAK)
+    (bought,) = hand.until(lambda: fills_in(hand, market), "it is bought")
+    hand.settles(market)
+    hand.until(lambda: hand.in_wallet(market)[YES] < bought.size, "the fee is taken in shares")
+    (sold,) = hand.until(lambda: fills_in(hand, market)[1:], "the fee is booked")
+    assert (sold.trade_id, sold.side, sold.cash) == (f"fee of {bought.trade_id}", Side.SELL, bought.fee)
+    hand.until(lambda: hand.shares(market) == hand.settled(market) == hand.in_wallet(market), "both sides agree")
+    position = hand.running.board.desks["desk", market.id].position
+    assert position.realized - position.fees - position.yes.cost == hand.running.wallet()["cash"] - before
+
+
+def has_fees(market: Market) -> bool:
+    return market.fees.rate_e6 > 0
+
+
+def fills_in(hand: Hand, market: Market) -> list[FillCounted]:
+    return [one for one in journalled(hand.running, FillCounted) if one.market == market.id]
