@@ -71,9 +71,11 @@ class Heartbeat(Lane):
         self.context.wake_at(self.read_clock())
 
     def on_receive(self, message: Any) -> None:
+        if self._cell is TradingState.HALTED:
+            return
         if isinstance(message, LeaveToHeartbeat):
             self._lapse(message)
-        elif isinstance(message, Woke) and self._cell is not TradingState.HALTED:
+        elif isinstance(message, Woke):
             self._turn()
 
     def _lapse(self, wish: LeaveToHeartbeat) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from models.cells import TradingState
+from models.messages.lanes import HeartbeatResumed, LeaveToHeartbeat, VenueModeSeen
 from tests.actors.venues.polymarket.lanes.lanes_at_work import HEART, QUERY, SUBMIT, Lanes
 from tests.actors.venues.polymarket.local_venue import sandbox, throw
 
@@ -75,6 +76,30 @@ def test_who_is_not_healthy_or_killed_loses_its_orders(lanes: Lanes, how: str) -
     assert beats() <= seen + 1, "one may have been on its way"
     lanes.until(lambda: last(lanes) is TradingState.CANCEL_ONLY)
     assert "not healthy" in lanes.cells[-1].reason
+
+
+def test_who_asks_for_it_loses_its_orders_though_we_are_healthy_and_beats_again_thereafter(lanes: Lanes) -> None:
+    begin(lanes)
+    lanes.rests()
+    assert lanes.resting()
+    until_ns = lanes.world.clock.now_ns() + 2_500 * MS
+    lanes.send(HEART, LeaveToHeartbeat(until_ns, "no token for a cancel"))
+    lanes.until(lambda: last(lanes) is TradingState.CANCEL_ONLY)
+    assert "no token" in lanes.cells[-1].reason
+    lanes.until(lambda: lanes.resting() == set())
+    lanes.until(lambda: last(lanes) is TradingState.ACTIVE)
+    assert lanes.world.clock.now_ns() >= until_ns
+    assert lanes.heard(HeartbeatResumed).at_ns >= until_ns, "what became of the orders has to be read"
+    assert lanes.gate.closed is None
+
+
+def test_refusals_of_our_credentials_that_beats_lie_between_are_no_burst(lanes: Lanes) -> None:
+    beats = begin(lanes)
+    for _ in range(4):
+        throw(lanes.venue, "unauthorized", method="POST", path=PATH, count=1)
+        seen = beats()
+        lanes.until(lambda seen=seen: beats() >= seen + 2)
+    assert lanes.of(VenueModeSeen) == []
 
 
 def test_trading_comes_back_with_the_heartbeat(lanes: Lanes) -> None:

@@ -283,11 +283,18 @@ def test_what_is_left_of_a_bucket_is_told_once_by_whoever_said_it(lanes: Lanes) 
     assert len(lanes.of(LimitsSeen)) == 1
 
 
+def test_an_account_that_may_only_close_is_told(lanes: Lanes) -> None:
+    throw(lanes.venue, "closed_only", account=lanes.trader.account.key.address)
+    lanes.answer(lanes.submit().order_id, OrderRejected)
+    seen = lanes.heard(VenueModeSeen)
+    assert (seen.mode, "closed only mode" in seen.text) == ("closed_only", True)
+
+
 def test_too_many_without_the_limiters_headers_leaves_nothing_to_spend(lanes: Lanes) -> None:
     throw(lanes.venue, "too_many", how="retry_after", retry_after=7)
     lanes.submit()
     seen = lanes.heard(LimitsSeen)
-    assert (seen.remaining, seen.retry_after_ms, seen.tier) == (0, 7_000, "")
+    assert (seen.remaining, seen.retry_after_ms, seen.tier, seen.refused) == (0, 7_000, "", True)
 
 
 @pytest.mark.fault("F14")
