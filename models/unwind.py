@@ -12,6 +12,7 @@ Why nothing is chased: an order trades within the collar around the net mid, wit
 """
 
 from collections.abc import Iterator
+from itertools import takewhile
 from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
@@ -112,7 +113,9 @@ def _unwound(seen: MarketView, size: Size, merging: Merging, parameters: Flatten
         return Unwind("waiting", f"{wanted}: no book to trade on, {seen.unusable}")
     settled = leg_of(seen.position, outcome).settled - seen.position.merging
     sellable = placeable(min(size, settled))
-    take = _buy(seen, book, outcome, size) if sellable < size and merging != "given_up" else None
+    take = None
+    if sellable < size and merging != "given_up":
+        take = _buy(seen, book, outcome, size, parameters.collar)
     if take is None:
         least = seen.market.min_order_size
         if sellable < least or 0 < size - sellable < least:
@@ -130,8 +133,8 @@ def _sale(
     """Sell into what is bid within the collar, and leave nothing that is too small to trade if that can be helped."""
     least = seen.market.min_order_size
     limit, depth = None, 0
-    for price, size in bids_of(book, outcome):
-        if 2 * price < _twice_mid(book, outcome) - 2 * collar or depth >= sellable:
+    for price, size in _bids_within(book, outcome, collar):
+        if depth >= sellable:
             break
         limit, depth = price, depth + size
     size = placeable(min(sellable, depth))
@@ -142,9 +145,9 @@ def _sale(
     return Take(seen.market.id, outcome, Side.SELL, limit, size, FLATTENING)
 
 
-def _buy(seen: MarketView, book: BookUpdated, held: Outcome, wanted: Size) -> Take | None:
+def _buy(seen: MarketView, book: BookUpdated, held: Outcome, wanted: Size, collar: Price) -> Take | None:
     """Buy the missing token at its best price. On a mirrored book that is the best bid for the held one."""
-    price, depth = next(bids_of(book, held), (0, 0))
+    price, depth = next(_bids_within(book, held, collar), (0, 0))
     size, ask = placeable(min(wanted, depth)), ONE - price
     leaves_dust = 0 < wanted - size < seen.market.min_order_size
     if not price or leaves_dust or size < least_take(seen.market, ask):
@@ -152,10 +155,10 @@ def _buy(seen: MarketView, book: BookUpdated, held: Outcome, wanted: Size) -> Ta
     return Take(seen.market.id, complement(held), Side.BUY, ask, size, FLATTENING)
 
 
-def _twice_mid(book: BookUpdated, outcome: Outcome) -> Price:
-    """Return twice the net mid of a token; a side that is empty counts as the end of its scale."""
-    twice = book.bid + book.ask
-    return twice if outcome == YES else 2 * ONE - twice
+def _bids_within(book: BookUpdated, outcome: Outcome, collar: Price) -> Iterator[tuple[Price, Size]]:
+    """Walk what is bid for a token within the collar. For the mid, an empty side is at the end of its scale."""
+    twice_mid = book.bid + book.ask if outcome == YES else 2 * ONE - book.bid - book.ask
+    return takewhile(lambda level: 2 * level[0] >= twice_mid - 2 * collar, bids_of(book, outcome))
 
 
 def _rest(seen: MarketView, closed: str | None) -> str:

@@ -119,6 +119,12 @@ def test_a_buy_is_not_made_below_a_dollar_nor_where_the_best_level_would_leave_d
     assert taken(step(flattened(unsettled(yes=10), thin))) == (NO, Side.BUY, 5_200, 5)
 
 
+def test_a_buy_is_held_to_the_collar_as_a_sale_is() -> None:
+    wide = levels({4_000: 50}, {6_000: 50})
+    assert step(flattened(unsettled(yes=7), wide)).detail == "7 YES: not settled yet"
+    assert taken(step(flattened(unsettled(yes=7), wide), collar=1_000)) == (NO, Side.BUY, 6_000, 7)
+
+
 # The collar
 
 
@@ -270,10 +276,12 @@ def test_no_step_raises_net_sells_what_is_not_there_or_trades_beyond_the_collar(
     assert take.size >= view.market.min_order_size
     assert take.size % (SHARE // 100) == 0
     mid = (updated.bid + updated.ask) / 2
+    mid = mid if take.outcome == YES else ONE - mid
     if take.side is Side.SELL:
         assert take.size <= leg_of(position, take.outcome).settled - position.merging
-        assert take.limit >= (mid if take.outcome == YES else ONE - mid) - 500
+        assert take.limit >= mid - 500
     else:
+        assert take.limit <= mid + 500
         assert take.size >= least_take(view.market, take.limit)
         assert merging != "given_up"
         assert ONE - take.limit == (updated.bid if take.outcome == NO else ONE - updated.ask)
