@@ -84,7 +84,7 @@ def run(python_of: Callable[[str], Path]) -> Run:
     """Let a client live through one of its stories and give the JSON document of what it saw."""
 
     def play(client: str, story: str, **facts: Any) -> dict[str, Any]:
-        command = [python_of(client), "-I", Path(__file__).parent / f"run_{client}.py", story]
+        command = [python_of(client.partition("_")[0]), "-I", Path(__file__).parent / f"run_{client}.py", story]
         told = json.dumps(facts)
         done = subprocess.run(
             command, check=False, input=told, capture_output=True, text=True, env={}, timeout=_STORY_S

@@ -32,7 +32,7 @@ def market(request, wallets):
 
 
 def test_it_splits_merges_and_redeems(run, market, accounts):
-    seen = run("unified", "positions", accounts=[accounts[one] for one in SIGNATURE_TYPES], **market)
+    seen = run("unified_wallets", "positions", accounts=[accounts[one] for one in SIGNATURE_TYPES], **market)
     hashes = {saw[name]["hash"] for saw in seen for name in ("split", "merge", "redeem")}
     assert len(hashes) == 3 * len(SIGNATURE_TYPES)
     for saw in seen:
@@ -45,15 +45,14 @@ def test_it_splits_merges_and_redeems(run, market, accounts):
 
 def test_it_finds_out_which_approvals_are_missing_and_sets_them_up(run, wallets, accounts):
     told = facts_of(wallets, "mayor-fra-term-1-reelected")
-    for saw in run("unified", "approvals", accounts=[accounts[one] for one in SIGNATURE_TYPES], **told):
+    for saw in run("unified_wallets", "approvals", accounts=[accounts[one] for one in SIGNATURE_TYPES], **told):
         assert "insufficient allowance" in saw["poor"]
         assert "need operator approval" in saw["unapproved"]
         assert saw["held"] == [CASH, 0, 0]
 
 
-@pytest.mark.parametrize("signature_type", [1, 2, 3])
-def test_what_it_sends_while_a_wallet_is_busy_it_sends_again(run, wallets, accounts, signature_type):
+def test_what_it_sends_while_a_wallet_is_busy_it_sends_again(run, wallets, accounts):
     told = facts_of(wallets, "mayor-ath-term-1-reelected")
-    saw = run("unified", "haste", account=accounts[signature_type], **told)
+    saw = run("unified_wallets", "haste", account=accounts[3], **told)
     moved = [after - before for before, after in zip(saw["before"], saw["after"], strict=True)]
     assert moved == [-3 * MILLION, 3 * MILLION, 3 * MILLION]
