@@ -14,8 +14,9 @@ from collections import Counter
 from typing import Final
 
 from models.messages.base import MarketId, Message, Tag
-from models.messages.operations import Batch
+from models.messages.operations import Batch, RedemptionChanged
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
+from models.units import Size
 
 _COUNTED: Final = 1
 _VOIDED: Final = 2
@@ -28,7 +29,7 @@ class Repeats:
     def __init__(self) -> None:
         self._fills: dict[tuple[str, str], int] = {}
         self._provisional: Counter[tuple[Tag, MarketId]] = Counter()
-        self._merges: set[tuple[str, str, int, Batch | None]] = set()
+        self._operations: set[tuple[str, str, Size, Batch | None]] = set()
 
     def news(self, entry: Message) -> tuple[Message, ...]:
         """Return what an entry says that those before it have not said yet."""
@@ -40,15 +41,20 @@ class Repeats:
             case FillVoided():
                 return self._voided(entry)
             case MergeChanged():
-                step = (entry.operation, entry.state, entry.size, entry.batch)
-                if step in self._merges:
-                    return ()
-                self._merges.add(step)
-                return (entry,)
+                return self._changed(entry, entry.size)
+            case RedemptionChanged():
+                return self._changed(entry, 0)
             case PositionsRedeemed() if self._provisional[entry.tag, entry.market]:
                 return ()
             case _:
                 return (entry,)
+
+    def _changed(self, changed: MergeChanged | RedemptionChanged, size: Size) -> tuple[Message, ...]:
+        step = (changed.operation, changed.state, size, changed.batch)
+        if step in self._operations:
+            return ()
+        self._operations.add(step)
+        return (changed,)
 
     def _counted(self, fill: FillCounted) -> tuple[Message, ...]:
         if _at(fill) in self._fills:

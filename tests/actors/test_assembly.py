@@ -1,5 +1,7 @@
 """What an engine is made of: names, order, groups, and that every part can be built, also in a dead one's place."""
 
+from dataclasses import replace
+
 from actors.assembly import Assembly, Plan
 from actors.topology import EXECUTOR, RISK, VENUE
 from models.coordinator import CoordinatorMachine
@@ -79,6 +81,12 @@ def said_by_the_event(exhaustive: bool) -> list[Message]:
 def test_an_event_is_decided_on_with_the_proof_that_the_catalogue_has() -> None:
     assert any(isinstance(said, PlaceBundle) for said in said_by_the_event(exhaustive=True))
     assert not any(isinstance(said, PlaceBundle) for said in said_by_the_event(exhaustive=False))
+
+
+def test_where_pairs_cannot_be_merged_no_inventory_asks_for_it() -> None:
+    assert Assembly(plan()).plan.parameters.inventory.auto_merge == "when_blocked"
+    closed = replace(plan(), merge_unavailable="no key")
+    assert closed.parameters.inventory.auto_merge == "off"
 
 
 def test_references_are_told_to_the_coordinators_that_follow_them() -> None:

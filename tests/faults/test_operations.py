@@ -142,9 +142,10 @@ def test_where_nothing_can_be_merged_it_is_said_why_a_market_stays_full(tmp_path
 
 def buy(hand: Hand, market: Market, yes: Size, no: Size) -> None:
     """Hold so much, settled, for a cent a share."""
-    for size, outcome in ((yes, YES), (no, NO)):
-        if size:
-            hand.bought(market, size=size, outcome=outcome)
+    if yes:
+        hand.bought(market, size=yes, outcome=YES)
+    if no:
+        hand.bought(market, size=no, outcome=NO)
     hand.settles(market)
 
 

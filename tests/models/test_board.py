@@ -9,10 +9,11 @@ from models.marks import MarkParameters
 from models.messages.control import CellNote, Explain, ExposureUpdated, TradingStateChanged
 from models.messages.decisions import Gate
 from models.messages.market import BookResynchronised, MarketResolved
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import FillVoided, IntentDenied, MergeChanged
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered
 from models.orders import OrderState
-from models.units import SHARE
+from models.units import ONE, SHARE
 from tests.little_engine import START_NS, TAG, LittleEngine
 
 SECOND = 1_000_000_000
@@ -141,6 +142,19 @@ def test_a_fill_is_counted_told_and_held_and_a_void_is_told() -> None:
         "WARNING market-1 failed on chain and taken back: filled NO 3 @ 0.510",
     ]
     assert engine.board.look().holding(engine.id(1)) == (0, 3 * SHARE)
+
+
+def test_what_is_done_on_chain_is_told_with_what_went_wrong() -> None:
+    engine = LittleEngine(1)
+    market = engine.id(1)
+    engine.show(MergeChanged("m", TAG, market, 5 * SHARE, "failed", 0, START_NS, text="reverted"))
+    engine.show(RedemptionChanged("r", market, ONE, "submitted", START_NS))
+    engine.show(RedemptionChanged("r", market, ONE, "failed", START_NS, text="no gas"))
+    assert log(engine) == [
+        "WARNING market-1 merge of 5 pairs failed: reverted",
+        "INFO market-1 redemption submitted",
+        "WARNING market-1 redemption failed: no gas",
+    ]
 
 
 def test_the_word_of_a_market_follows_its_cells_and_its_phase() -> None:

@@ -122,5 +122,18 @@ def test_the_naked_leg_of_the_specification() -> None:
     assert [(gate.name, gate.passed) for gate in told.gates if gate.name == "net_diff"] == [("net_diff", True)]
 
 
+def test_pairs_that_nothing_frees_say_what_they_keep_shut() -> None:
+    shown = replace(seen(DEEP), position=held(12, 10, 600, 480))
+    full = Targets(gates=(Gate("position_value", False, 6, 5, "money", "open"),), reason="x")
+    naked = Targets(gates=(Gate("net_diff", False, 5, 5, "size", "open"),), reason="x")
+
+    def notes(targets: Targets, *, merges: bool) -> tuple[str, ...]:
+        return Explainer("tag", LegParameters(), merges=merges).explanation(shown, targets, (), (), 0).notes
+
+    assert notes(full, merges=False) == ("saturated: 10 pairs locked until resolution, merge unavailable",)
+    assert notes(full, merges=True) == ()
+    assert notes(naked, merges=False) == (), "that is not for want of merging"
+
+
 def test_a_flat_market_has_no_naked_leg() -> None:
     assert explain(seen(DEEP), Targets()).naked is None

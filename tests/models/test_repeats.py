@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from models.markets import NO
 from models.messages.base import Message
+from models.messages.operations import Batch, RedemptionChanged
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
 from models.messages.position import Position
 from models.positions import advance
@@ -65,6 +66,15 @@ def test_each_step_of_a_merge_is_learned_once() -> None:
     done = MergeChanged("m1", TAG, M, 5, "confirmed", 0, 1)
     nothing = MergeChanged("m1", TAG, M, 0, "failed", 0, 1)
     assert news(MERGE, MERGE, nothing, done, done) == [MERGE, nothing, done]
+
+
+def test_an_operation_that_is_signed_anew_is_learned_as_it_is_sent_now() -> None:
+    first, second = (
+        MergeChanged("m1", TAG, M, 5, "submitted", 0, 1, Batch(nonce, 9)) for nonce in (1, 2)
+    )  # fmt: skip
+    assert news(MERGE, first, second, first, second) == [MERGE, first, second]
+    redemption = RedemptionChanged("r1", M, ONE, "requested", 1)
+    assert news(redemption, redemption) == [redemption]
 
 
 @given(histories, st.data())

@@ -20,7 +20,8 @@ from actors.store.writer import Writer
 from models.cells import TradingState
 from models.messages.base import Message
 from models.messages.control import CommandApplied, RaiseCell
-from models.messages.orders import OrderNotJournalled
+from models.messages.operations import Batch, SubmitRedemption
+from models.messages.orders import MergeChanged, OrderNotJournalled, SubmitMerge
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.orders import OrderState
 from models.storage import JournalParameters
@@ -50,18 +51,22 @@ class Desk:
         self.risk: list[Message] = []
         self.closed: list[str] = []
         self.on_venue: Callable[[Message], object] = self.venue.append
+        self.chain: list[Message] = []
+        self.on_chain: Callable[[Message], object] = self.chain.append
         self.order_of_events: list[str] = []
         self.places: dict[int, Place] = {}
         self.emergency = folder / "emergency.jsonl"
         self.dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, lambda _: None), START)
         self.writer = Writer(url, START)
         Listener.start(Context("venue", self.dispatcher), self._told_venue)
+        Listener.start(Context("chain", self.dispatcher), self._told_chain)
         Listener.start(Context("executor", self.dispatcher), self._told_executor)
         Listener.start(Context("risk", self.dispatcher), self._told_risk)
         self.outlets = Outlets(
             "venue", "executor", self._close_gate, self.emergency, self.places.get,
             hold_gate=lambda _: self.order_of_events.append("hold"),
             release_gate=lambda: self.order_of_events.append("release"),
+            operations="chain",
         )  # fmt: skip
         context = Context("journal", self.dispatcher, "core")
         self.ref = JournalActor.start(context, self.writer, parameters, self.outlets)
@@ -94,6 +99,9 @@ class Desk:
 
     def _told_venue(self, message: Message) -> None:
         self.on_venue(message)
+
+    def _told_chain(self, message: Message) -> None:
+        self.on_chain(message)
 
     def _told_executor(self, message: Message) -> None:
         self.executor.append(message)
@@ -145,6 +153,23 @@ def test_orders_are_passed_on_unchanged_and_in_order(desk: Desk, make: Any) -> N
     desk.tell(*orders)
     assert desk.venue == orders
     assert desk.executor == []
+
+
+def test_what_is_done_on_chain_is_passed_on_behind_its_state(desk: Desk) -> None:
+    batch = Batch(7, 1_790_000_600)
+    changed = MergeChanged("m1", "desk", "m", 5, "submitted", 0, START, batch)
+    submit = SubmitMerge("m1", "m", 5, batch)
+    on_disk: list[int] = []
+    desk.on_chain = lambda _: on_disk.append(verify(desk.writer.database).seq)
+    desk.tell(changed, submit, SubmitRedemption("r1", "m", 10_000))
+    assert on_disk == [1, 1]
+
+
+def test_what_cannot_be_journalled_is_not_done_on_chain(desk: Desk) -> None:
+    desk.break_database()
+    desk.tell(MergeChanged("m1", "desk", "m", 5, "requested", 0, START), SubmitMerge("m1", "m", 5))
+    assert desk.chain == []
+    desk.mend_database()
 
 
 def test_all_orders_that_wait_share_one_commit(desk: Desk, make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
