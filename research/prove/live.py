@@ -156,7 +156,7 @@ class _Run:
         """Take everything off, wait for what is under way, and end the engine in good order."""
         report, operator = self._report, self.operator
         flat_s = _FLAT_S / self._asked.clock_speed
-        report.flat = _in_time(lambda: operator.say("flatten", "--yes", "--timeout", _FLATTEN_S), flat_s)
+        report.flat = _in_time(self._is_flat, flat_s)
         stopped = report.flat or _in_time(lambda: operator.say("pause"), _ENDING_S)
         self._findings.hold("it could be stopped", stopped, lambda: "the command was not carried out")
         self._quiet_from = self._last_line()
@@ -168,6 +168,12 @@ class _Run:
         self._wallet = next(one for one in shown["wallets"] if one["signature_type"] == kind)
         for order_id in shown["open_orders"]:
             self._findings.hold("nothing is open at the venue", False, lambda one=order_id: one)
+
+    def _is_flat(self) -> bool:
+        if self.operator.say("flatten", "--yes", "--timeout", _FLATTEN_S):
+            return True
+        self.operator.look(time.monotonic())
+        return False
 
     def _last_line(self) -> int:
         return self._venue.asked("/log?limit=0")["last"]
