@@ -6,7 +6,7 @@ from typing import Any
 from models.cells import TradingState
 from models.markets import Market, neg_risk_siblings
 from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder, SubmitOrder
-from models.orders import OrderState
+from models.orders import TERMINAL, OrderState
 from models.snapshot import OrderLine
 from tests.faults.by_hand import Hand
 from tests.faults.journal import journalled, life
@@ -53,10 +53,14 @@ class SteadyHand(Hand):
         return self.until(sent, "an order is let pass", 60)
 
     def stands(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
-        """Send an order and see it rest."""
-        order = self.sends(market, price, **named)
-        self.until(lambda: self.working(order), f"{order.intent} rests")
-        return order
+        """Send orders until one is seen to rest: what flows may take it off again at once."""
+
+        def rests() -> PlaceOrder | None:
+            order = self.sends(market, price, **named)
+            self.until(lambda: self.working(order) or self.fate(order) in TERMINAL, f"{order.intent} is answered")
+            return order if self.working(order) else None
+
+        return self.until(rests, "an order rests", 60)
 
     def denies(self, market: Market, reason: str, **named: Any) -> None:
         """Ask for an order, and see it denied before it leaves."""

@@ -70,7 +70,7 @@ def test_too_many_holds_the_lane_of_orders_alone_and_proves_nothing_of_the_order
 
 @pytest.mark.fault("F10")
 def test_too_many_that_was_booked_all_the_same_is_found(hand: SteadyHand, market: Market) -> None:
-    hand.venue.fault("lose_frames", channel="user", market=market.slug)
+    hand.venue.fault("lose_frames", channel="user", market=market.slug, count=100)
     hand.venue.fault("too_many", how="bare", done=True, method="POST", path="/order")
     caught = hand.sends(market)
     hand.until(lambda: hand.fate(caught) is OrderState.WORKING, "it stands")
