@@ -147,7 +147,7 @@ MEASUREMENTS: Final = (
             Figure("free_p50_ms", "ms"),
             Figure("frames_per_s"),
         ),
-        lambda quick: stop_under_a_hanging_order(windows=2 if quick else 8),
+        lambda quick: stop_under_a_hanging_order(windows=2 if quick else 14),
         rounds_max=1,
     ),
     Measurement(

@@ -83,7 +83,7 @@ class _Watch:
         return json.dumps(events, separators=(",", ":")).encode()
 
 
-def stop_under_a_hanging_order(markets: int = 40, windows: int = 8) -> dict[str, float]:
+def stop_under_a_hanging_order(markets: int = 20, windows: int = 14) -> dict[str, float]:
     """Measure P13: milliseconds from the bytes of a toxic print to those of the cancel of each quote it endangers.
 
     Raises RuntimeError or TimeoutError where an engine does not quote or no order hangs.
