@@ -16,7 +16,7 @@ from models.markets import NO, YES, Catalogue, Market, Outcome, Side
 from models.marks import MarkParameters
 from models.messages.audit import CommandAnswered, Fence
 from models.messages.base import Message
-from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
+from models.messages.control import ClearKill, Explain, FlattenChanged, Kill, SetOperatorState
 from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookUpdated, FlowUpdated
 from models.messages.orders import CancelMarket, FillCounted, OrderChanged, PlaceOrder
@@ -164,6 +164,16 @@ class LittleEngine:
         self.show(fill, InventoryUpdated(TAG, fill.market, position, self.clock.now_ns()))
         self.to_risk(fill)
         return fill
+
+    def flatten_changed(self, number: int, step: str, detail: str, yes: int = 0, no: int = 0) -> None:
+        """Have the coordinator say how far it has come with flattening."""
+        said = FlattenChanged(TAG, self.id(number), step, detail, yes * SHARE, no * SHARE, self.clock.now_ns())
+        self.to_risk(said)
+        self.show(said)
+
+    def flattens(self, number: int) -> bool:
+        """Whether a market is to be flattened, and is not yet."""
+        return self.board.look().word(self.board.look().desks[(TAG, self.id(number))]) == "FLATTENING"
 
     def book(self, number: int, bid: int = 4_800, ask: int = 5_200, size: int = 100) -> BookUpdated:
         """Publish a book with one level on each side."""

@@ -1,24 +1,32 @@
 """A flatten is answered when all is flat or its rest is named, and else with what is still to be done."""
 
-from threading import Timer
+from collections.abc import Callable
+from functools import partial
+from threading import Thread
 
 import pytest
 from msgspec.structs import replace
 
 from actors.control import Refused
-from models.messages.control import FlattenChanged
 from models.messages.orders import FillSettled
 from models.messages.position import InventoryUpdated, Position
 from models.snapshot import DeskLine
 from models.units import SHARE
+from tests.bin.processes import until
 from tests.little_engine import TAG, LittleEngine
 
 
-def reported(engine: LittleEngine, number: int, step: str, detail: str, yes: int = 0, no: int = 0) -> None:
-    """Have the coordinator say how far it is."""
-    said = FlattenChanged(TAG, engine.id(number), step, detail, yes * SHARE, no * SHARE, engine.clock.now_ns())
-    engine.to_risk(said)
-    engine.show(said)
+def once_begun(engine: LittleEngine, number: int, *steps: Callable[[], object]) -> Thread:
+    """Take steps beside the command, as soon as it has begun."""
+
+    def take() -> None:
+        until(lambda: engine.flattens(number), "the flatten has begun")
+        for step in steps:
+            step()
+
+    thread = Thread(target=take)
+    thread.start()
+    return thread
 
 
 def holding(engine: LittleEngine, number: int, shares: int) -> None:
@@ -64,8 +72,7 @@ def test_flat_markets_are_answered_at_once_and_audited_with_the_plan() -> None:
 def test_it_waits_until_the_rest_is_named() -> None:
     engine = LittleEngine(1)
     holding(engine, 1, 3)
-    later = Timer(0.05, reported, (engine, 1, "rest", "3 YES below the minimum of 5", 3))
-    later.start()
+    later = once_begun(engine, 1, partial(engine.flatten_changed, 1, "rest", "3 YES below the minimum of 5", 3))
     answer = engine.control.set_state("flatten", ["market-1"], "cli", 10, confirmed=True)
     later.join()
     assert answer.lines == (
@@ -80,12 +87,10 @@ def test_a_word_that_came_before_the_position_is_waited_for() -> None:
     engine.show(InventoryUpdated(TAG, engine.id(1), Position(), engine.clock.now_ns()))
     engine.show(engine_position(engine, 4))
 
-    def at_last() -> None:
-        reported(engine, 1, "rest", "3 YES below the minimum of 5", 3)
-        engine.show(engine_position(engine, 3))
-
-    later = Timer(0.05, at_last)
-    later.start()
+    later = once_begun(
+        engine, 1, partial(engine.flatten_changed, 1, "rest", "3 YES below the minimum of 5", 3),
+        lambda: engine.show(engine_position(engine, 3)),
+    )  # fmt: skip
     answer = engine.control.set_state("flatten", ["market-1"], "cli", 10, confirmed=True)
     later.join()
     assert answer.markets[0].yes == 3 * SHARE
@@ -100,8 +105,10 @@ def engine_position(engine: LittleEngine, shares: int) -> InventoryUpdated:
 def test_at_the_end_of_the_time_it_says_what_is_still_to_be_done() -> None:
     engine = LittleEngine(3)
     holding(engine, 1, 8)
-    Timer(0.02, reported, (engine, 1, "waiting", "8 YES: too little bid within 0.050 of the mid", 8)).start()
-    answer = engine.control.set_state("flatten", [], "cli", 0.3, confirmed=True)
+    waiting = partial(engine.flatten_changed, 1, "waiting", "8 YES: too little bid within 0.050 of the mid", 8)
+    later = once_begun(engine, 1, waiting)
+    answer = engine.control.set_state("flatten", [], "cli", 1, confirmed=True)
+    later.join()
     assert not answer.proven
     assert answer.lines == (
         "not all flattened yet: 0 orders cancelled, 0 open in 3 markets",
@@ -150,11 +157,11 @@ def test_the_board_shows_the_steps_and_forgets_them_with_the_flatten() -> None:
     engine = LittleEngine(1)
     engine.decide(1)
     holding(engine, 1, 8)
-    reported(engine, 1, "waiting", "of an earlier one", 8)
+    engine.flatten_changed(1, "waiting", "of an earlier one", 8)
     assert line(engine).flatten is None
     engine.control.set_state("flatten", [], "cli", 0.05, confirmed=True)
     assert engine.board.look().word(line(engine)) == "FLATTENING"
-    reported(engine, 1, "unwinding", "unwinding 8 YES", 8)
+    engine.flatten_changed(1, "unwinding", "unwinding 8 YES", 8)
     assert [one.text for one in engine.board.look().log][-1] == "flatten: unwinding 8 YES"
     said = line(engine).flatten
     assert said is not None

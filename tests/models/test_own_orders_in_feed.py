@@ -20,6 +20,7 @@ from models.quotes import QuoteParameters
 from models.strategies.maker import Maker, MakerParameters
 from models.strategy import Targets, View
 from models.units import ONE, SHARE
+from models.unwind import FlattenParameters
 from tests.models.coordination import MS, SMALL, TAG, M, market
 
 TICK = 100

@@ -4,16 +4,15 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from threading import Timer
+from functools import partial
+from threading import Thread
 
 import pytest
 
-from models.messages.control import FlattenChanged
 from models.messages.orders import FillSettled
-from models.units import SHARE
 from surfaces.cli.app import run
 from tests.bin.processes import until
-from tests.little_engine import TAG, LittleEngine
+from tests.little_engine import LittleEngine
 from tests.surfaces.conftest import Served
 
 Keel = Callable[..., tuple[int, str, str]]
@@ -38,10 +37,17 @@ def holding(engine: LittleEngine, number: int, shares: int) -> None:
     engine.to_risk(FillSettled(engine.fill(number, shares=shares), engine.clock.now_ns()))
 
 
-def reported(engine: LittleEngine, number: int, step: str, detail: str, yes: int) -> None:
-    said = FlattenChanged(TAG, engine.id(number), step, detail, yes * SHARE, 0, engine.clock.now_ns())
-    engine.to_risk(said)
-    engine.show(said)
+def once_begun(engine: LittleEngine, number: int, *steps: Callable[[], object]) -> Thread:
+    """Take steps beside the command, as soon as it has begun."""
+
+    def take() -> None:
+        until(lambda: engine.flattens(number), "the flatten has begun")
+        for step in steps:
+            step()
+
+    thread = Thread(target=take)
+    thread.start()
+    return thread
 
 
 def test_help_has_an_example(keel: Keel) -> None:
@@ -105,8 +111,8 @@ def test_a_person_is_asked_and_only_yes_is_yes(served: Served, keel: Keel, monke
 
 def test_yes_stands_for_the_question_and_what_stays_is_named(served: Served, keel: Keel) -> None:
     holding(served.engine, 1, 3)
-    later = Timer(0.1, reported, (served.engine, 1, "rest", "3 YES below the minimum of 5", 3))
-    later.start()
+    rest = partial(served.engine.flatten_changed, 1, "rest", "3 YES below the minimum of 5", 3)
+    later = once_begun(served.engine, 1, rest)
     code, out, err = keel("flatten", "--yes")
     later.join()
     assert (code, err) == (0, "")
@@ -120,7 +126,7 @@ def test_yes_stands_for_the_question_and_what_stays_is_named(served: Served, kee
 def test_what_is_still_to_be_done_at_the_end_of_the_time_is_exit_8(served: Served, keel: Keel) -> None:
     holding(served.engine, 1, 8)
     served.engine.stuck = {served.engine.place(1)}
-    code, out, _ = keel("flatten", "--yes", "--timeout", "1", "--json")
+    code, out, _ = keel("flatten", "--yes", "--timeout", "3", "--json")
     assert code == 8
     document = json.loads(out)
     assert (document["verb"], document["proven"]) == ("flatten", False)
@@ -136,14 +142,13 @@ def test_what_takes_longer_than_two_seconds_is_watched_by_a_person(
     holding(served.engine, 1, 8)
     shown = Terminal()
 
-    def goes_on() -> None:
-        reported(served.engine, 1, "unwinding", "unwinding 8 YES", 8)
-        until(lambda: "unwinding 8 YES" in shown.getvalue(), "the step is shown")
-        reported(served.engine, 1, "rest", "8 YES until it pays out: market_expired", 8)
-
+    say = partial(served.engine.flatten_changed, 1)
     monkeypatch.setattr(sys, "stderr", shown)
-    later = Timer(0.1, goes_on)
-    later.start()
+    later = once_begun(
+        served.engine, 1, partial(say, "unwinding", "unwinding 8 YES", 8),
+        lambda: until(lambda: "unwinding 8 YES" in shown.getvalue(), "the step is shown"),
+        partial(say, "rest", "8 YES until it pays out: market_expired", 8),
+    )  # fmt: skip
     code, out, _ = keel("flatten", "market-1", "--yes")
     later.join()
     assert code == 0
@@ -161,8 +166,8 @@ def test_a_refusal_is_told_while_it_is_watched_too(served: Served, keel: Keel, m
 
 def test_status_says_how_far_each_market_is(served: Served, keel: Keel) -> None:
     holding(served.engine, 1, 8)
-    keel("flatten", "--yes", "--timeout", "0.2")
-    reported(served.engine, 1, "waiting", "8 YES: not settled yet", 8)
+    keel("flatten", "--yes", "--timeout", "2")
+    served.engine.flatten_changed(1, "waiting", "8 YES: not settled yet", 8)
     rows = json.loads(keel("status", "--json")[1])["markets"]
     assert rows[0]["state"] == "FLATTENING"
     assert rows[0]["flatten"] == {"step": "waiting", "detail": "8 YES: not settled yet"}
