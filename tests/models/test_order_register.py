@@ -18,7 +18,7 @@ def ended(register: OrderRegister, number: int, *, may_forget: bool = True) -> t
     return register.end(record, lambda _: may_forget)
 
 
-EVENTS = [event for event in OrderEvent if event is not OrderEvent.REAPPEARED]
+EVENTS = [event for event in OrderEvent if event not in {OrderEvent.REAPPEARED, OrderEvent.CONTRADICTED}]
 
 
 @given(st.lists(st.one_of(st.sampled_from(EVENTS), st.integers(0, 20 * SHARE)), max_size=20))
