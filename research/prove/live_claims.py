@@ -29,6 +29,7 @@ _CLOSING: Final = ("drop_ws", "flap", "cut_lines", "partition", "half_open", "ba
 _EXPLAINED: Final = (
     (re.compile("another program sends heartbeats"), ("second_writer",)),
     (re.compile("mail of lane/(cancel|query) is late"), _HOLDING),  # one connection waits for its answer
+    (re.compile("feed did not stop in time and is abandoned"), _HOLDING),  # it reads books
     (re.compile("quarantined: (no book of|the venue's book moves)"), _UNHEARD),
     (re.compile("quarantined: (closed by the venue|\\d+ connections lost)"), _CLOSING),
 )
