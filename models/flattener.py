@@ -75,8 +75,8 @@ class Flattener:
                 out += self._merge(seen, unwind, of, now_ns)
                 out += self._snapshot(seen, unwind, of, now_ns)
                 out += self._report(seen, unwind, of, now_ns)
-            else:
-                self._markets.pop(market, None)
+            elif market in self._markets:
+                del self._markets[market]
         return out
 
     def say_again(self, market: MarketId) -> None:

@@ -6,7 +6,7 @@ failed on chain, is part of what was to be flattened. A flatten holds until some
 Why a desk's word alone does not end it: it is believed of the position that risk itself counts, and of no other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from models.cells import ALL, Cell, TradingState
@@ -27,9 +27,9 @@ FLATTENED: Final = "flattened"
 _ENDED_BY: Final = frozenset({"pause", "reduce", "resume"})
 
 
-def is_flattened(cells: Iterable[Cell | CellNote]) -> bool:
+def is_flattened(cells: Sequence[Cell | CellNote]) -> bool:
     """Whether an operator has said that what is covered by these cells is to be flattened."""
-    return any(is_flatten_cell(cell) for cell in cells)
+    return bool(cells) and any(is_flatten_cell(cell) for cell in cells)
 
 
 def is_flatten_cell(cell: Cell | CellNote) -> bool:

@@ -2,7 +2,8 @@
 
 The machine is told what a rogue says and what a venue does: orders on both sides at any price and size, again and
 again, never withdrawn; partial and whole fills of any order at any time; cancels that land late or never; a fuse that
-comes and goes. The test keeps its own count of what is held and of what may still fill.
+comes and goes; an operator who has it flattened and thinks better of it. The test keeps its own count of what is held
+and of what may still fill.
 """
 
 from hypothesis import settings
@@ -32,6 +33,7 @@ class Rogue(RuleBasedStateMachine):
         self.net = 0
         self.said_net = 0
         self.fused = False
+        self.flattened = False
 
     def signed(self, order: PlaceOrder, shares: int) -> int:
         return shares if (order.outcome == YES) == (order.side is Side.BUY) else -shares
@@ -57,7 +59,7 @@ class Rogue(RuleBasedStateMachine):
                 continue
             assert not self.fused
             move = self.signed(order, shares)
-            if abs(self.net) >= BAND:
+            if abs(self.net) >= BAND or self.flattened:
                 assert self.net * move < 0, "nothing that raises |net| is let through"
                 assert self.net * ((down if move < 0 else up) + move) >= 0, "nor what could pass zero"
             self.live[order.intent] = order, 0
@@ -91,6 +93,12 @@ class Rogue(RuleBasedStateMachine):
         out = self.risk.flow(toxic=toxic)
         assert not toxic or self.fused or CancelMarket(M, "toxic_flow") in out
         self.fused = toxic
+
+    @rule(flattened=st.booleans())
+    def an_operator_flattens_or_resumes(self, flattened: bool) -> None:
+        out = self.risk.say("flatten" if flattened else "resume", M)
+        assert not flattened or self.flattened or CancelMarket(M, "flattening") in out
+        self.flattened = flattened
 
     @invariant()
     def net_stays_within_what_may_fill_at_once(self) -> None:
