@@ -11,6 +11,7 @@ from models.answers import Answer, MarketAnswer
 from models.flatten_plan import MarketPlan, Residual
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Tag
+from models.orders import UNCERTAIN
 from models.snapshot import Board, Counts, DeskLine, LogLine, MarketLine, OrderLine, Profit, token_touch
 from models.units import Price, Size, format_money, format_price, format_size
 from models.words import cell_text, explanation_text, gate_text, outcome_text, rfc3339
@@ -44,7 +45,7 @@ def status(board: Board, now_ns: int, only: MarketLine | None = None) -> Documen
         "markets_total": len(board.markets),
         "pnl": profit(board.profit, now_ns),
         "orders_open": len(orders),
-        "orders_unknown": sum(order.state == "unknown" for order in orders),
+        "orders_unknown": sum(order.state in UNCERTAIN for order in orders),
         "decisions": board.decisions,
         **_counts(counts, now_ns),
         "fills_per_hour": round(counts.fills * _HOUR_S / uptime_s, 2) if uptime_s else None,
