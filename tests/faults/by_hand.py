@@ -15,7 +15,7 @@ from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.positions import leg_of
 from models.snapshot import OrderLine
-from models.units import SHARE, Size, format_price, parse_price
+from models.units import ONE, SHARE, Size, format_price, parse_price
 from tests.bin.processes import Sandbox, until
 from tests.faults.journal import life
 from tests.faults.live_engine import LiveEngine, live, log
@@ -45,14 +45,15 @@ class Hand:
         self._unused = list(running.engine.catalogue.markets.values())
 
     def market(self) -> Market:
-        """A market that may be traded and in which nothing was done yet."""
+        """A market that may be traded, in which nothing was done yet and nobody trades at the ends of the grid."""
         found = self.until(lambda: next(filter(self._is_free, self._unused), None), "a market may be traded")
         self._unused.remove(found)
         return found
 
     def _is_free(self, market: Market) -> bool:
         line = self.running.board.markets[market.id]
-        return line.state is TradingState.ACTIVE and line.book is not None and len(line.book.asks) > 0
+        book = line.book
+        return line.state is TradingState.ACTIVE and book is not None and 500 <= book.bid < book.ask <= ONE - 500
 
     # What the desk wants
 

@@ -1,12 +1,13 @@
 """Trades that settle late, fail or contradict themselves, and fees in shares: what is held, and what is risked."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from models.cells import TradingState
 from models.markets import NO, YES, Market, Side
-from models.messages.orders import FillCounted, FillSettled, FillVoided
+from models.messages.orders import FillCounted, FillSettled, FillVoided, PlaceOrder, SubmitOrder
 from models.orders import OrderState, TimeInForce
 from models.units import SHARE, cash_of
 from tests.bin.processes import sandbox
@@ -73,6 +74,27 @@ def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: H
     assert len(hand.seen("order_placed", market)) == 1
     assert hand.running.board.counts.voids == 1
     assert hand.state(market) is TradingState.ACTIVE
+
+
+@pytest.mark.fault("F44")
+def test_the_hedge_of_what_failed_is_called_back_and_nothing_is_taken_in_its_place(hand: Hand, tmp_path: Path) -> None:
+    with by_hand(hand.venue, 1, tmp_path, phase__flat_band="0") as hedging:
+        market = hedging.market()
+        order = hedging.rests(market, "0.05")
+        hedging.fill(order, fate="failed", pace=4)
+
+        def hedges() -> list[PlaceOrder]:
+            sent = [entry.order for entry in journalled(hedging.running, SubmitOrder)]
+            return [one for one in sent if one.market == market.id and one.outcome == NO]
+
+        hedging.until(hedges, "it is hedged")
+        hedging.until(lambda: hedging.running.board.counts.voids == 1, "it is void")
+        voided_ns = hedging.running.engine.clock.now_ns()
+        if hedging.shares(market) == (0, 0):
+            hedging.until(lambda: not hedging.running.board.open_orders(market.id), "the hedge is called back")
+        later = [entry for entry in journalled(hedging.running, SubmitOrder) if entry.submitted_ns > voided_ns]
+        assert all(entry.order.post_only for entry in later), "what the leg policy wants it waits for"
+        assert all(entry.order.price + hedges()[-1].price <= 9_900 for entry in later if entry.order.outcome != NO)
 
 
 @pytest.mark.fault("F45")
