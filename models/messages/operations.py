@@ -17,10 +17,13 @@ from models.units import Price
 
 
 class Batch(msgspec.Struct, frozen=True, gc=False):
-    """The one transaction of the wallet that an operation may become: by its nonce, and until a second (UTC)."""
+    """The one transaction of the wallet that an operation may become: by its nonce, and until a second (UTC).
+
+    Without a deadline the chain may take it for ever, as long as its nonce is free.
+    """
 
     nonce: int
-    deadline_s: int
+    deadline_s: int | None
 
 
 class OperationSigned(Message, frozen=True, gc=False):

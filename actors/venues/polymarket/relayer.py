@@ -127,15 +127,9 @@ class RelayerClient:
             raise malformed("transaction", f"{transaction_id} is not known")
         return found[0]
 
-    def find(self, nonce: int, metadata: str) -> Transaction | None:
-        """Read the newest transaction that was sent under a nonce and a name; None where there is none.
-
-        Raises ReadFailed.
-        """
-        listed = decoded(
-            "transactions", succeeded("transactions", self._hear("GET", "/transactions")), list[Transaction]
-        )
-        return next((one for one in listed if one.nonce == str(nonce) and one.metadata == metadata), None)
+    def transactions(self) -> list[Transaction]:
+        """Read the latest transactions of whom the key belongs to, newest first. Raises ReadFailed."""
+        return decoded("transactions", succeeded("transactions", self._hear("GET", "/transactions")), list[Transaction])
 
     def close(self) -> None:
         """Close the connection."""

@@ -56,6 +56,11 @@ class _SafeCall:
     delegated: int
 
 
+def has_deadline(account: Account) -> bool:
+    """Whether what the account signs is good until a deadline; a safe's signature holds for ever."""
+    return account.signature_type is SignatureType.DEPOSIT_WALLET
+
+
 def submission(account: Account, batch: Batch, calls: Sequence[Call], metadata: str) -> bytes:
     """Return the body that has the relayer do `calls`; the same in gives the same bytes. Raises KeyError (kind)."""
     common: dict[str, Any] = {
@@ -68,7 +73,9 @@ def submission(account: Account, batch: Batch, calls: Sequence[Call], metadata: 
 
 
 def batch_digest(chain_id: int, wallet: str, batch: Batch, calls: Sequence[Call]) -> bytes:
-    """Return what the owner of a deposit wallet signs."""
+    """Return what the owner of a deposit wallet signs. Raises ValueError for a batch without a deadline."""
+    if batch.deadline_s is None:
+        raise ValueError("a deposit wallet takes no batch without a deadline")
     hashes = b"".join(
         keccak256(_CALL_TYPE_HASH + address_word(call.target) + word(0) + keccak256(call.data)) for call in calls
     )

@@ -5,8 +5,8 @@ sent. What is sent is therefore known to whoever takes this lane's place, and is
 which the chain takes one transaction only. A new nonce is used only where nothing has left under the old one.
 
 Why a lost answer is no failure: the transaction may be on its way. It is looked for by its nonce and name, sent again
-as it was, and given up only when the chain cannot take it any more: its time is over and its nonce still free, or the
-nonce was taken and the relayer says, several times, that it was not by this.
+as it was, and given up only when the chain cannot take it any more: its time is over and its nonce still free, or
+another transaction took the nonce. Where nobody says what took it, the wallet tells: pairs that are gone were merged.
 
 Why the wallet is looked at before a redemption: the venue redeems by itself what it may, and so do people. What is gone
 is paid.
@@ -27,7 +27,7 @@ from actors.venues.polymarket.lanes.intents import Markets
 from actors.venues.polymarket.lanes.lane import Lane, said
 from actors.venues.polymarket.relayer import RelayerClient
 from actors.venues.polymarket.verdicts import Fate
-from actors.venues.polymarket.wallet_batches import submission
+from actors.venues.polymarket.wallet_batches import has_deadline, submission
 from models.markets import NO, YES, Market, Outcome
 from models.messages.operations import Batch, OperationSigned, RedemptionReported, SubmitRedemption
 from models.messages.orders import MergeReported, SubmitMerge
@@ -49,6 +49,7 @@ _REFRESH_TRIES: Final = 3
 _SAME_PACE: Final = 30
 _SLOWER_MAX: Final = 16
 _DONE: Final = "STATE_CONFIRMED"
+_MINED: Final = frozenset({"STATE_MINED", _DONE})
 _FAILED: Final = frozenset({"STATE_FAILED", "STATE_INVALID"})
 
 _Job: TypeAlias = Generator[int, None, Value]
@@ -163,7 +164,8 @@ class OperationsLane(Lane):
     def _sign(self, relayer: RelayerClient, message: Submit) -> _Job[None]:
         """Find a batch for an operation, and ask for leave to send it."""
         nonce = yield from self._asked(relayer.nonce)
-        self._unsent = Batch(nonce, relayer.now_s() + _VALID_S)
+        is_timed = has_deadline(self.client.session.account)
+        self._unsent = Batch(nonce, relayer.now_s() + _VALID_S if is_timed else None)
         self.tell(OperationSigned(message.operation, message.market, self._unsent, self.read_clock()))
 
     def _bring_about(
@@ -174,16 +176,11 @@ class OperationsLane(Lane):
         may_stand, absences = batch != self._unsent, 0
         self._unsent = None
         for wait_ns in self._slower():
-            is_over = relayer.now_s() > batch.deadline_s + (_MARGIN_S if may_stand else 0)
+            is_over = _is_over(relayer, batch, _MARGIN_S if may_stand else 0)
             if may_stand:
-                found = yield from self._asked(lambda: relayer.find(batch.nonce, message.operation))
-                if found is not None:
-                    return (yield from self._follow(relayer, message, batch, found.transaction_id, market))
-                nonce = yield from self._asked(relayer.nonce)
-                absences = absences + 1 if nonce > batch.nonce else 0
-                if (is_over and nonce == batch.nonce) or absences >= _LOOKS:
-                    reason = "another transaction took its nonce" if absences else "it was not taken in time"
-                    return self._end(message, "failed", reason)
+                absences = yield from self._trace(relayer, message, batch, market, absences)
+                if absences is None:
+                    return None
             elif is_over:
                 return (yield from self._sign(relayer, replace(message, batch=None)))
             if is_over or absences or self._gate.closed is not None:
@@ -205,6 +202,33 @@ class OperationsLane(Lane):
             yield wait_ns
         return None
 
+    def _trace(
+        self, relayer: RelayerClient, message: Submit, batch: Batch, market: Market, absences: int
+    ) -> _Job[int | None]:
+        """Find out what became of a batch that may have left; None once its operation has ended.
+
+        Else how often its nonce was taken and nobody said by what; 0: it is free, and the batch may be sent again.
+        """
+        listed = yield from self._asked(relayer.transactions)
+        same = [one for one in listed if one.nonce == str(batch.nonce)]
+        ours = next((one for one in same if one.metadata == message.operation), None)
+        if ours is not None:
+            yield from self._follow(relayer, message, batch, ours.transaction_id, market)
+            return None
+        nonce = yield from self._asked(relayer.nonce)
+        if nonce == batch.nonce:
+            if not _is_over(relayer, batch, _MARGIN_S):
+                return 0
+            return self._end(message, "failed", "it was not taken in time")
+        wallet = self.client.session.account.maker.lower()
+        if any(one.state in _MINED and one.proxy_address.lower() == wallet for one in same):
+            return self._end(message, "failed", "another transaction took its nonce")
+        if absences >= _LOOKS and (yield from self._is_gone(message, market)):
+            return self._end(message, "confirmed", "the wallet does not hold it any more")
+        if absences == _LOOKS:
+            self._note_trouble(message, "its nonce is taken, and nobody says by what")
+        return absences + 1
+
     def _follow(
         self, relayer: RelayerClient, message: Submit, batch: Batch, transaction_id: str, market: Market
     ) -> _Job[None]:
@@ -216,7 +240,7 @@ class OperationsLane(Lane):
                 return self._end(message, "confirmed", "")
             if found.state in _FAILED:
                 return self._end(message, "failed", clean(found.error_msg or found.state))
-            if relayer.now_s() > batch.deadline_s + _MARGIN_S:
+            if _is_over(relayer, batch, _MARGIN_S):
                 nonce = yield from self._asked(relayer.nonce)
                 if nonce == batch.nonce:
                     return self._end(message, "failed", "it was not mined in time")
@@ -239,10 +263,18 @@ class OperationsLane(Lane):
         for _ in range(_LOOKS):
             yes = yield from self._held(market, YES)
             no = yield from self._held(market, NO)
-            if (yes and message.payout_yes > 0) or (no and message.payout_yes < ONE):
+            if _pays(message, yes, no):
                 return yes, no
             yield self._look_ns
         return None
+
+    def _is_gone(self, message: Submit, market: Market) -> _Job[bool]:
+        """Look whether the wallet lacks what an operation would take."""
+        yes = yield from self._held(market, YES)
+        no = yield from self._held(market, NO)
+        if isinstance(message, SubmitMerge):
+            return min(yes, no) < message.size
+        return not _pays(message, yes, no)
 
     def _held(self, market: Market, outcome: Outcome) -> _Job[Size]:
         """Have the venue look at a token on chain, and read what it saw."""
@@ -291,6 +323,16 @@ class OperationsLane(Lane):
 
     def _note_trouble(self, message: Submit, text: str) -> None:
         self.log.bind(operation=message.operation, market=message.market).warning("not done yet: {}", text)
+
+
+def _is_over(relayer: RelayerClient, batch: Batch, margin_s: int) -> bool:
+    """Whether the chain takes a batch no more."""
+    return batch.deadline_s is not None and relayer.now_s() > batch.deadline_s + margin_s
+
+
+def _pays(message: SubmitRedemption, yes: Size, no: Size) -> bool:
+    """Whether a market pays for what is held of it."""
+    return (yes > 0 and message.payout_yes > 0) or (no > 0 and message.payout_yes < ONE)
 
 
 def _asset(market: Market) -> AssetType:

@@ -12,7 +12,7 @@ from actors.venues.polymarket.clob_client import ClobClient
 from actors.venues.polymarket.clob_session import ClobSession
 from actors.venues.polymarket.contract_calls import merge_calls
 from actors.venues.polymarket.lanes.operations import OperationsLane, Paces
-from actors.venues.polymarket.relayer import OwnKey, RelayerClient
+from actors.venues.polymarket.relayer import OwnKey, RelayerClient, RelayerKey
 from actors.venues.polymarket.wallet_batches import submission
 from actors.venues.secret import Secret
 from models.markets import YES, Market
@@ -37,7 +37,7 @@ class Chain:
         self.markets = {told["condition_id"]: _market(told) for told in venue["markets"]}
         self.world = RealWorld("threads")
         self.told: list[Any] = self.world.record("executor")
-        self.key: OwnKey | None = OwnKey(Secret(account["relayer_api_key"]["key"]), account["address"])
+        self.key: RelayerKey | None = OwnKey(Secret(account["relayer_api_key"]["key"]), account["address"])
         self._numbers = iter(range(1, 1_000))
 
     def start(self) -> None:

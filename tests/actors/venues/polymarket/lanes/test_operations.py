@@ -9,6 +9,8 @@ from loguru import logger
 from msgspec.structs import replace
 
 from actors.gate import Gate
+from actors.venues.polymarket.credentials import Credentials
+from actors.venues.secret import Secret
 from models.markets import Market
 from models.messages.operations import OperationSigned, SubmitRedemption
 from models.messages.orders import SubmitMerge
@@ -249,6 +251,19 @@ def test_a_merge_that_may_have_left_under_a_nonce_that_another_took_has_failed(c
     assert chain.ended() == ("failed", "another transaction took its nonce")
     assert chain.wallet()[1] == dict.fromkeys(market.token_ids, shares(2))
     chain.act("merge", market, "2")
+
+
+def test_where_the_relayer_does_not_list_it_the_wallet_tells_that_a_merge_was_done(chain: Chain) -> None:
+    market = pairs_in(chain, 2)
+    chain.stop()
+    other = chain.venue["accounts"][3]["builder_api_key"]
+    chain.key = Credentials(other["key"], Secret(other["secret"]), Secret(other["passphrase"]))
+    chain.start()
+    throw(chain.venue, "relayer_answer_lost", how="error")
+    sent = chain.merge(market, shares(2))
+    assert chain.ended() == ("confirmed", "the wallet does not hold it any more")
+    assert len(sent_as(chain, sent)) == 1
+    assert chain.wallet()[1] == {}
 
 
 def test_nothing_leaves_past_a_closed_gate(chain: Chain, gate: Watched) -> None:
