@@ -111,7 +111,7 @@ class Flattener:
 
     def _snapshot(self, seen: MarketView, unwind: Unwind, of: _Flattened, now_ns: int) -> list[Message]:
         """Have the venue's book read while ours cannot be used, once a second."""
-        if unwind.step != "waiting" or seen.unusable not in _UNREAD:
+        if unwind.step not in ("waiting", "unwinding") or seen.unusable not in _UNREAD:
             return []
         due_ns = 0 if of.snapshot_asked_ns is None else of.snapshot_asked_ns + _SNAPSHOT_EVERY_NS
         if now_ns < due_ns:

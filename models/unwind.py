@@ -9,6 +9,9 @@ So a buy names the best price and no worse one, and only where that level alone 
 trade. What it has bought completes pairs, which are merged.
 
 Why nothing is chased: an order trades within the collar around the net mid, with what is visible there, or waits.
+
+Why a stale book may do: getting out needs the book alone, and where its stream is silent the venue is asked for it once
+a second. What it answers is true for as long as that.
 """
 
 from collections.abc import Iterator
@@ -19,7 +22,7 @@ import msgspec
 
 from models.cells import TradingState
 from models.flattening import FLATTENING, OPERATOR, is_flatten_cell
-from models.gates import closed_by
+from models.gates import closed_by, known_ns
 from models.markets import NO, YES, Outcome, Side, complement
 from models.messages.control import CellNote
 from models.messages.market import BookUpdated
@@ -33,6 +36,9 @@ from models.words import outcome_text, price_text, shares_text
 
 _TRADABLE: Final = frozenset({None, "one_sided", "locked"})
 """States of a book on which one can still take what is visible."""
+
+_READ_FRESH_NS: Final = 2_000_000_000
+"""How long the venue's answer to a read of its book may be traded on while the stream says nothing."""
 
 Merging = Literal["possible", "asked", "given_up"]
 
@@ -81,7 +87,7 @@ def next_unwind(seen: MarketView, merging: Merging, parameters: FlattenParameter
     if closed is None and size >= seen.market.min_order_size:
         if held is not None:
             return Unwind("waiting", f"{_wanted_text(seen, size)}: {_cell_text(held)}")
-        return _unwound(seen, size, merging, parameters)
+        return _unwound(seen, size, merging, parameters, now_ns)
     if position.merging:
         return Unwind("merging", f"merging {shares_text(position.merging)} pairs")
     if position.provisional:
@@ -106,10 +112,11 @@ def _held_by(seen: MarketView) -> CellNote | None:
     return next(stopping, None)
 
 
-def _unwound(seen: MarketView, size: Size, merging: Merging, parameters: FlattenParameters) -> Unwind:
+def _unwound(seen: MarketView, size: Size, merging: Merging, parameters: FlattenParameters, now_ns: int) -> Unwind:
     """Sell what has settled, where it is all; else buy the missing token; else sell what there is, or wait."""
     outcome, wanted, book = _excess(seen.position), _wanted_text(seen, size), seen.book
-    if book is None or seen.unusable not in _TRADABLE:
+    just_read = seen.unusable == "stale" and now_ns - known_ns(seen) <= _READ_FRESH_NS
+    if book is None or not (seen.unusable in _TRADABLE or just_read):
         return Unwind("waiting", f"{wanted}: no book to trade on, {seen.unusable}")
     settled = leg_of(seen.position, outcome).settled - seen.position.merging
     sellable = placeable(min(size, settled))

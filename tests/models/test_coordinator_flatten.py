@@ -18,6 +18,7 @@ from models.strategy import Quote, Targets
 from models.units import SHARE
 from models.unwind import FlattenParameters
 from tests.models.coordination import (
+    MS,
     TAG,
     M,
     N,
@@ -175,14 +176,31 @@ def test_a_coordinator_that_died_in_the_middle_goes_on_when_it_was_told_all() ->
 
 def test_a_stale_book_is_read_once_a_second_and_the_residual_waits() -> None:
     room = holding(held(yes=8), cell(TradingState.CANCEL_ONLY))
-    room.book(unusable="stale")
+    old_ns = room.now_ns - 6_000 * MS
+    silent = {"unusable": "stale", "event_ns": old_ns, "proven_ns": old_ns}
+    room.book(**silent)
     out = room.state(FLATTEN)
     assert said(out) == [("waiting", "8 YES: no book to trade on, stale")]
     assert len(of_kind(out, RequestSnapshot)) == 1
-    assert of_kind(room.book(unusable="stale"), RequestSnapshot) == []
+    assert of_kind(room.book(**silent), RequestSnapshot) == []
     for _ in range(3):
         assert len(of_kind(room.later(1_000), RequestSnapshot)) == 1
     assert bids(room.book()) == {YES: (4_800, 8)}
+
+
+def test_the_exit_goes_out_on_the_book_that_was_read_while_the_stream_is_silent() -> None:
+    room = holding(held(yes=8), cell(TradingState.CANCEL_ONLY))
+    old_ns = room.now_ns - 6_000 * MS
+    room.book(unusable="stale", event_ns=old_ns, proven_ns=old_ns)
+    room.state(FLATTEN)
+    out = room.book(4_700, 5_200, unusable="stale", event_ns=room.now_ns, proven_ns=room.now_ns)
+    assert bids(out) == {YES: (4_700, 8)}
+    room.deny(orders(out)[0], "reducing")
+    out = room.later(1_000)
+    assert len(of_kind(out, RequestSnapshot)) == 1
+    assert bids(out) == {YES: (4_700, 8)}
+    room.deny(orders(out)[0], "reducing")
+    assert said(room.later(2_000)) == [("waiting", "8 YES: no book to trade on, stale")]
 
 
 def test_a_new_book_epoch_is_waited_for() -> None:

@@ -161,6 +161,17 @@ def test_a_book_that_may_be_wrong_is_not_traded_on(unusable: str) -> None:
     assert step(flattened(held(yes=7, no=7), unusable=unusable)).merge == 7 * SHARE
 
 
+@pytest.mark.parametrize(
+    ("unusable", "age_ms", "sells"), [("stale", 2_000, True), ("stale", 2_001, False), ("gap", 0, False)]
+)
+def test_a_silent_book_that_was_just_read_may_do_and_one_with_a_gap_never(
+    unusable: str, age_ms: int, sells: bool
+) -> None:
+    read = book(at_ns=NOW - age_ms * 1_000_000)
+    found = step(flattened(held(yes=7), read, unusable=unusable))
+    assert (taken(found) == (YES, Side.SELL, 4_800, 7)) is sells
+
+
 # What stops it
 
 
