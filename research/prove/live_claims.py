@@ -15,6 +15,7 @@ from research.prove.witness import Findings
 
 _ONE: Final = 10_000
 _NOT_TAKEN: Final = frozenset({"rejected", "never_sent", "never_accepted"})
+_UNCERTAIN: Final = frozenset({"unknown", "disputed"})
 _ENDED: Final = _NOT_TAKEN | {"filled", "cancelled", "expired"}
 _STANDINGS: Final = {"CONFIRMED": "settled", "FAILED": "voided"}
 _HANGS_NS: Final = 130_000_000_000
@@ -142,7 +143,7 @@ def _check_ends(venue: VenueAccount, journal: Journal, findings: Findings) -> No
     for order_id, submission in journal.submitted.items():
         row, order = journal.orders.get(order_id), venue.orders.get(order_id)
         state = "missing" if row is None else row["state"]
-        findings.hold("no order's fate is unknown", state != "unknown", lambda one=order_id: one)
+        findings.hold("no order's fate is unknown", state not in _UNCERTAIN, lambda one=order_id: one)
         findings.hold(
             "every order ended as the venue says",
             row is not None and _ended_alike(row, submission, order),

@@ -127,6 +127,7 @@ def test_books_that_agree_hold_and_are_settled(lines: Lines, database: Path) -> 
         ("UPDATE positions SET no_shares = no_shares - 1", "positions to the micro-share"),
         ("UPDATE positions SET yes_cost = yes_cost + 1", "cash to the micro-dollar"),
         ("UPDATE orders SET state = 'unknown' WHERE state = 'cancelled'", "no order's fate is unknown"),
+        ("UPDATE orders SET state = 'disputed' WHERE state = 'cancelled'", "no order's fate is unknown"),
         ("UPDATE orders SET state = 'working' WHERE state = 'filled'", "every order ended as the venue says"),
         ("UPDATE orders SET filled = 1 WHERE state = 'cancelled'", "every order ended as the venue says"),
         ("UPDATE orders SET state = 'cancelled' WHERE state = 'rejected'", "every order ended as the venue says"),
