@@ -52,10 +52,12 @@ class SlowAnswers:
         self.until_ns, self._asking, self._question = None, True, None
 
     def refusal(self) -> Refusal | None:
-        """Return why a quote has to wait: another one is the question."""
-        if self._question is None:
-            return None
-        return Refusal("slow_venue", f"the venue was slow; {self._question} finds out whether it still is")
+        """Return why a quote has to wait: for the end of the pause, or for the answer to another one."""
+        if self.until_ns is not None:
+            return Refusal("slow_venue", "approved before the venue was found slow")
+        if self._question is not None:
+            return Refusal("slow_venue", f"the venue was slow; {self._question} finds out whether it still is")
+        return None
 
     def sent(self, intent: str) -> None:
         """Note that a quote goes out."""

@@ -34,7 +34,9 @@ def test_a_question_that_is_answered_slowly_begins_another_pause() -> None:
     assert slow.answered("other", 9_000 * MS, 2) is None
     assert slow.answered("question", 751 * MS, 3) == "the answer took 751 ms > 750 ms"
     assert slow.until_ns == 3 + 10_000 * MS
-    assert slow.refusal() is None, "the cell holds quotes back now"
+    refusal = slow.refusal()
+    assert refusal is not None
+    assert refusal.detail == "approved before the venue was found slow"
 
 
 def test_a_question_that_never_left_leaves_the_next_quote_to_ask() -> None:

@@ -230,12 +230,14 @@ def test_one_slow_answer_pulls_all_quotes_and_one_quote_asks_after_a_pause() -> 
     floor.accept(first)
     assert floor.cells() == [(None, "latency", "REDUCING")]
     floor.accept(second)
+    floor.approve(replace(third, intent="approved before"))
+    assert [reason for reason, _ in floor.denials()] == ["slow_venue"]
     floor.wait(10 * S)
     assert floor.cells()[1:] == [(None, "latency", "ACTIVE")]
     for order in (third, fourth):
         floor.approve(order)
     assert floor.submitted()[2:] == [floor.id_of(third)]
-    assert [reason for reason, _ in floor.denials()] == ["slow_venue"]
+    assert [reason for reason, _ in floor.denials()] == ["slow_venue", "slow_venue"]
     floor.now_ns += 100 * MS
     floor.accept(third)
     assert floor.approve(replace(fourth, intent="again")) in floor.submitted()
