@@ -1,7 +1,7 @@
 """How long each stage of a tick takes, measured where it happens and written down every few seconds.
 
     tick_to_decision   a frame was received        -> a coordinator decides on the book it made
-    decision_to_send   a coordinator made an intent -> its order reaches the venue (risk, executor, journal, gate)
+    decision_to_send   a coordinator made an intent -> its order goes out, whether to a venue or its model
     send_to_ack        the order was sent           -> the venue's acceptance is read
     ack_to_fill        the acceptance               -> the first report of a fill
 
@@ -62,9 +62,8 @@ class LatencyMeter:
             self._add("tick_to_decision", now_ns - book.event_ns)
 
     def _sent(self, now_ns: int, actor: str, sent: SubmitOrder) -> None:
-        if actor == "venue":
-            self._add("decision_to_send", now_ns - sent.order.created_ns)
-            _remember(self._sent_ns, sent.order_id, now_ns)
+        self._add("decision_to_send", now_ns - sent.order.created_ns)
+        _remember(self._sent_ns, sent.order_id, now_ns)
 
     def _accepted(self, now_ns: int, actor: str, accepted: OrderAccepted) -> None:
         sent_ns = self._sent_ns.pop(accepted.order_id, None)

@@ -221,9 +221,13 @@ class MarketsKeeper(BaseActor):
 
 
 def _bounds(markets: int) -> Bounds:
-    """Return how much mail an actor that serves all markets may have waiting: so much for each of them."""
+    """Return how much mail an actor that serves all markets may have waiting: so much for each of them.
+
+    CONTROL covers a start after a crash, when every part of every market is said to have been restarted, and every cell
+    of the earlier process is lifted, while risk and executor still recall.
+    """
     return Bounds(
-        control=ORDINARY.control + 8 * markets,
+        control=ORDINARY.control + 32 * markets,
         order=max(ORDINARY.order, 100 * markets),
         intent=max(ORDINARY.intent, 4 * markets),
         market=ORDINARY.market * max(1, markets),

@@ -139,7 +139,7 @@ class Engine:
         self._pool = PoolDispatcher(
             [Worker("markets", *watched, slow_after_ns=_SLOW_TURN_NS), Worker("control", *watched)]
         )
-        self._threads = ThreadDispatcher(*common)
+        self._threads = ThreadDispatcher(*watched)
         self._live = self._live_account()
         plan = Plan(
             self.catalogue,

@@ -10,7 +10,7 @@ Why "never sent" has to be true for all time: the executor forgets the order upo
 leave, or is refused, says nothing of a first one that may stand, so its order stays unanswered.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, Final, Literal
 
 from actors.runtime.actor import Context
@@ -62,6 +62,7 @@ class SubmitLane(Lane):
         ready = {order_id: body for order_id, body in bodies.items() if body is not None}
         if not ready:
             return
+        self._observe(waiting[order_id] for order_id in ready)
         verdicts = self._send(ready)
         self.note(*verdicts)
         for order_id, verdict in zip(ready, verdicts, strict=True):
@@ -71,6 +72,12 @@ class SubmitLane(Lane):
         for message in self._waiting.values():
             self._not_sent(message, "the lane has ended")
         super().on_end()
+
+    def _observe(self, sent: Iterable[SubmitOrder]) -> None:
+        observe, now_ns = self.context.dispatcher.observe, self.read_clock()
+        if observe is not None:
+            for message in sent:
+                observe(now_ns, self.context.name, message)
 
     def _body(self, message: SubmitOrder) -> bytes | None:
         """Return what is sent for an order, None where nothing is."""

@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.venues.polymarket.order_body import ORDERS_MAX
+from models.messages.base import Message
 from models.messages.lanes import LimitsSeen, SubmitUnanswered, VenueModeSeen
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
@@ -53,6 +54,15 @@ def test_an_order_is_taken_under_its_journalled_id_and_sent_once(lanes: Lanes) -
     assert (limits.bucket, limits.tier, limits.retry_after_ms) == ("orders", "Standard", None)
     assert limits.remaining > 0
     assert lanes.of(VenueModeSeen) == []
+
+
+def test_what_goes_out_is_observed_with_its_time_and_what_does_not_is_not(lanes: Lanes) -> None:
+    seen: list[tuple[str, Message]] = []
+    lanes.world.threads.observe = lambda _, name, message: seen.append((name, message))
+    order = lanes.rests()
+    refused = lanes.submit(price="0.015")
+    lanes.answer(refused.order_id, OrderNotJournalled)
+    assert seen == [(SUBMIT, order)]
 
 
 def test_an_order_that_is_not_what_was_journalled_is_never_sent(lanes: Lanes) -> None:
