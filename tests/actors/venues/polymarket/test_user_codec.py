@@ -34,6 +34,7 @@ def test_an_order_that_is_placed_or_partly_matched_stands_on_the_book() -> None:
         assert decode(order(status=status), "o1") == accepted
 
 
+@pytest.mark.fault("F57")
 @pytest.mark.parametrize(
     "frame, text",
     [
