@@ -13,6 +13,7 @@ import pytest
 
 from actors.gate import Gate
 from models.markets import NO, YES, Market
+from models.messages.control import Explain
 from models.messages.operations import RedemptionChanged
 from models.messages.orders import MergeChanged, MergePairs, PositionsRedeemed
 from models.positions import cash_flow
@@ -127,6 +128,7 @@ def test_where_nothing_can_be_merged_it_is_said_why_a_market_stays_full(tmp_path
         saturated = "saturated: 10 pairs locked until resolution, merge unavailable"
 
         def says_so() -> bool:
+            hand.running.engine.tell(Explain("desk", market.id, "test"))
             explanation = hand.running.board.desks["desk", market.id].explanation
             return explanation is not None and saturated in explanation.notes
 
