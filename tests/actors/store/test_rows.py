@@ -13,6 +13,7 @@ from models.messages.control import CommandApplied, MarketParked, RaiseCell, Tra
 from models.messages.decisions import DecisionMade, Explanation
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
+from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
     FillSettled,
     FillVoided,
@@ -45,6 +46,7 @@ def story(make: Any) -> list[Any]:
         FillVoided(make.fill(1), 6),
         IntentDenied("i", "maker", "0xab", 0, Side.BUY, "fused", "toxic", 7),
         MergeChanged("m", "maker", "0xab", 5, "confirmed", 0, 8),
+        RedemptionChanged("r", "0xab", 10_000, "confirmed", 9),
         PositionsRedeemed("maker", "0xab", 10_000, 9),
         MarketResolved("0xab", 10_000, 10),
         InventoryUpdated("maker", "0xab", Position(yes=Leg(5, 2, 5), realized=-3), 11),
