@@ -42,8 +42,8 @@ class PlaceOrder(Message, frozen=True, gc=False):
     epoch: int
     created_ns: int
     bundle: str | None = None
-
     expires_ns: int | None = None
+
     @property
     def key(self) -> Hashable:
         return (self.market, self.outcome, self.side, self.tag)
