@@ -73,9 +73,9 @@ class EndpointParameters(msgspec.Struct, frozen=True):
     gamma_url: Annotated[str, parameter("REST of the catalogue of markets.", "text", env=["GAMMA_URL"])] = (
         "https://gamma-api.polymarket.com"
     )
-    relayer_url: Annotated[str, parameter("Relayer, which knows the wallets on chain and sends what they sign.", "text")] = (
-        "https://relayer-v2.polymarket.com"
-    )
+    relayer_url: Annotated[
+        str, parameter("Relayer, which knows the wallets on chain and sends what they sign.", "text")
+    ] = "https://relayer-v2.polymarket.com"
     site_url: Annotated[str, parameter("Web site that says whether one may trade from here.", "text")] = (
         "https://polymarket.com"
     )
