@@ -1,24 +1,16 @@
-"""What can go wrong with the market channel, in a whole live engine: F24 to F28, F30 to F39."""
+"""What can happen to the market channel as a whole, in a whole live engine: F24 to F28, F30 to F32, F37 to F39."""
 
-import json
 import threading
 import time
-import urllib.request
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from actors.venues.polymarket.codec import Codec
-from actors.venues.polymarket.feed import tokens_of
-from actors.venues.websocket_client import WebSocketClient
-from models.cells import TradingState
-from models.markets import NO, YES, Market
+from models.markets import NO, Market
 from models.messages.market import (
     BookEpochChanged,
-    BookFrame,
     BookResynchronised,
     BookUpdated,
     FeedLost,
@@ -27,36 +19,30 @@ from models.messages.market import (
     TickSizeChanged,
 )
 from models.messages.orders import PlaceOrder
-from models.units import format_price, parse_price, parse_size
-from tests.bin.processes import sandbox
-from tests.faults.by_hand import patient
-from tests.faults.live_engine import LiveEngine, clear, live, log
-from tests.faults.overheard import Overheard, overheard
-
-QUICK = {
-    "inventory__max_position_value": "300",
-    "inventory__auto_merge": "off",
-    "feed__unheard_ms": "1000",
-    "feed__steady_ms": "1000",
-    "feed__refused_ms": "1500",
-    "feed__silent_ms": "3000",
-    "feed__ping_ms": "500",
-    "feed__backoff_ms": "10",
-    "feed__backoff_cap_ms": "60",
-    "feed__flaps": "8",
-    "feed__flap_window_ms": "2000",
-    "book__verify_every": "4",
-}
+from models.units import format_price
+from tests.faults.live_engine import LiveEngine, clear, log
+from tests.faults.overheard import overheard
+from tests.faults.streams_at_work import (
+    books_agree,
+    connections,
+    halted,
+    is_back,
+    is_well,
+    last_line,
+    orders_in,
+    placed_in,
+    quoted,
+    quoted_while_unusable,
+    sockets_opened,
+    streaming,
+    unusable_reasons,
+    usable,
+)
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
-    with (
-        patient(),
-        sandbox("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3) as venue,
-        live(venue, 0, tmp_path_factory.mktemp("streams"), **QUICK) as running,
-    ):
-        running.resume()
+    with streaming(tmp_path_factory.mktemp("streams")) as running:
         yield running
 
 
@@ -73,101 +59,6 @@ def market(running: LiveEngine) -> Market:
     """A market in which an order of ours rests."""
     running.until(lambda: quoted(running), "a market is quoted")
     return running.engine.catalogue.markets[quoted(running)[0]]
-
-
-def quoted(running: LiveEngine) -> list[str]:
-    board = running.board
-    resting = {order.market for order in board.orders.values() if order.state.value == "working"}
-    return [market for market in board.markets if market in resting and usable(running, market)]
-
-
-def usable(running: LiveEngine, market: str) -> bool:
-    book = running.board.markets[market].book
-    return book is not None and book.unusable is None
-
-
-def is_well(running: LiveEngine) -> bool:
-    sources = {source for source, _ in running.cells()}
-    return not sources & {"feed", "user_feed", "runtime", "executor"} and any(
-        usable(running, market) for market in running.board.markets
-    )
-
-
-def is_back(running: LiveEngine, market: str) -> bool:
-    """Whether a market may be traded again: its book is usable and no feed halts it."""
-    return usable(running, market) and not any(cell.source == "feed" for cell in running.board.markets[market].cells)
-
-
-def connections(running: LiveEngine, *feeds: str) -> int:
-    """How often the market channel was connected to, by some shards or all."""
-    counted = running.board.feeds
-    return sum(counted[feed].connections for feed in feeds or ("feed/0", "feed/spare") if feed in counted)
-
-
-def misunderstood(running: LiveEngine) -> Counter[str]:
-    """What the market channel said that was not understood, by kind."""
-    found: Counter[str] = Counter()
-    for feed in ("feed/0", "feed/spare"):
-        if feed in running.board.feeds:
-            found.update(running.board.feeds[feed].malformed)
-    return found
-
-
-def orders_in(running: LiveEngine, market: str) -> int:
-    return sum(order.market == market for order in running.board.orders.values())
-
-
-def last_line(running: LiveEngine) -> int:
-    return log(running.venue)[-1]["n"]
-
-
-def placed_in(running: LiveEngine, market: Market, after: int) -> list[dict[str, Any]]:
-    """What the venue took from us in a market since a line of its log."""
-    address = running.venue.said["accounts"][running.number]["address"]
-    lines = log(running.venue, "order_placed", after)
-    return [line for line in lines if line["account"] == address and line["market"] == market.condition_id]
-
-
-def rest_levels(running: LiveEngine, market: Market) -> tuple[dict[int, int], dict[int, int]]:
-    """The YES book of a market as REST shows it: bids and asks."""
-    with urllib.request.urlopen(f"{running.venue.url}/book?token_id={market.token_ids[YES]}", timeout=5) as answer:
-        book = json.load(answer)
-    bids, asks = (
-        {parse_price(one["price"]): parse_size(one["size"]) for one in book[side]} for side in ("bids", "asks")
-    )
-    return bids, asks
-
-
-def books_agree(running: LiveEngine) -> None:
-    """Pause until nothing of ours rests, see that every book is the venue's own to the last level, and go on."""
-    running.engine.control.set_state("pause", (), "test", 10)
-    running.until(lambda: not running.account()["open_orders"], "nothing rests")
-    for market in running.engine.catalogue.markets.values():
-
-        def agrees(market: Market = market) -> bool:
-            book, levels = running.board.markets[market.id].book, rest_levels(running, market)
-            return book is not None and (book.bids.sizes, book.asks.sizes) == levels
-
-        running.until(agrees, f"the book of {market.slug} is the venue's")
-    running.engine.control.set_state("resume", (), "test", 10, confirmed=True)
-
-
-def unusable_reasons(heard: Overheard, market: str) -> set[str]:
-    return {book.unusable for book in heard.of(BookUpdated, market) if book.unusable is not None}
-
-
-def quoted_while_unusable(heard: Overheard, market: str) -> list[PlaceOrder]:
-    """Orders that were wanted after a book was said to be unusable, and before it was usable again."""
-    found: list[PlaceOrder] = []
-    since_ns: int | None = None
-    for said in tuple(heard.all):
-        if getattr(said, "market", None) != market:
-            continue
-        if isinstance(said, BookUpdated):
-            since_ns = (since_ns or said.event_ns) if said.unusable is not None else None
-        elif isinstance(said, PlaceOrder) and since_ns is not None and said.created_ns > since_ns + 20_000_000:
-            found.append(said)
-    return found
 
 
 # Silence
@@ -227,15 +118,6 @@ def test_a_token_that_never_shows_its_book_is_redriven_moved_and_quarantined(
     assert not orders_in(running, market.id)
     clear(running.venue)
     running.until(lambda: is_back(running, market.id), "it is back", 40)
-
-
-def halted(running: LiveEngine, market: Market) -> bool:
-    line = running.board.markets[market.id]
-    return line.state is TradingState.HALTED and any(cell.source == "feed" for cell in line.cells)
-
-
-def sockets_opened(running: LiveEngine) -> int:
-    return sum(line["what"] == "opened" and line["channel"] == "market" for line in log(running.venue, "socket"))
 
 
 @pytest.mark.fault("F26")
@@ -353,127 +235,6 @@ def on_grid(running: LiveEngine, market: Market, tick: int) -> bool:
     return book is not None and book.tick == tick and all(price % tick == 0 for price in prices)
 
 
-# What is no frame of the venue's
-
-
-@pytest.mark.fault("F33")
-@pytest.mark.parametrize("how", ["renamed", "missing", "numbers", "seconds"])
-def test_a_known_field_that_is_missing_or_of_another_kind_fails_its_market_and_nothing_else(
-    how: str, running: LiveEngine, market: Market
-) -> None:
-    before, shapes = connections(running), misunderstood(running)["shape"]
-    with overheard(running, BookEpochChanged) as heard:
-        running.venue.fault("mutate", channel="market", market=market.slug, kind="price_change", how=how, count=2)
-        running.until(lambda: doubted(heard), "its book is doubted", 60)
-        running.until(lambda: is_back(running, market.id), "and read anew")
-        assert doubted(heard) == {market.id}
-    assert connections(running) == before
-    if how != "seconds":
-        assert misunderstood(running)["shape"] > shapes
-    books_agree(running)
-
-
-def doubted(heard: Overheard) -> set[str]:
-    """The markets whose book is read anew for what a frame said; the venue loses some by itself, which is not meant."""
-    gaps = [
-        changed
-        for changed in heard.of(BookEpochChanged)
-        if "frames missed" in changed.detail or "late" in changed.detail
-    ]
-    return {changed.market for changed in gaps}
-
-
-@pytest.mark.fault("F33")
-def test_events_and_fields_that_nobody_knows_are_ignored_and_counted(running: LiveEngine, market: Market) -> None:
-    with overheard(running, BookEpochChanged) as heard:
-        running.venue.fault("mutate", channel="market", kind="best_bid_ask", how="unknown_event", count=5)
-        running.venue.fault("mutate", channel="market", how="unknown_field", seconds=60)
-        running.until(lambda: {"event", "field"} <= misunderstood(running).keys(), "counted", 60)
-        assert doubted(heard) == set()
-    running.until(lambda: is_back(running, market.id), "all is well")
-
-
-@pytest.mark.fault("F33")
-def test_a_frame_that_is_cut_in_the_middle_is_counted_and_the_books_of_its_connection_are_read(
-    running: LiveEngine, market: Market
-) -> None:
-    before = connections(running)
-    with overheard(running, BookFrame) as heard:
-        running.venue.fault("garbage", market=market.slug)
-        running.until(
-            lambda: {one.outcome for one in heard.of(BookFrame, market.id) if one.source == "rest"} == {YES, NO},
-            "those that may be meant are read",
-        )
-    assert misunderstood(running)["text"] >= 1
-    assert connections(running) == before
-
-
-@pytest.mark.fault("F34")
-@pytest.mark.parametrize("how", ["utf8", "binary", "rsv1", "masked"])
-def test_what_no_venue_may_send_ends_the_connection(how: str, running: LiveEngine, market: Market) -> None:
-    before = connections(running)
-    with overheard(running, FeedLost) as heard:
-        running.venue.fault("bad_frame", market=market.slug, how=how)
-        running.until(lambda: connections(running) > before, "a new connection")
-        reason = heard.of(FeedLost)[0].reason
-    said = {"utf8": "not UTF-8", "binary": "binary frame", "rsv1": "rsv", "masked": "masked frame"}
-    assert said[how] in reason
-    running.until(lambda: is_back(running, market.id), "it is usable again")
-
-
-@pytest.mark.fault("F35")
-@pytest.mark.parametrize(
-    ("fault", "said"),
-    # What is said in the midst of a message that never ends is no frame of it, and ends the connection as well.
-    [
-        ("huge_frame", ("frame of 300000000 bytes, more than 4194304",)),
-        ("endless_frame", ("message of", "Illegal frame")),
-    ],
-)
-def test_what_would_never_end_is_refused_by_what_it_announces(
-    fault: str, said: tuple[str, ...], running: LiveEngine, market: Market
-) -> None:
-    before = connections(running)
-    with overheard(running, FeedLost) as heard:
-        running.venue.fault(fault, market=market.slug)
-        running.until(lambda: connections(running) > before, "a new connection", 20)
-        assert any(words in heard.of(FeedLost)[0].reason for words in said)
-    running.until(lambda: is_back(running, market.id), "it is usable again")
-
-
-@pytest.mark.fault("F36")
-def test_a_large_snapshot_is_taken_without_holding_anybody_up(running: LiveEngine, market: Market) -> None:
-    before = connections(running)
-    with overheard(running, BookFrame, FeedLost) as heard:
-        running.venue.fault("big_snapshot", market=market.slug, bytes=2_000_000)
-        running.until(lambda: len(heard.of(BookFrame, market.id)) > 100, "it is taken")
-        assert heard.of(FeedLost) == []
-    assert connections(running) == before
-    assert not {reason for source, reason in running.cells() if source == "runtime"}
-
-
-@pytest.mark.fault("F36")
-def test_a_snapshot_of_two_megabytes_takes_less_than_fifty_milliseconds_to_read(
-    running: LiveEngine, market: Market
-) -> None:
-    client, codec = WebSocketClient(running.venue.said["market_ws_url"], 5), Codec(tokens_of(market))
-    client.send(json.dumps({"assets_ids": list(market.token_ids), "type": "market"}))
-    spent_s: list[float] = []
-    until_s = time.monotonic() + 30
-    while len(spent_s) < 5 and time.monotonic() < until_s:
-        running.venue.fault("big_snapshot", market=market.slug, bytes=2_000_000)
-        books, began = 0, 0.0
-        while books < 100 and time.monotonic() < until_s:
-            client.readable(0.1)
-            began = time.thread_time()
-            raw = client.receive()
-            books = len(codec.decode(raw, 0)) if raw else 0
-        spent_s.append(time.thread_time() - began)
-    client.close()
-    assert len(spent_s) == 5
-    assert min(spent_s) < 0.05, "of the processor; the other four are what a busy machine makes of it"
-
-
 @pytest.mark.fault("F37")
 @pytest.mark.parametrize(("fault", "more"), [("narrow", {"bytes_per_second": 300}), ("deaf", {})])
 def test_a_line_that_hardly_moves_holds_up_nobody(fault: str, more: dict[str, int], running: LiveEngine) -> None:
@@ -521,8 +282,9 @@ def test_a_venue_that_goes_away_is_tried_again_at_once(code: int, running: LiveE
     before = connections(running)
     with overheard(running, FeedLost) as heard:
         running.venue.fault("drop_ws", channel="market", code=code)
+        everything = set(running.board.markets)
+        running.until(lambda: {lost.market for lost in heard.of(FeedLost)} == everything, "all are lost")
         running.until(lambda: connections(running) > before, "a new connection")
-        assert len(heard.of(FeedLost)) == len(running.board.markets)
     running.until(lambda: all(usable(running, market) for market in running.board.markets), "all are usable")
     assert not {reason for source, reason in running.cells() if source == "feed"}
 
