@@ -29,6 +29,7 @@ from actors.venues.polymarket.relayer import RelayerClient
 from actors.venues.polymarket.verdicts import Fate
 from actors.venues.polymarket.wallet_batches import has_deadline, submission
 from models.markets import NO, YES, Market, Outcome
+from models.messages.base import MarketId
 from models.messages.operations import Batch, OperationSigned, RedemptionReported, SubmitRedemption
 from models.messages.orders import MergeReported, SubmitMerge
 from models.messages.runtime import Woke
@@ -142,9 +143,9 @@ class OperationsLane(Lane):
     # One operation
 
     def _work(self, message: Submit) -> _Job[None]:
-        market = self._markets().get(message.market)
+        market = self._markets().get(message.market) or (yield from self._closed(message.market))
         if market is None:
-            return self._end(message, "failed", f"{message.market} is not known")
+            return self._end(message, "failed", f"the venue does not know the market {message.market}")
         if isinstance(message, SubmitRedemption):
             held = yield from self._redeemable(message, market)
             if held is None:
@@ -256,7 +257,25 @@ class OperationsLane(Lane):
         else:
             self.tell(RedemptionReported(operation, market, status, text, now_ns))
 
-    # The wallet
+    # The market and the wallet
+
+    def _closed(self, market_id: MarketId) -> _Job[Market | None]:
+        """Ask for a market that is not listed any more, as after a restart; None where the venue does not know it."""
+        for wait_ns in self._slower():
+            try:
+                terms = self.client.market_terms(market_id)
+            except ReadFailed as failed:
+                if failed.verdict.fate is Fate.REFUSED:
+                    return None
+                yield wait_ns
+            else:
+                yield 0
+                yes, no = terms.token_ids
+                return Market(
+                    market_id, market_id, (yes, no), condition_id=terms.condition_id, neg_risk=terms.neg_risk,
+                    version=terms.version,
+                )  # fmt: skip
+        return None
 
     def _redeemable(self, message: SubmitRedemption, market: Market) -> _Job[tuple[Size, Size] | None]:
         """Return what the wallet holds of both tokens; None when several looks find nothing that pays."""

@@ -346,3 +346,18 @@ def test_without_a_relayer_a_payout_is_for_people(chain: Chain) -> None:
     chain.act("redeem", market)
     chain.redeem(market, 0, leave=False)
     assert chain.ended()[0] == "confirmed"
+
+
+def test_a_market_that_is_not_listed_any_more_is_redeemed_too(chain: Chain) -> None:
+    market = pairs_in(chain, 2, "league-ath-bos-round-1-draw")
+    end(chain, market.slug, "Yes")
+    del chain.markets[market.id]
+    chain.redeem(market)
+    assert chain.ended() == ("confirmed", "")
+    assert not chain.wallet()[1].keys() & set(market.token_ids)
+
+
+def test_a_market_that_nobody_knows_is_not_redeemed(chain: Chain) -> None:
+    chain.send(SubmitRedemption("redeem/nowhere", "0x" + "ab" * 32, ONE))
+    status, why = chain.ended()
+    assert (status, "does not know the market" in why) == ("failed", True)
