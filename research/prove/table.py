@@ -70,12 +70,22 @@ def live_lines(report: LiveReport) -> Iterator[str]:
 
 def live_document(report: LiveReport) -> dict[str, Any]:
     """The same for scripts."""
-    plain = asdict(report)
     return {
         "schema": live.SCHEMA,
         "holds": report.holds,
-        **plain.pop("asked"),
-        **{name: value for name, value in plain.items() if name not in ("findings", "folder")},
+        **asdict(report.asked),
+        "minutes": report.minutes,
+        "starts": report.starts,
+        "killed": report.killed,
+        "orders": report.orders,
+        "refused": report.refused,
+        "fills": report.fills,
+        "voided": report.voided,
+        "merges": report.merges,
+        "flat": report.flat,
+        "longest_pause_s": report.longest_pause_s,
+        "states": dict(report.states),
+        "switches": {name: asdict(fault) for name, fault in report.faults.items()},
         "folder": str(report.folder),
         **_claimed(report.findings),
     }
