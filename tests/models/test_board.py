@@ -74,8 +74,15 @@ def test_an_order_is_shown_until_it_is_terminal_and_counted_once() -> None:
 
 def test_a_cancel_by_the_venue_stands_out_unless_the_order_or_its_market_brought_it() -> None:
     said: dict[str, str] = {}
-    for reason in ("CANCELED", "CANCELED_NOT_ENOUGH_BALANCE", "MATCHED", "CANCELED_EXPIRED_ORDER", "reprice",
-                   "CANCELED_MARKET_RESOLVED (of 2026)", "no orders found to match with FAK order. FAK orders are"):  # fmt: skip
+    for reason in (
+        "CANCELED",
+        "CANCELED_NOT_ENOUGH_BALANCE",
+        "MATCHED",
+        "CANCELED_EXPIRED_ORDER",
+        "reprice",
+        "CANCELED_MARKET_RESOLVED (of 2026)",
+        "no orders found to match with FAK order. FAK orders are",
+    ):
         engine = LittleEngine(1)
         intent = engine.place(1)
         engine.change(replace(engine.orders[intent], state=OrderState.CANCELLED, reason=reason))

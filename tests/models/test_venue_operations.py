@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from models.markets import NO, YES
+from models.markets import NO, YES, Outcome
 from models.messages.base import Message
 from models.messages.market import MarketResolved
 from models.messages.operations import (
@@ -27,7 +27,8 @@ BATCH = Batch(7, 1_700_000_600)
 def floor_with(yes: int, no: int, status: str = "CONFIRMED") -> LiveFloor:
     """A desk that holds some of each token."""
     floor = LiveFloor()
-    for number, (size, outcome) in enumerate(((yes, YES), (no, NO)), 1):
+    held: tuple[tuple[int, Outcome], ...] = ((yes, YES), (no, NO))
+    for number, (size, outcome) in enumerate(held, 1):
         if size:
             order = wish(number, size=size * SHARE, outcome=outcome)
             floor.working(order)
