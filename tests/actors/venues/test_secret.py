@@ -51,7 +51,7 @@ def test_secrets_are_compared_and_revealed() -> None:
     assert not Secret("")
 
 
-def test_secrets_are_revealed_in_five_places_only() -> None:
+def test_secrets_are_revealed_in_six_places_only() -> None:
     """To the curve, to headers, to the official client, to the user channel, and where they are read and compared."""
     root = Path(__file__).parents[3]
     revealing = {
