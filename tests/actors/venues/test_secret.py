@@ -64,6 +64,7 @@ def test_secrets_are_revealed_in_six_places_only() -> None:
         "actors/venues/polymarket/credentials.py",
         "actors/venues/polymarket/keys.py",
         "actors/venues/polymarket/official_signer.py",
+        "actors/venues/polymarket/relayer.py",
         "actors/venues/polymarket/user_feed.py",
         "bin/secrets.py",
     }
