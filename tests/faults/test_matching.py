@@ -40,7 +40,7 @@ def test_fills_in_parts_are_counted_to_the_grain_and_what_is_dust_of_the_order_i
     fills = [fill for fill in journalled(hand.running, FillCounted) if fill.market == market.id]
     assert len(fills) == 3
     assert 0 < 20 * SHARE - hand.shares(market)[YES] <= SHARE // 100
-    assert hand.shares(market) == hand.settled(market) == hand.in_wallet(market)
+    hand.until(lambda: hand.shares(market) == hand.settled(market) == hand.in_wallet(market), "both sides agree")
     assert hand.state(market) is TradingState.ACTIVE
     assert len(hand.seen("order_placed", market)) == 1
 
@@ -57,7 +57,7 @@ def test_a_position_below_the_minimum_is_named_when_all_shall_go_and_is_not_trie
     answer = hand.running.engine.control.set_state("flatten", (market.slug,), "test", 60, confirmed=True)
     (left,) = answer.markets
     assert "below the minimum" in left.why
-    assert hand.shares(market) == hand.in_wallet(market) == (3_004_900, 0)
+    hand.until(lambda: hand.shares(market) == hand.in_wallet(market) == (3_004_900, 0), "both sides agree")
     assert len(hand.seen("order_placed", market)) == 1
 
 
@@ -70,7 +70,9 @@ def test_a_hundredth_of_a_share_too_much_is_taken_and_more_is_disputed(hand: Han
     hand.fill(order)
     hand.ended(order)
     hand.settles(market)
-    assert hand.shares(market) == hand.in_wallet(market) == (5 * SHARE + parse_size(more), 0)
+    hand.until(
+        lambda: hand.shares(market) == hand.in_wallet(market) == (5 * SHARE + parse_size(more), 0), "both sides agree"
+    )
     halted = {"executor": f"disputed: overfilled order {order.order_id}"} if disputed else {}
     hand.until(lambda: hand.cells(market) == halted, "it is disputed, or is not")
     assert hand.state(market) is (TradingState.HALTED if disputed else TradingState.ACTIVE)
@@ -121,7 +123,7 @@ def test_one_taker_that_meets_three_orders_of_ours_fills_each_on_its_own_side(ha
     ]  # fmt: skip
     assert len({fill.trade_id for fill in ours}) == 1, "one trade"
     assert [fill.price for fill in ours] == [200, 100, 9_700]
-    assert hand.shares(market) == hand.in_wallet(market) == (11 * SHARE, 0)
+    hand.until(lambda: hand.shares(market) == hand.in_wallet(market) == (11 * SHARE, 0), "it is in the wallet")
 
 
 @pytest.mark.fault("F49")

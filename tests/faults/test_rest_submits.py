@@ -21,8 +21,9 @@ QUICK = {
     "executor__late_acceptance_ms": "3000",
     "executor__absence_apart_ms": "400",
     "executor__read_lag_ms": "1000",
+    "executor__reconcile_every_ms": "600000",
 }
-"""The windows of 20 and 30 s, made short."""
+"""The windows of 20 and 30 s, made short; and no read on the cadence, which would find the order before its time."""
 
 
 @pytest.fixture(scope="module")

@@ -49,7 +49,10 @@ def test_what_is_retried_counts_in_the_worst_case_at_once_and_may_be_sold_only_w
     hand.settles(market)
     statuses = [line["status"] for line in hand.trade_lines(market)]
     assert statuses == ["MATCHED", "RETRYING", "MINED", "CONFIRMED"]
-    assert hand.shares(market) == hand.settled(market) == hand.in_wallet(market) == (5 * SHARE, 0)
+    hand.until(
+        lambda: hand.shares(market) == hand.settled(market) == hand.in_wallet(market) == (5 * SHARE, 0),
+        "both sides agree",
+    )
     assert len([one for one in journalled(hand.running, FillCounted) if one.market == market.id]) == 1
     assert hand.rests(market, "0.99", side=Side.SELL)
 
