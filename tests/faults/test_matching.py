@@ -115,9 +115,14 @@ def test_one_taker_that_meets_three_orders_of_ours_fills_each_on_its_own_side(ha
     hand.venue.fault("sweep", market=market.condition_id, side="SELL", size=1_000_000)
     for order in (first, second, offer):
         hand.ended(order)
+    placed = (first.order_id, second.order_id, offer.order_id)
+
+    def filled() -> list[FillCounted] | None:
+        fills = {fill.order_id: fill for fill in journalled(hand.running, FillCounted)}
+        return [fills[order_id] for order_id in placed] if fills.keys() >= set(placed) else None
+
+    ours = hand.until(filled, "all fills are counted", 60)
     hand.settles(market)
-    fills = {fill.order_id: fill for fill in journalled(hand.running, FillCounted) if fill.market == market.id}
-    ours = [fills[order.order_id] for order in (first, second, offer)]
     assert [(fill.outcome, fill.side, fill.size) for fill in ours] == [
         (YES, Side.BUY, 5 * SHARE), (YES, Side.BUY, 6 * SHARE), (NO, Side.SELL, 5 * SHARE)
     ]  # fmt: skip
