@@ -18,7 +18,7 @@ _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
 _S = 1_000_000_000
 
 QUICK = {
-    "executor__late_acceptance_ms": "3000",
+    "executor__late_acceptance_ms": "8000",
     "executor__absence_apart_ms": "400",
     "executor__read_lag_ms": "1000",
     "executor__reconcile_every_ms": "600000",

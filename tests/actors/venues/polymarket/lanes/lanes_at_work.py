@@ -89,6 +89,8 @@ class Lanes:
         self.healthy = True
         self.sessions: dict[str, ClobSession] = {}
         self.truth = self._client("truth")
+        self._control = HttpClient(venue["control_url"])
+        self._log: list[Mapping[str, Any]] = []
 
     # The lanes
 
@@ -122,6 +124,7 @@ class Lanes:
         self.truth.cancel_all()
         self.truth.close()
         self.trader.client.close()
+        self._control.close()
         self.world.close()
 
     # What the executor would say
@@ -203,14 +206,13 @@ class Lanes:
         return [line for line in self.log() if asked == tuple(line.get(name) for name in ("kind", "method", "path"))]
 
     def log(self) -> list[Mapping[str, Any]]:
-        client = HttpClient(self.venue["control_url"])
-        lines: list[Mapping[str, Any]] = []
+        """All that the venue has written down so far; what was read before is not asked for again."""
+        lines = self._log
         while True:
             query = {"after": str(lines[-1]["n"] if lines else 0)}
-            answer = client.exchange("GET", "/log", within_s=10, query=query)
+            answer = self._control.exchange("GET", "/log", within_s=10, query=query)
             more = json.loads(answer.body)["lines"]
             if not more:
-                client.close()
                 return lines
             lines += more
 
