@@ -362,8 +362,8 @@ def tokens(balances):
 
 
 def fee_at_most(schedule, shares):
-    """The fee if every share had been traded at one half, where it is highest."""
-    return shares * Decimal(str(schedule["r"])) / 4 if schedule else Decimal(0)
+    """The fee if every share had been traded at one half, where it is highest, and each part been rounded up."""
+    return shares * Decimal(str(schedule["r"])) / 4 + Decimal("0.0001") if schedule else Decimal(0)
 
 
 def chain_of(events, side):

@@ -277,7 +277,7 @@ def test_a_malformed_frame_is_counted_logged_once_a_kind_and_resynchronises_its_
     assert desk.of(FeedRestored) == [FeedRestored("M1", resynchronise=True)] * 2
     malformed = [line for line in lines if "malformed frame" in line]
     assert [line.split("'kind': '")[1].split("'")[0] for line in malformed] == ["number", "event"]
-    assert desk.counted[-1] == FeedCounted("feed/0", 1, {"number": 2, "event": 2})
+    desk.until(lambda: desk.counted and desk.counted[-1] == FeedCounted("feed/0", 1, {"number": 2, "event": 2}))
 
 
 def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: Desk, venue: SocketServer) -> None:

@@ -145,7 +145,7 @@ def test_a_market_that_lost_an_event_is_read_again_and_not_for_each_of_them(desk
     assert again[2].at_ns - again[1].at_ns >= QUICK.probe_ms * 1_000_000
     assert feed.malformed == {"shape": 4, "event": 1, "text": 1}
     assert not feed.proven, "nothing that could be read has come"
-    assert desk.counted[-1] == FeedCounted(desk.name, 1, dict(feed.malformed))
+    desk.until(lambda: desk.counted and desk.counted[-1] == FeedCounted(desk.name, 1, dict(feed.malformed)))
 
 
 def test_a_feed_in_the_place_of_a_dead_one_says_that_it_was_lost(desk: Desk, venue: SocketServer) -> None:

@@ -224,6 +224,7 @@ def test_cancels_that_wait_when_the_lane_ends_are_unanswered(lanes: Lanes) -> No
     lanes.cancel(order)
     lanes.world.directory.stop(CANCEL)
     lanes.until(lambda: lanes.world.directory.find(CANCEL) is None)
+    lanes.until(lambda: lanes.about(order.order_id))  # of one that went out the end is still read
     (told,) = lanes.about(order.order_id)
     assert isinstance(told, OrderCancelled | CancelUnanswered)
 
