@@ -90,10 +90,7 @@ def play(paths: Sequence[Path], parameters: BookParameters, markets_file: Path |
 
 @pytest.fixture(scope="module")
 def mlb(shared: Path) -> Path:
-    folder = shared / "recordings" / "signaldrift_mlb"
-    if not folder.is_dir():
-        pytest.skip("the MLB recordings are not there")
-    return folder
+    return shared / "recordings" / "signaldrift_mlb"
 
 
 @pytest.mark.parametrize("name", MLB)
@@ -147,10 +144,7 @@ def test_inferred_trades_come_once_though_every_trade_has_two_books(mlb: Path) -
 
 @pytest.fixture(scope="module")
 def jonah(shared: Path) -> list[Path]:
-    paths = sorted((shared / "recordings" / "jonah_multifeed").glob("reports/sessions/*/raw_messages.jsonl.gz"))
-    if not paths:
-        pytest.skip("the envelopes of jonah_multifeed are not there")
-    return paths
+    return sorted((shared / "recordings" / "jonah_multifeed").glob("reports/sessions/*/raw_messages.jsonl.gz"))
 
 
 def _sum(paths: Sequence[Path], parameters: BookParameters) -> BookCounts:
@@ -185,10 +179,7 @@ def test_answers_older_than_the_socket_are_not_taken(jonah: list[Path]) -> None:
 
 @pytest.fixture(scope="module")
 def fed(shared: Path) -> Path:
-    folder = shared / "recordings" / "tinli_fixtures"
-    if not folder.is_dir():
-        pytest.skip("the Fed capture is not there")
-    return folder
+    return shared / "recordings" / "tinli_fixtures"
 
 
 def test_the_fed_capture_proves_24_of_24_changes_with_and_without_its_gamma_object(fed: Path) -> None:

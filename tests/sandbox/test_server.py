@@ -198,8 +198,6 @@ def test_its_clock_can_run_faster(start):
 def test_a_recording_played_fast_arrives_whole(start, reader, shared):
     folder = shared / "recordings" / "signaldrift_mlb"
     path = folder / "derived_frames" / "20250619_mlb-hou-bal-2025-06-19.jsonl.gz"
-    if not path.exists():
-        pytest.skip("the recording is not beside the checkout")
     started = start("--replay", str(path), "--markets", str(folder / "markets.json"), "--speed", "2000")
     socket = started.subscribe()
     read = reader(started.said["markets"])

@@ -28,7 +28,7 @@ def cluster() -> Iterator[Path]:
     """Folder with the socket of a PostgreSQL server that lives as long as the tests."""
     binaries = _postgres_binaries()
     if binaries is None:
-        pytest.skip("PostgreSQL server binaries are not installed")
+        pytest.skip("needs the PostgreSQL server's programs (Debian: postgresql); the same tests run on SQLite")
     folder = Path(tempfile.mkdtemp(prefix="keel-pg-", dir="/tmp"))
     # initdb refuses to run as root.
     user = _somebody() if os.geteuid() == 0 else None

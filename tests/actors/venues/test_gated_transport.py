@@ -124,7 +124,7 @@ def test_after_a_kill_has_returned_nothing_more_arrives(server: RudeServer, gate
 
 
 @pytest.mark.fault("F20")
-@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="the system names these options otherwise")
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="only Linux has these names of the keep-alive options")
 def test_a_peer_that_is_gone_without_a_word_is_found_while_nothing_is_sent(server: RudeServer) -> None:
     backend = GatedBackend(None, 1)
     backend.begin(5)
@@ -169,7 +169,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for 127.0.0.1 that nobody vouches for, in one file."""
     openssl = shutil.which("openssl")
     if openssl is None:
-        pytest.skip("openssl makes the certificate, and is not here")
+        pytest.skip("the certificate of this test is made by the `openssl` command, which is not installed")
     file = tmp_path_factory.mktemp("tls") / "server.pem"
     subprocess.run(
         [openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=venue",

@@ -10,7 +10,10 @@ from models.units import ONE, TICKS, Price
 from research.bench import market_data
 
 
-@pytest.mark.skipif(importlib.util.find_spec("orjson") is None, reason="orjson is not installed")
+@pytest.mark.skipif(
+    importlib.util.find_spec("orjson") is None,
+    reason="orjson is only what we are measured against; `bin/bench --peers` installs it",
+)
 def test_decoding_is_measured_on_frames_that_are_understood() -> None:
     found = market_data.decode(frames=50)
     assert found["ratio"] == pytest.approx(found["ours_ns"] / found["orjson_ns"])

@@ -4,7 +4,7 @@ Each test lets one client live through one story (`run_*.py`) and judges what it
 """
 
 import time
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -165,12 +165,12 @@ class TestVersion2:
         assert Decimal(0) < Decimal(bought["makingAmount"]) <= 20
         paid = cash(seen["before"]) - cash(seen["between"])
         fee = paid - Decimal(bought["makingAmount"])
-        assert 0 <= fee <= fee_at_most(seen["fees"], shares)
+        assert 0 <= fee <= fee_at_most(seen["fees"], seen["buys"])
         assert tokens(seen["between"]) - tokens(seen["before"]) == shares
         gave = Decimal(sold["makingAmount"])
         assert tokens(seen["between"]) - tokens(seen["after"]) == gave > 0
         fee = Decimal(sold["takingAmount"]) - (cash(seen["after"]) - cash(seen["between"]))
-        assert 0 <= fee <= fee_at_most(seen["fees"], gave)
+        assert 0 <= fee <= fee_at_most(seen["fees"], seen["sells"])
         mine = {trade["id"] for trade in seen["all_trades"]}
         assert {*bought["tradeIDs"], *sold["tradeIDs"]} <= mine
 
@@ -361,9 +361,11 @@ def tokens(balances):
     return Decimal(balances["tokens"]["balance"]) / MILLION
 
 
-def fee_at_most(schedule, shares):
-    """The fee if every share had been traded at one half, where it is highest, and each part been rounded up."""
-    return shares * Decimal(str(schedule["r"])) / 4 + Decimal("0.0001") if schedule else Decimal(0)
+def fee_at_most(schedule, trades):
+    """The fee if every part had been traded at one half, where it is highest; each part is rounded by itself."""
+    rate = Decimal(str(schedule["r"])) if schedule else Decimal(0)
+    parts = [Decimal(maker["matched_amount"]) for trade in trades for maker in trade["maker_orders"]]
+    return sum((part * rate / 4).quantize(Decimal("0.00001"), ROUND_HALF_UP) for part in parts)
 
 
 def chain_of(events, side):

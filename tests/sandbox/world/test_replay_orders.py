@@ -187,8 +187,6 @@ def test_a_recording_that_crosses_itself_lets_the_older_level_go(tmp_path):
 def test_a_real_recording_stays_one_proven_book_while_an_account_trades_in_it(replayed, shared, name):
     folder = shared / "recordings" / "signaldrift_mlb"
     path = folder / "derived_frames" / f"{name}.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"{name} is not beside the checkout")
     world = replayed(path, folder / "markets.json", speed=1_000.0)
     trader = trader_in(world.exchange, world.now_ns)
     world.subscribe()

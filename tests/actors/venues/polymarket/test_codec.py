@@ -261,8 +261,6 @@ def test_no_json_raises(event: str, frame: dict[str, Any]) -> None:
 )
 def test_captured_frames_are_understood(shared: Path, name: str, kind: type) -> None:
     path = shared / "payloads" / name
-    if not path.exists():
-        pytest.skip("this capture is not there")
     raw = path.read_bytes()
     frame = json.loads(raw)
     token = frame.get("asset_id") or frame.get("winning_asset_id") or frame["price_changes"][0]["asset_id"]
@@ -271,8 +269,6 @@ def test_captured_frames_are_understood(shared: Path, name: str, kind: type) -> 
 
 def test_a_captured_session_of_a_version_2_market_is_understood(shared: Path) -> None:
     path = shared / "payloads" / "adriancova_polymarket-bot-v2" / "ws-market-v2-session-frames.jsonl"
-    if not path.exists():
-        pytest.skip("this capture is not there")
     token = "663574927012476832975694178961957910328055987427402067619466963999000625152"
     one = Codec({token: (M, YES)})
     said: list[Decoded] = []
