@@ -1,49 +1,17 @@
 """Listings that do not end, that miss a page, and that are older than what we know: nothing ends by one read."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.markets import YES, Market, Side
 from models.messages.orders import PlaceOrder
 from models.orders import TERMINAL, OrderState
 from models.units import SHARE
-from tests.bin.processes import sandbox
-from tests.faults.by_hand import QUIET
-from tests.faults.journal import agree
-from tests.faults.live_engine import clear, live, log
+from tests.faults.live_engine import clear, log
 from tests.faults.steady_hand import SteadyHand
 
-_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
-
-_SETTINGS = {
-    "executor__late_acceptance_ms": "1500",
-    "executor__absence_apart_ms": "300",
-    "executor__read_lag_ms": "1000",
+SETTINGS = {
     "executor__reconcile_every_ms": "700",
 }
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
-    folder = tmp_path_factory.mktemp("reads")
-    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **_SETTINGS) as engine:
-        engine.resume()
-        yield SteadyHand(engine)
-        agree(engine)
-
-
-@pytest.fixture
-def hand(running: SteadyHand) -> Iterator[SteadyHand]:
-    running.recovers()
-    yield running
-    clear(running.venue)
-    running.clear()
-
-
-@pytest.fixture
-def market(hand: SteadyHand) -> Market:
-    return hand.calm()
 
 
 @pytest.mark.fault("F22")

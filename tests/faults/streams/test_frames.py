@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -15,30 +14,9 @@ from models.messages.market import (
     BookFrame,
     FeedLost,
 )
-from tests.faults.live_engine import LiveEngine, clear
+from tests.faults.live_engine import LiveEngine
 from tests.faults.overheard import Overheard, overheard
-from tests.faults.streams_at_work import books_agree, connections, is_back, is_well, misunderstood, quoted, streaming
-
-
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveEngine]:
-    with streaming(tmp_path_factory.mktemp("streams")) as running:
-        yield running
-
-
-@pytest.fixture
-def running(engine: LiveEngine) -> Iterator[LiveEngine]:
-    """An engine that quotes and of whose books none is in doubt; afterwards the venue is as before."""
-    engine.until(lambda: is_well(engine), "all is well before")
-    yield engine
-    clear(engine.venue)
-
-
-@pytest.fixture
-def market(running: LiveEngine) -> Market:
-    """A market in which an order of ours rests."""
-    running.until(lambda: quoted(running), "a market is quoted")
-    return running.engine.catalogue.markets[quoted(running)[0]]
+from tests.faults.streams_at_work import books_agree, connections, is_back, misunderstood
 
 
 @pytest.mark.fault("F33")

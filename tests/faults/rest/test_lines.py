@@ -15,43 +15,12 @@ from actors.venues.websocket_client import WebSocketClient
 from models.cells import TradingState
 from models.markets import Market
 from models.orders import TERMINAL, OrderState
-from tests.bin.processes import ROOT, sandbox
-from tests.faults.by_hand import QUIET
-from tests.faults.journal import NEVER_STOOD, agree, states
-from tests.faults.live_engine import clear, live, log
+from tests.bin.processes import ROOT
+from tests.faults.journal import NEVER_STOOD, states
+from tests.faults.live_engine import clear, log
 from tests.faults.steady_hand import SteadyHand
 
-_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
 _S = 1_000_000_000
-
-_SETTINGS = {
-    "executor__late_acceptance_ms": "1500",
-    "executor__absence_apart_ms": "300",
-    "executor__read_lag_ms": "1000",
-}
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
-    folder = tmp_path_factory.mktemp("lines")
-    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **_SETTINGS) as engine:
-        engine.resume()
-        yield SteadyHand(engine)
-        agree(engine)
-
-
-@pytest.fixture
-def hand(running: SteadyHand) -> Iterator[SteadyHand]:
-    running.recovers()
-    yield running
-    clear(running.venue)
-    running.recovers()
-    running.clear()
-
-
-@pytest.fixture
-def market(hand: SteadyHand) -> Market:
-    return hand.calm()
 
 
 @pytest.mark.fault("F08")

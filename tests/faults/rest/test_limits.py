@@ -1,52 +1,20 @@
 """A venue that throttles: by refusing, by its signer's buckets, and by letting us wait without a word."""
 
-from collections.abc import Iterator
-
 import pytest
 
 from models.markets import Market
 from models.orders import OrderState
-from tests.bin.processes import sandbox
-from tests.faults.by_hand import QUIET
-from tests.faults.journal import agree, states
-from tests.faults.live_engine import clear, live, log
+from tests.faults.journal import states
+from tests.faults.live_engine import clear, log
 from tests.faults.steady_hand import SteadyHand
 
-_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
-
-_SETTINGS = {
-    "executor__late_acceptance_ms": "1500",
-    "executor__absence_apart_ms": "300",
-    "executor__read_lag_ms": "1000",
+SETTINGS = {
     "executor__mode_pause_first_ms": "3000",
     "executor__lapse_ms": "5000",
     "executor__slow_answer_ms": "2800",
     "executor__slow_answers_ms": "2800",
     "executor__slow_pause_ms": "2000",
 }
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
-    folder = tmp_path_factory.mktemp("limits")
-    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **_SETTINGS) as engine:
-        engine.resume()
-        yield SteadyHand(engine)
-        agree(engine)
-
-
-@pytest.fixture
-def hand(running: SteadyHand) -> Iterator[SteadyHand]:
-    running.recovers()
-    yield running
-    clear(running.venue)
-    running.person_resumes()
-    running.clear()
-
-
-@pytest.fixture
-def market(hand: SteadyHand) -> Market:
-    return hand.calm()
 
 
 @pytest.mark.fault("F10")

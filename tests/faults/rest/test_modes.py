@@ -10,46 +10,18 @@ from models.cells import TradingState
 from models.markets import Market
 from models.messages.control import RaiseCell
 from models.orders import OrderState
-from tests.bin.processes import sandbox
-from tests.faults.by_hand import QUIET
-from tests.faults.journal import NEVER_STOOD, agree, journalled, states
-from tests.faults.live_engine import clear, live, log
+from tests.faults.journal import NEVER_STOOD, journalled, states
+from tests.faults.live_engine import clear, log
 from tests.faults.steady_hand import SteadyHand
 
-_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
 _S = 1_000_000_000
 
-QUICK = {
-    "executor__late_acceptance_ms": "1500",
-    "executor__absence_apart_ms": "300",
-    "executor__read_lag_ms": "1000",
-}
 
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
-    folder = tmp_path_factory.mktemp("modes")
-    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **QUICK) as engine:
-        engine.resume()
-        yield SteadyHand(engine)
-        agree(engine)
-
-
-@pytest.fixture
-def hand(running: SteadyHand) -> Iterator[SteadyHand]:
-    running.recovers()
-    restarts = running.running.board.counts.restarts
-    yield running
-    assert running.running.board.counts.restarts == restarts, "nothing died of it"
-    clear(running.venue)
-    running.person_resumes()
-    running.recovers()
-    running.clear()
-
-
-@pytest.fixture
-def market(hand: SteadyHand) -> Market:
-    return hand.calm()
+@pytest.fixture(autouse=True)
+def nothing_dies(hand: SteadyHand) -> Iterator[None]:
+    restarts = hand.running.board.counts.restarts
+    yield
+    assert hand.running.board.counts.restarts == restarts, "nothing died of it"
 
 
 @pytest.mark.fault("F13")

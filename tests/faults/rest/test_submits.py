@@ -1,6 +1,5 @@
 """Orders whose answer is lost, late, wrong or torn: found by their hash, and never sent a second time."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -8,43 +7,18 @@ import pytest
 from models.markets import NO, YES, Market
 from models.messages.orders import PlaceOrder
 from models.orders import OrderState
-from tests.bin.processes import sandbox
-from tests.faults.by_hand import QUIET
-from tests.faults.journal import NEVER_STOOD, agree, states
-from tests.faults.live_engine import clear, live, log
+from tests.faults.journal import NEVER_STOOD, states
+from tests.faults.live_engine import log
 from tests.faults.steady_hand import SteadyHand
 
-_WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 10, "--seed", 3)
 _S = 1_000_000_000
 
-QUICK = {
+SETTINGS = {
     "executor__late_acceptance_ms": "8000",
     "executor__absence_apart_ms": "400",
-    "executor__read_lag_ms": "1000",
     "executor__reconcile_every_ms": "600000",
 }
 """The windows of 20 and 30 s, made short; and no read on the cadence, which would find the order before its time."""
-
-
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SteadyHand]:
-    folder = tmp_path_factory.mktemp("submits")
-    with sandbox(*_WORLD) as venue, live(venue, 0, folder, **QUIET, **QUICK) as engine:
-        engine.resume()
-        yield SteadyHand(engine)
-        agree(engine)
-
-
-@pytest.fixture
-def hand(running: SteadyHand) -> Iterator[SteadyHand]:
-    yield running
-    clear(running.venue)
-    running.clear()
-
-
-@pytest.fixture
-def market(hand: SteadyHand) -> Market:
-    return hand.calm()
 
 
 def unknown(hand: SteadyHand, market: Market, fault: str, **more: Any) -> PlaceOrder:
