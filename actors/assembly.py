@@ -6,6 +6,7 @@ only who starts and restarts them differs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from actors.topology import (
     inventory_name,
 )
 from models.book import BookMachine
+from models.controls.families import guards
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
@@ -103,9 +105,13 @@ class Assembly:
         markets = plan.catalogue.markets
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
+        families = partial(guards, parameters)
         executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify, neg_risk_siblings(markets))
         return (
-            self._part(RISK, lambda again: RecalledRisk(*risk, parameters.flow) if again else RiskMachine(*risk)),
+            self._part(
+                RISK,
+                lambda again: RecalledRisk(*risk, parameters.flow, families) if again else RiskMachine(*risk, families),
+            ),
             self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),
         )
 

@@ -121,7 +121,7 @@ class Topology:
             market.MarketResolved: lambda m: (RISK, EXECUTOR, *venue, *deciders.get(m.market, ()), *seen),
             market.ReferenceUpdated: lambda m: self._followers.get(m.name, ()),
             # From a market's book and flow.
-            market.BookUpdated: lambda m: (*venue, *deciders.get(m.market, ()), *seen),
+            market.BookUpdated: lambda m: (RISK, *venue, *deciders.get(m.market, ()), *seen),
             market.TradeSeen: lambda m: (*venue, flow_name(m.market), *rows),
             market.BookEpochChanged: lambda m: (EXECUTOR, *deciders.get(m.market, ()), *rows),
             market.BookResynchronised: lambda _: seen,
@@ -144,12 +144,16 @@ class Topology:
             control.FlattenChanged: lambda _: (RISK, *board),
             control.MarketParked: lambda _: (MARKETS, *seen),
             control.RaiseCell: lambda _: (RISK, *rows),
+            control.KillLatched: lambda _: seen,
+            control.ReadRisk: lambda _: (RISK,),
+            control.RiskRead: lambda _: board,
             # From the executor.
             orders.SubmitOrder: lambda _: (JOURNAL,),
             orders.SubmitCancel: lambda _: (*self._cancels, *rows),
             lanes.ConfirmCancel: lambda _: self._queries,  # from the lane of cancels
             lanes.QueryOrder: lambda _: self._queries,
             lanes.ReadAccount: lambda _: self._queries,
+            lanes.ReadHoldings: lambda _: self._queries,
             lanes.DriftFound: lambda _: seen,
             lanes.HoldingsFound: lambda _: seen,
             orders.SubmitMerge: lambda _: self._operations,
@@ -183,6 +187,7 @@ class Topology:
             lanes.OrderNotFound: _executor,
             lanes.QueryFailed: _executor,
             lanes.AccountRead: _executor,
+            lanes.HoldingsRead: _executor,
             lanes.LimitsSeen: _executor,
             lanes.VenueModeSeen: _executor,
             lanes.HeartbeatResumed: _executor,

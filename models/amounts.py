@@ -16,8 +16,8 @@ better price they buy more shares than were asked for; they never cost more.
 
 from typing import Final
 
+from models.controls.control import Refusal
 from models.ledger import Amounts
-from models.limits import Refusal
 from models.markets import Side
 from models.messages.orders import PlaceOrder
 from models.orders import TimeInForce

@@ -3,6 +3,7 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.pace import PaceParameters
 from models.coordinator import CoordinatorParameters
 from models.executor import ExecutorParameters
 from models.feeds import FeedParameters
@@ -36,6 +37,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     coordinator: CoordinatorParameters = CoordinatorParameters()
     flatten: FlattenParameters = FlattenParameters()
     risk: RiskParameters = RiskParameters()
+    pace: PaceParameters = PaceParameters()
     executor: ExecutorParameters = ExecutorParameters()
     paper: PaperParameters = PaperParameters()
     journal: JournalParameters = JournalParameters()

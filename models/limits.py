@@ -5,10 +5,11 @@ something about it. Why an order that raises |net| may stand alone below the lim
 desk may always open when its inventory allows it to (`can_open`), but two orders at once could fill at once.
 """
 
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 
+from models.controls.control import Control, Guard, Refusal
 from models.exposure import Exposures, MarketExposure
 from models.markets import YES, Side
 from models.messages.orders import PlaceOrder
@@ -38,15 +39,41 @@ class RiskParameters(msgspec.Struct, frozen=True):
     ] = False
 
 
-class Refusal(NamedTuple):
-    """The control that refuses an intent, and its numbers in words."""
-
-    reason: str
-    detail: str
-
-
-class Limits:
+class Limits(Guard):
     """Holds intents against `exposures`. `max_net_diff` bounds each desk's |net| in a market."""
+
+    controls = (
+        Control(
+            "open_orders_market", "before", "all", "the order is refused",
+            "orders of the market that may still fill", ("risk.open_orders_per_market",),
+        ),
+        Control(
+            "open_orders_total", "before", "all", "the order is refused",
+            "orders of all markets that may still fill", ("risk.open_orders_total",),
+        ),
+        Control(
+            "unknown_order", "before", "open", "the order is refused",
+            "orders of unknown fate in the market and in the others of its neg-risk event", (),
+        ),
+        Control("self_cross", "before", "all", "the order is refused", "own orders that it would trade with", ()),
+        Control(
+            "not_settled", "before", "all", "the order is refused",
+            "shares sold, against those settled, not being merged and not offered yet", (),
+        ),
+        Control(
+            "net_limit", "before", "open", "the order is refused",
+            "|YES - NO| of the desk in the market with every order of this side filled", ("inventory.max_net_diff",),
+        ),
+        Control(
+            "market_worst_case", "before", "open", "the order is refused",
+            "loss in the worst outcome of the market, with every order filled that makes it worse",
+            ("risk.wallet_usd", "risk.market_worst_case"),
+        ),
+        Control(
+            "total_worst_case", "before", "open", "the order is refused",
+            "the worst cases of all markets together", ("risk.wallet_usd", "risk.total_worst_case"),
+        ),
+    )  # fmt: skip
 
     def __init__(self, parameters: RiskParameters, exposures: Exposures, markets: int, max_net_diff: Size) -> None:
         self._exposures = exposures
@@ -56,11 +83,7 @@ class Limits:
         self._market_worst_case = int(parameters.wallet_usd * parameters.market_worst_case)
         self._total_worst_case = int(parameters.wallet_usd * parameters.total_worst_case)
 
-    def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...]) -> Refusal | None:
-        """Return the first limit that refuses an order, None where all pass.
-
-        `before` are the legs of its bundle that are counted as approved already.
-        """
+    def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
         exposure = self._exposures.of(order.market)
         same = tuple(leg for leg in before if leg.market == order.market)
         return (

@@ -7,17 +7,18 @@ contradicts them. A refusal is a value with the control that refused and its num
 Why the checks and the reservation are one step: between a check and a later reservation another intent could pass.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from models.cells import Cell, TradingState
-from models.exposure import MarketExposure
+from models.controls.control import Guard, Refusal
+from models.exposure import Exposures, MarketExposure
 from models.flattening import OPERATOR
 from models.halts import Halts, Messages
 from models.inventory import InventoryParameters
-from models.limits import Limits, Refusal, RiskParameters, lowers_net
+from models.limits import Limits, RiskParameters, lowers_net
 from models.markets import Market, Outcome, Side, complement
 from models.messages.base import MarketId, Message
-from models.messages.control import ExposureUpdated
+from models.messages.control import ExposureUpdated, Kill, KillLatched, RaiseCell, ReadRisk, RiskRead
 from models.messages.market import FlowUpdated
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
@@ -33,8 +34,14 @@ from models.messages.orders import (
     PlaceOrder,
     PositionsRedeemed,
 )
+from models.messages.runtime import Woke
 from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
 from models.units import ONE, cash_of_rounded_up
+
+
+def no_guards(_: Exposures) -> tuple[Guard, ...]:
+    """Return no families of controls: what is left are cells, the fuse and the limits on what is held and open."""
+    return ()
 
 
 class RiskMachine(Halts):
@@ -47,10 +54,16 @@ class RiskMachine(Halts):
         phase: PhaseParameters,
         inventory: InventoryParameters = InventoryParameters(),
         groups: Mapping[str, tuple[MarketId, ...]] | None = None,
+        guards: Callable[[Exposures], tuple[Guard, ...]] = no_guards,
     ) -> None:
         super().__init__(markets, groups or {})
+        limits = Limits(parameters, self._exposures, len(markets), inventory.max_net_diff)
+        self._guards = (*guards(self._exposures), limits)
+        self._hearing: dict[type[Message], list[Guard]] = {}
+        for guard in self._guards:
+            for kind in guard.hears:
+                self._hearing.setdefault(kind, []).append(guard)
         self._phase = phase
-        self._limits = Limits(parameters, self._exposures, len(markets), inventory.max_net_diff)
         self._flows: dict[MarketId, FlowUpdated] = {}
         self._naked: dict[MarketId, Outcome] = {}
         self._kept: dict[MarketId, Outcome] = {}
@@ -67,37 +80,48 @@ class RiskMachine(Halts):
             FillSettled: self._fill_moved,
             FillVoided: self._fill_moved,
             FlowUpdated: self._flow,
+            ReadRisk: self._read,
+            Woke: self._woke,
         }
 
     def step(self, message: Message, now_ns: int) -> Messages:
         """Take in one message; approve, deny, raise and clear. The first one of all makes it say how it came up."""
         handler = self._handlers.get(type(message))
-        if handler is None:
-            return ()
+        out = () if handler is None else handler(message, now_ns)
+        for guard in self._hearing.get(type(message), ()):
+            out += self._followed(guard.heard(message, now_ns), now_ns)
         if self._unsaid:
             self._unsaid = False
-            return (*handler(message, now_ns), *self._states.changed(self._markets, now_ns))
-        return handler(message, now_ns)
+            return (*out, *self._states.changed(self._markets, now_ns))
+        return out
 
     # Intents
 
     def _place(self, order: PlaceOrder, now_ns: int) -> Messages:
         refusal = self._refusal(order, (), now_ns)
         if refusal is not None:
-            return (denied(order, refusal, now_ns),)
-        return (self._approve(order), *self._exposure_updated(order.market, now_ns))
+            return self._deny((order,), refusal, now_ns)
+        return (self._approve(order, now_ns), *self._exposure_updated(order.market, now_ns))
 
     def _place_bundle(self, bundle: PlaceBundle, now_ns: int) -> Messages:
         """Approve all legs or none: each is checked with those before it already counted."""
         for position, leg in enumerate(bundle.legs):
             refusal = self._refusal(leg, bundle.legs[:position], now_ns)
             if refusal is not None:
-                return tuple(denied(each, refusal, now_ns) for each in bundle.legs)
-        approved = tuple(self._approve(leg) for leg in bundle.legs)
+                return self._deny(bundle.legs, refusal, now_ns)
+        approved = tuple(self._approve(leg, now_ns) for leg in bundle.legs)
         touched = dict.fromkeys(leg.market for leg in bundle.legs)
         return (*approved, *(event for market in touched for event in self._exposure_updated(market, now_ns)))
 
-    def _approve(self, order: PlaceOrder) -> OrderApproved:
+    def _deny(self, orders: Iterable[PlaceOrder], refusal: Refusal, now_ns: int) -> Messages:
+        out: Messages = tuple(denied(order, refusal, now_ns) for order in orders)
+        for guard in self._hearing.get(IntentDenied, ()):
+            out += tuple(said for each in out for said in self._followed(guard.heard(each, now_ns), now_ns))
+        return out
+
+    def _approve(self, order: PlaceOrder, now_ns: int) -> OrderApproved:
+        for guard in self._guards:
+            guard.approved(order, now_ns)
         self._exposures.change(order.market, lambda exposure: exposure.approved(order))
         price = order.price if order.side is Side.BUY else ONE - order.price
         return OrderApproved(order, cash_of_rounded_up(price, order.size))
@@ -110,7 +134,13 @@ class RiskMachine(Halts):
         age_ns = now_ns - order.created_ns
         if age_ns > INTENT_TIME_TO_LIVE_NS:
             return Refusal("expired", f"intent is {age_ns // 1_000_000} ms old, it lives 500 ms")
-        return self._state_refusal(order, market, before) or self._limits.refusal(order, before)
+        return self._state_refusal(order, market, before) or self._guard_refusal(order, before, now_ns)
+
+    def _guard_refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], now_ns: int) -> Refusal | None:
+        same = tuple(leg for leg in before if leg.market == order.market)
+        opens = not lowers_net(order, self._exposures.of(order.market), same)
+        refusals = (guard.refusal(order, before, opens, now_ns) for guard in self._guards)
+        return next((refusal for refusal in refusals if refusal is not None), None)
 
     def _state_refusal(self, order: PlaceOrder, market: Market, before: tuple[PlaceOrder, ...]) -> Refusal | None:
         cells = self._states.covering(order.market, order.tag)
@@ -191,7 +221,36 @@ class RiskMachine(Halts):
         flow = self._flows.get(market.id)
         return None if flow is None else kept_by_fuse(exposure.net, self._phase.band(market), flow, self._phase)
 
+    # The families of controls
+
+    def _followed(self, said: Messages, now_ns: int) -> Messages:
+        """Hold the cells that a control raises, latch what it kills, and pass on the rest."""
+        out: list[Message] = []
+        for message in said:
+            match message:
+                case RaiseCell():
+                    out += self._raise(message, now_ns)
+                case Kill() if not self._states.killed:
+                    out += (KillLatched(message.reason, now_ns), *self._kill(message, now_ns))
+                case Kill():
+                    pass
+                case _:
+                    out.append(message)
+        return tuple(out)
+
+    def _woke(self, woke: Woke, now_ns: int) -> Messages:
+        return tuple(
+            said
+            for guard in self._guards
+            if guard.timer == woke.timer
+            for said in self._followed(guard.woke(now_ns), now_ns)
+        )
+
     # What is said
+
+    def _read(self, asked: ReadRisk, now_ns: int) -> Messages:
+        readings = tuple(reading for guard in self._guards for reading in guard.readings(now_ns))
+        return (RiskRead(asked.request, readings, now_ns),)
 
     def _exposure_updated(self, market: MarketId, now_ns: int) -> Messages:
         exposure = self._exposures.of(market)

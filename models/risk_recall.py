@@ -7,15 +7,17 @@ Why a market whose flow has not been heard of yet is fused: the flow of a toxic 
 listened. It speaks again before the window of trades has passed, so whoever has said nothing by then was not toxic.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from models.cells import TradingState
+from models.controls.control import Guard, Refusal
+from models.exposure import Exposures
 from models.flattening import SWITCH
 from models.flow import FlowParameters
 from models.halts import VERBS
 from models.inventory import InventoryParameters
-from models.limits import Refusal, RiskParameters
+from models.limits import RiskParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, MarketParked, RaiseCell
@@ -33,7 +35,7 @@ from models.messages.orders import (
 )
 from models.messages.runtime import WakeAt, Woke
 from models.phase import PhaseParameters
-from models.risk import RiskMachine, denied
+from models.risk import RiskMachine, denied, no_guards
 
 _TIMER: Final = "flow"
 _RECOVERING: Final = Refusal("recovering", "what is held and open is being read back from the journal")
@@ -50,8 +52,9 @@ class RecalledRisk(RiskMachine):
         inventory: InventoryParameters,
         groups: Mapping[str, tuple[MarketId, ...]],
         flow: FlowParameters,
+        guards: Callable[[Exposures], tuple[Guard, ...]] = no_guards,
     ) -> None:
-        super().__init__(markets, parameters, phase, inventory, groups)
+        super().__init__(markets, parameters, phase, inventory, groups, guards)
         self._flow_silence_ns = flow.silence_max_ns
         self._unheard = dict.fromkeys(markets)
 
@@ -70,6 +73,8 @@ class RecalledRisk(RiskMachine):
                 self._recall_command(entry)
             case _:
                 super().step(entry, at_ns)
+        for guard in self._guards:
+            self._followed(guard.recall(entry, at_ns), at_ns)
 
     def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
         """Deny intents and take in flows at once; None for what has to wait until all is recalled."""
@@ -90,8 +95,9 @@ class RecalledRisk(RiskMachine):
         for market in self._unheard:
             self._states.put(market, "flow", TradingState.CANCEL_ONLY, "flow_unknown", now_ns)
         self._flatten(now_ns)  # what follows is said below, and everything is cancelled anyhow
+        said = [message for guard in self._guards for message in self._followed(guard.recalled(now_ns), now_ns)]
         self._states.forget(self._markets)
-        out: list[Message] = [*self._states.changed(self._markets, now_ns)]
+        out: list[Message] = [*said, *self._states.changed(self._markets, now_ns)]
         for market in self._markets:
             out += self._exposure_updated(market, now_ns)
             if any(cell.source == SWITCH for cell in self._states.covering(market)):

@@ -164,3 +164,54 @@ class MarketParked(Message, frozen=True, gc=False):
     lane: ClassVar[Lane] = Lane.ORDER
     market: MarketId
     parked: bool
+
+
+class KillLatched(Message, frozen=True, gc=False):
+    """A limit of risk has killed everything. Whoever holds the gate closes it when this is said, before it is sent."""
+
+    lane: ClassVar[Lane] = Lane.CONTROL
+    reason: str
+    at_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return "kill"
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """Where a control stands: `value` against `limit`, both in `unit`; None where there is nothing to measure yet.
+
+    `scope` is `all`, or names a market, an event, a token or a desk, as people do. `holds`: it blocks at present.
+    """
+
+    control: str
+    scope: str
+    value: float | None
+    limit: float | None
+    unit: str
+    holds: bool = False
+    note: str = ""
+
+
+class ReadRisk(Message, frozen=True, gc=False):
+    """Ask the risk supervisor where its controls stand (answered by `RiskRead`)."""
+
+    lane: ClassVar[Lane] = Lane.INTENT
+    request: str
+
+    @property
+    def key(self) -> Hashable:
+        return "risk"
+
+
+class RiskRead(Message, frozen=True):
+    """Where every control stands, in the order in which they are asked."""
+
+    lane: ClassVar[Lane] = Lane.MARKET
+    request: str
+    readings: tuple[Reading, ...]
+    at_ns: int
+
+    @property
+    def key(self) -> Hashable:
+        return "risk"

@@ -156,7 +156,7 @@ def test_two_desks_on_one_market_both_hear_the_book_and_each_its_own_orders() ->
 
 def test_a_market_of_one_desk_is_not_told_to_the_other() -> None:
     told = set(topology().route(sample(BookUpdated, market=ALONE)))
-    assert told == {coordinator_name("maker", ALONE)}
+    assert told == {coordinator_name("maker", ALONE), RISK}
 
 
 def test_a_reference_is_told_once_to_each_coordinator_that_follows_it() -> None:
@@ -180,4 +180,4 @@ def test_the_journal_is_told_everything_worth_a_row_only_when_it_records() -> No
 
 
 def test_a_foreign_market_is_nobodys() -> None:
-    assert tuple(topology().route(sample(BookUpdated, market="elsewhere"))) == ()
+    assert tuple(topology().route(sample(BookUpdated, market="elsewhere"))) == (RISK,)
