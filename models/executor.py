@@ -37,6 +37,9 @@ class ExecutorMachine(VenueOperations):
             raise ValueError("a live order is named by its signed hash: say how to compute it")
         super().__init__(mode, parameters, identify or partial(paper_order_id, run_id))
         self._desks = desks
+        self._trades_in = tuple(
+            dict.fromkeys(market for groups in desks.values() for members in groups.values() for market in members)
+        )
         self._siblings = siblings
         self._handlers |= {
             BookEpochChanged: self._epoch_changed,

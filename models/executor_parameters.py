@@ -67,6 +67,11 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     read_answer_ms: Annotated[
         int, parameter("Live: a read of the account that has no answer for this long is asked for again.", "ms", gt=0)
     ] = 120_000
+    holdings_per_read: Annotated[
+        int,
+        parameter("Live: what the wallet holds is read of so many markets at a time: those first of which nothing is "
+                  "known yet, then those in which something happened, then the others in turn.", "count", ge=4),
+    ] = 20  # fmt: skip
     drift_reported: Annotated[
         Size, parameter("Live: a difference to the wallet of more than this is reported.", "shares", ge=0)
     ] = SHARE // 100

@@ -4,11 +4,14 @@ Why a drift needs two reads: a read takes seconds, and fills go on meanwhile. Wh
 Why nothing is corrected: our ledger counts what was traded. Where the wallet holds other shares, something happened
 that we do not know of, and a person has to say what. One thing is known: fees that were taken in shares
 (`models/fees_in_shares.py`).
+Why holdings are read of some markets at a time: of each token the venue has to be asked by itself, and it answers 200
+such questions in ten seconds. Every market is looked at once before the first order goes out there, which takes 257
+markets half a minute; the first ones need not wait for the last. Later those come first in which something happened.
 Why shares of a market in which we never traded are no drift: they were bought elsewhere, before us. They are remembered
 when a market is looked at for the first time, and nothing else is ever taken for such shares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from models.accounts import Bounds, Holdings
@@ -17,11 +20,14 @@ from models.executor_parameters import ExecutorParameters
 from models.markets import NO, YES, Outcome
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, DriftFound, HoldingsFound
+from models.messages.lanes import AccountRead, DriftFound, HoldingsFound, HoldingsRead
 from models.units import Size, format_size
 
 DRIFT: Final = "drift"
 """The source of the cell of a market in which the wallet holds too much or too little."""
+
+HOLDINGS: Final = "holdings"
+"""The source of the cell of a market of which nobody has looked yet what the wallet holds."""
 
 _UNREAD: Final[Size] = 1 << 62
 """Stands for a drift of unknown size: more than any threshold, and like no read."""
@@ -49,6 +55,10 @@ class Reconciliation:
         self._halted: set[MarketId] = set()
         self._found: dict[MarketId, tuple[Size, Size]] = {}
         """What the wallet held of a market before us, for every market that was read."""
+        self._unlooked: dict[MarketId, None] = {}
+        self._looked: dict[MarketId, Holdings | None] = {}
+        """What we held of a market when it was looked at, in the order in which it is its turn again."""
+        self._looked_ns: int | None = None
 
     # What has to be read
 
@@ -88,6 +98,46 @@ class Reconciliation:
         """Whether that was before this run began."""
         return self._began_ns is not None and at_ns < self._began_ns
 
+    # What holdings are looked at
+
+    def begin(self, markets: Iterable[MarketId], ours: Collection[MarketId]) -> list[Message]:
+        """Learn where we trade; return the cells of those markets that have to be looked at before."""
+        for market in markets:
+            if market in ours or market in self._found:
+                self._looked[market] = None
+            else:
+                self._unlooked[market] = None
+        reason = "what the wallet holds of it has still to be read"
+        return [RaiseCell(market, HOLDINGS, TradingState.CANCEL_ONLY, reason) for market in self._unlooked]
+
+    @property
+    def unlooked(self) -> Collection[MarketId]:
+        """Markets that nobody has looked at yet: there no order may go out."""
+        return self._unlooked.keys()
+
+    def to_look_at(
+        self, ours: Mapping[MarketId, Holdings], ordered: Collection[MarketId], most: int
+    ) -> tuple[MarketId, ...]:
+        """Choose so many markets; those that matter most take three quarters of the places, the others the rest.
+
+        `ordered`: markets with open orders.
+        """
+        moved = [market for market in self._looked if self._has_moved(market, ours)]
+        in_use = [market for market in self._looked if market in ours or market in ordered]
+        first = tuple(dict.fromkeys((*moved, *in_use)))[: most - most // 4]
+        chosen = tuple(dict.fromkeys((*self._unlooked, *first, *self._looked)))[:most]
+        for market in chosen:  # it goes behind the others, even if the venue should say nothing of it
+            if market in self._unlooked:
+                self._unlooked[market] = self._unlooked.pop(market)
+            else:
+                self._looked[market] = self._looked.pop(market)
+        return chosen
+
+    def _has_moved(self, market: MarketId, ours: Mapping[MarketId, Holdings]) -> bool:
+        """Whether what we hold is not what it was at the last look, or that look has still to be borne out."""
+        doubts = any((seen := self._seen.get((market, outcome), _Seen())).last != seen.said for outcome in (YES, NO))
+        return doubts or market in self._halted or ours.get(market) != self._looked[market]
+
     # What was read of holdings
 
     def recall_found(self, found: HoldingsFound) -> None:
@@ -104,18 +154,26 @@ class Reconciliation:
             self._seen[cell.market, outcome] = _Seen(_UNREAD, _UNREAD) if halted else _Seen()
 
     def compare(
-        self, read: AccountRead, ours: Mapping[MarketId, Holdings], skipped: frozenset[MarketId]
+        self, read: HoldingsRead, ours: Mapping[MarketId, Holdings], skipped: frozenset[MarketId]
     ) -> list[Message]:
         """Return what drifted, what stopped drifting, and the cells for it. `skipped`: markets that have paid out.
 
-        A market that the read does not name was not read.
+        A market that the read does not name was not read. A read that is no newer than the last says nothing.
         """
+        if self._looked_ns is not None and read.asked_ns <= self._looked_ns:
+            return []
+        self._looked_ns = read.asked_ns
         out: list[Message] = []
         for market, held in read.tokens.items():
+            if market in self._unlooked:
+                del self._unlooked[market]
+                out.append(RaiseCell(market, HOLDINGS, TradingState.ACTIVE, ""))
+            self._looked.pop(market, None)
             if market in skipped:
                 continue
             if market not in self._found:
                 out += self._first_look(market, held, read.at_ns, touched=market in ours)
+            self._looked[market] = ours.get(market)
             found, may_hold = self._found[market], ours.get(market, _NOTHING)
             for outcome in (YES, NO):
                 out += self._compare(read, market, outcome, held[outcome] - found[outcome], may_hold[outcome])
@@ -131,7 +189,7 @@ class Reconciliation:
         return [HoldingsFound(market, *before_us, at_ns)] if any(before_us) else []
 
     def _compare(
-        self, read: AccountRead, market: MarketId, outcome: Outcome, held: Size, bounds: Bounds
+        self, read: HoldingsRead, market: MarketId, outcome: Outcome, held: Size, bounds: Bounds
     ) -> list[Message]:
         miss = bounds.miss(held)
         drift = miss if abs(miss) > self._reported else 0

@@ -3,6 +3,8 @@
 Nothing here is done in another mode.
 
 Why orders wait for a read: whoever does not know what stands and what was filled cannot say what a new order adds to.
+Why a read under way is never begun anew: one that takes longer than the cadence would never end. What it was asked too
+early for is read when it is over.
 Why one read ends nothing: it may be older than what we were told. What is not listed is asked for, then cancelled, and
 is gone once the venue has left it out several times and does not cancel it either.
 """
@@ -14,7 +16,16 @@ from models.cells import TradingState
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, DriftFound, HeartbeatResumed, OpenOrderSeen, QueryFailed, ReadAccount
+from models.messages.lanes import (
+    AccountRead,
+    DriftFound,
+    HeartbeatResumed,
+    HoldingsRead,
+    OpenOrderSeen,
+    QueryFailed,
+    ReadAccount,
+    ReadHoldings,
+)
 from models.messages.orders import (
     ForeignOrderSeen,
     OrderAccepted,
@@ -40,6 +51,9 @@ _LISTED: Final = frozenset({OrderState.WORKING, OrderState.CANCELLING, OrderStat
 _ACCOUNT: Final = "account"
 """Key of the deadline of the next read."""
 
+_HOLDINGS: Final = "holdings"
+"""Key of the deadline of a read of holdings."""
+
 _MS: Final = 1_000_000
 
 
@@ -51,11 +65,15 @@ class VenueAccount(VenueAnswers):
         self._begun = not self._live
         self._failed_reads = 0
         self._is_reading = False
+        self._failed_looks = 0
+        self._is_looking = False
+        self._trades_in: tuple[MarketId, ...] = ()
         self._reading = Reconciliation(parameters)
         if self._live:
             self._handlers |= {
                 QueryFailed: self._query_failed,
                 AccountRead: self._account_read,
+                HoldingsRead: self._holdings_read,
                 ForeignOrderSeen: self._foreign_seen,
                 HeartbeatResumed: self._heard_again,
             }
@@ -66,25 +84,32 @@ class VenueAccount(VenueAnswers):
             return super().step(message, now_ns)
         self._begun = True
         self._reading.lived(now_ns)
-        return *self._read("start", now_ns), *super().step(message, now_ns), *self._deadlines.ask()
+        waiting = self._reading.begin(self._trades_in, ())
+        return *waiting, *self._read("start", now_ns), *super().step(message, now_ns), *self._deadlines.ask()
 
     def _unsafe(self, market: MarketId, now_ns: int) -> Refusal | None:
         if self._blind is None and self._reading.lacks(market):
             return Refusal("not_reconciled", "the account has still to be read")
+        if self._blind is None and market in self._reading.unlooked:
+            return Refusal("not_reconciled", "what the wallet holds of it has still to be read")
         return super()._unsafe(market, now_ns)
 
     # Reads
 
     def _feed_restored(self, restored: UserFeedRestored, now_ns: int) -> Messages:
-        """Read what was said while nobody listened; for one market's sake no read under way is begun anew."""
+        """Read what was said while nobody listened."""
         super()._feed_restored(restored, now_ns)
         self._reading.need(restored.market, restored.at_ns)
-        return () if self._is_reading and restored.market is not None else self._read("user_feed", now_ns)
+        return self._read_soon("user_feed", now_ns)
 
     def _heard_again(self, resumed: HeartbeatResumed, now_ns: int) -> Messages:
         """Read what the venue did while it did not hear us: it may have cancelled everything."""
         self._reading.need(None, resumed.at_ns)
-        return self._read("heartbeat", now_ns)
+        return self._read_soon("heartbeat", now_ns)
+
+    def _read_soon(self, reason: str, now_ns: int) -> Messages:
+        """Read the account now, or when the read under way has ended."""
+        return () if self._is_reading else self._read(reason, now_ns)
 
     def _read(self, reason: str, now_ns: int) -> Messages:
         self._is_reading = True
@@ -99,10 +124,13 @@ class VenueAccount(VenueAnswers):
         """Learn nothing; ask again when it is time. Only the account has no other deadline that comes soon."""
         if failed.order_id is None:
             self._is_reading = False
-            first_ms, most_ms = self._parameters.query_first_ms, self._parameters.query_max_ms
-            self._deadlines.put(_ACCOUNT, now_ns + min(first_ms << min(self._failed_reads, 20), most_ms) * _MS)
+            self._deadlines.put(_ACCOUNT, now_ns + self._pause_ns(self._failed_reads))
             self._failed_reads += 1
         return ()
+
+    def _pause_ns(self, failures: int) -> int:
+        first_ms, most_ms = self._parameters.query_first_ms, self._parameters.query_max_ms
+        return min(first_ms << min(failures, 20), most_ms) * _MS
 
     def _account_read(self, read: AccountRead, now_ns: int) -> Messages:
         """Hold what the venue lists against what we know; what differs is asked for, halted or reported."""
@@ -117,12 +145,38 @@ class VenueAccount(VenueAnswers):
         for record in self._orders.open_in(None):
             if record.order_id not in listed:
                 out += self._not_listed(record, read, now_ns)
+        if self._reading.is_needed:
+            out += self._read("again", now_ns)
+        return *out, *(() if self._is_looking else self._look(now_ns))
+
+    def _look(self, now_ns: int) -> Messages:
+        """Ask what the wallet holds of those markets whose turn it is."""
+        ordered = {record.placed.market for record in self._orders.open_in(None)}
+        most = self._parameters.holdings_per_read
+        markets = self._reading.to_look_at(self._accounts.holdings(), ordered, most)
+        if not markets:
+            return ()
+        self._is_looking = True
+        self._deadlines.put(_HOLDINGS, now_ns + self._parameters.read_answer_ms * _MS)
+        return (ReadHoldings(markets),)
+
+    def _holdings_read(self, read: HoldingsRead, now_ns: int) -> Messages:
+        """Compare holdings with the ledger, and go on as long as there are markets that wait for their first look."""
+        self._is_looking = False
+        self._deadlines.drop(_HOLDINGS)
+        waited = len(self._reading.unlooked)
+        out: list[Message] = []
         for found in self._reading.compare(read, self._accounts.holdings(), self._accounts.paid_out()):
             out.append(found)
             if isinstance(found, DriftFound) and found.held < found.least:
                 out += self._accounts.book_fees_in_shares(found)
-        if self._reading.is_needed:
-            out += self._read("again", now_ns)
+        wait = len(self._reading.unlooked)
+        if wait and wait < waited:
+            self._failed_looks = 0
+            out += self._look(now_ns)
+        elif wait:
+            self._deadlines.put(_HOLDINGS, now_ns + self._pause_ns(self._failed_looks))
+            self._failed_looks += 1
         return tuple(out)
 
     def _listed(self, seen: OpenOrderSeen, read: AccountRead, now_ns: int) -> Messages:
@@ -169,14 +223,17 @@ class VenueAccount(VenueAnswers):
         return *asked, *self._cancel(record, "not_listed", now_ns)
 
     def _read_again(self, now_ns: int) -> Messages:
-        """Ask once more for a read whose reader is gone."""
-        return self._read("again", now_ns) if self._is_reading else ()
+        """Ask once more for what was asked of a reader that is gone."""
+        account = self._read("again", now_ns) if self._is_reading else ()
+        return *account, *(self._look(now_ns) if self._is_looking else ())
 
     def _ask_for_all(self, now_ns: int) -> Messages:
         """Ask for what a predecessor left open: the account, and every order without an answer."""
         if not self._live:
             return ()
         out: list[Message] = [RaiseCell(None, source, TradingState.ACTIVE, "") for source in (VENUE, LATENCY)]
+        out += self._reading.begin(self._trades_in, self._accounts.holdings())
+        self._reading.need(None, now_ns)  # a read that our predecessor asked for told its trades to him
         out += self._read("restart", now_ns)
         for record in self._orders.open_in(None):
             if record.state is OrderState.PLACING:
@@ -186,6 +243,8 @@ class VenueAccount(VenueAnswers):
         return tuple(out)
 
     def _due(self, key: str, now_ns: int) -> Messages:
+        if key == _HOLDINGS:
+            return self._look(now_ns)
         if key != _ACCOUNT:
             return super()._due(key, now_ns)
         return self._read("again" if self._reading.is_needed else "cadence", now_ns)

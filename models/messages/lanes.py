@@ -5,6 +5,7 @@
     ConfirmCancel -> (query lane) OrderCancelled | CancelRejected | CancelUnanswered
     QueryOrder -> (query lane) OrderFound | OrderNotFound | QueryFailed
     ReadAccount -> (query lane) TradeReported ... AccountRead | QueryFailed
+    ReadHoldings -> (query lane) HoldingsRead
 
 Why "not found" and "failed" are two messages: a venue that says it does not know an order has said something, a line
 that broke has not. Only the first is evidence, and not even it is proof.
@@ -105,7 +106,7 @@ class QueryFailed(Message, frozen=True, gc=False):
 
 
 class ReadAccount(Message, frozen=True, gc=False):
-    """Read open orders, trades and balances: at the start, after every reconnect, and on a cadence.
+    """Read open orders, trades and cash: at the start, after every reconnect, and on a cadence.
 
     Trades are read back to `since_ns`.
     """
@@ -117,6 +118,17 @@ class ReadAccount(Message, frozen=True, gc=False):
     @property
     def key(self) -> Hashable:
         return "account"
+
+
+class ReadHoldings(Message, frozen=True, gc=False):
+    """Read what the wallet holds of these markets: two requests each, and the venue answers only so many."""
+
+    lane: ClassVar[Lane] = Lane.INTENT
+    markets: tuple[MarketId, ...]
+
+    @property
+    def key(self) -> Hashable:
+        return "holdings"
 
 
 class OpenOrderSeen(msgspec.Struct, frozen=True):
@@ -134,14 +146,22 @@ class OpenOrderSeen(msgspec.Struct, frozen=True):
 class AccountRead(Message, frozen=True):
     """The whole of what the venue says of our account: all pages, or there is no such message.
 
-    `asked_ns` is when the first page was asked for: what happened later may be in it or not. `tokens` is what the
-    wallet holds of each market, YES and NO; its trades came before this as `TradeReported`.
+    `asked_ns` is when the first page was asked for: what happened later may be in it or not. Its trades came before
+    this as `TradeReported`.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER
     reason: str
     open_orders: tuple[OpenOrderSeen, ...]
     cash: Money
+    asked_ns: int
+    at_ns: int
+
+
+class HoldingsRead(Message, frozen=True):
+    """What the wallet holds of some markets, YES and NO; one that is not named was not read, or could not be."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
     tokens: dict[MarketId, tuple[Size, Size]]
     asked_ns: int
     at_ns: int

@@ -10,6 +10,7 @@ from models.messages.control import RaiseCell
 from models.messages.lanes import (
     AccountRead,
     CancelUnanswered,
+    HoldingsRead,
     LimitsSeen,
     OpenOrderSeen,
     OrderFound,
@@ -17,6 +18,7 @@ from models.messages.lanes import (
     QueryFailed,
     QueryOrder,
     ReadAccount,
+    ReadHoldings,
     SubmitUnanswered,
     VenueModeSeen,
 )
@@ -35,14 +37,19 @@ class LiveFloor(Floor):
     """A live machine that is connected and has read its account, unless `ready` is false."""
 
     def __init__(
-        self, *, ready: bool = True, siblings: dict[str, tuple[str, ...]] | None = None, **parameters: Any
+        self,
+        *,
+        ready: bool = True,
+        siblings: dict[str, tuple[str, ...]] | None = None,
+        groups: dict[str, tuple[str, ...]] | None = None,
+        **parameters: Any,
     ) -> None:
-        super().__init__("paper", **parameters)
+        super().__init__("paper", groups, **parameters)
         self.mode = "live"
         self.machine = ExecutorMachine("run", "live", self.parameters, self.desks, name, siblings or {})
         if ready:
             self.connect()
-            self.read()
+            self.read(tokens={M: (0, 0)})
             self.said.clear()
 
     def begin_anew(self, chain: list[Message] | None = None) -> tuple[Message, ...]:
@@ -85,14 +92,20 @@ class LiveFloor(Floor):
         *,
         asked_ns: int | None = None,
     ) -> tuple[Message, ...]:
-        """Answer with a whole read that lists these orders, asked for just now."""
+        """Answer with a whole read that lists these orders, asked for just now, and with one of holdings."""
         self.now_ns += 1
         seen = tuple(
             OpenOrderSeen(name(order), order.market, order.outcome, order.side, order.price, order.size, 0)
             for order in listed
         )
         asked = self.now_ns if asked_ns is None else asked_ns
-        return self.tell(AccountRead("test", seen, 0, tokens or {}, asked, self.now_ns))
+        said = self.tell(AccountRead("test", seen, 0, asked, self.now_ns))
+        return said if tokens is None else (*said, *self.look(tokens, asked))
+
+    def look(self, tokens: dict[str, tuple[Size, Size]], asked_ns: int | None = None) -> tuple[Message, ...]:
+        """Answer with what the wallet holds, asked for just now."""
+        self.now_ns += 1
+        return self.tell(HoldingsRead(tokens, self.now_ns if asked_ns is None else asked_ns, self.now_ns))
 
     def limits(
         self, bucket: Any = "orders", remaining: int = 1_000, tier: str = "Standard", retry_after_ms: int | None = None
@@ -115,6 +128,10 @@ class LiveFloor(Floor):
 
     def reads(self) -> list[str]:
         return [message.reason for message in self.heard(ReadAccount)]
+
+    def looks(self) -> list[list[str]]:
+        """Return of which markets the holdings were asked for."""
+        return [list(message.markets) for message in self.heard(ReadHoldings)]
 
     def denials(self) -> list[tuple[str, str]]:
         return [(message.reason, message.detail) for message in self.heard(IntentDenied)]

@@ -227,7 +227,7 @@ class LiveOrders(RuleBasedStateMachine):
             for name, at in self.venue.items()
             if at.stands
         )
-        self.mail.append((False, lambda: AccountRead("read", listed, 0, {}, now_ns, now_ns)))
+        self.mail.append((False, lambda: AccountRead("read", listed, 0, now_ns, now_ns)))
 
     # What must hold
 

@@ -6,14 +6,18 @@ from hypothesis import strategies as st
 from models.accounts import Bounds, Holdings
 from models.executor_parameters import ExecutorParameters
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, DriftFound, HoldingsFound
+from models.messages.lanes import AccountRead, DriftFound, HoldingsFound, HoldingsRead
 from models.reconciliation import Reconciliation
 from models.units import SHARE
 from tests.models.wishes import M
 
 
-def read(asked_ns: int, yes: int | None = None) -> AccountRead:
-    return AccountRead("test", (), 0, {} if yes is None else {M: (yes, 0)}, asked_ns, asked_ns + 1)
+def read(asked_ns: int) -> AccountRead:
+    return AccountRead("test", (), 0, asked_ns, asked_ns + 1)
+
+
+def held(asked_ns: int, yes: int, *markets: str) -> HoldingsRead:
+    return HoldingsRead(dict.fromkeys(markets or (M,), (yes, 0)), asked_ns, asked_ns + 1)
 
 
 def fresh() -> Reconciliation:
@@ -56,12 +60,12 @@ def test_trades_are_read_since_we_were_last_there() -> None:
 
 
 @given(st.lists(st.integers(0, 4), max_size=30))
-def test_only_what_two_reads_say_alike_is_said_and_the_cell_follows_what_is_said(held) -> None:
+def test_only_what_two_reads_say_alike_is_said_and_the_cell_follows_what_is_said(wallet) -> None:
     reading, said, halted = fresh(), 0, False
     ours = {M: Holdings(Bounds(2 * SHARE, 2 * SHARE), Bounds(0, 0))}
-    for index, shares in enumerate(held):
-        out = reading.compare(read(index, shares * SHARE), ours, frozenset())
-        agreed = index > 0 and held[index - 1] == shares
+    for index, shares in enumerate(wallet):
+        out = reading.compare(held(index, shares * SHARE), ours, frozenset())
+        agreed = index > 0 and wallet[index - 1] == shares
         drift = shares - 2
         # The first read of all agrees with the beginning, in which nothing differs.
         if agreed and drift != said:
@@ -76,11 +80,11 @@ def test_only_what_two_reads_say_alike_is_said_and_the_cell_follows_what_is_said
 
 def test_what_the_wallet_held_of_a_market_before_us_is_said_once_and_is_no_drift() -> None:
     reading = fresh()
-    assert reading.compare(read(1, 7 * SHARE), {}, frozenset()) == [HoldingsFound(M, 7 * SHARE, 0, 2)]
+    assert reading.compare(held(1, 7 * SHARE), {}, frozenset()) == [HoldingsFound(M, 7 * SHARE, 0, 2)]
     ours = {M: Holdings(Bounds(2 * SHARE, 2 * SHARE), Bounds(0, 0))}
     for asked_ns in (2, 3):
-        assert reading.compare(read(asked_ns, 9 * SHARE), ours, frozenset()) == []
-    out = [reading.compare(read(asked_ns, 12 * SHARE), ours, frozenset()) for asked_ns in (4, 5)][-1]
+        assert reading.compare(held(asked_ns, 9 * SHARE), ours, frozenset()) == []
+    out = [reading.compare(held(asked_ns, 12 * SHARE), ours, frozenset()) for asked_ns in (4, 5)][-1]
     assert [type(message) for message in out] == [DriftFound, RaiseCell]
 
 
@@ -88,15 +92,15 @@ def test_what_was_held_before_us_is_recalled_and_found_nowhere_else() -> None:
     reading = fresh()
     reading.recall_found(HoldingsFound(M, 7 * SHARE, 0, 1))
     for asked_ns in (2, 3):
-        assert reading.compare(read(asked_ns, 7 * SHARE), {}, frozenset()) == []
-    out = [reading.compare(read(asked_ns, 9 * SHARE), {}, frozenset()) for asked_ns in (4, 5)][-1]
+        assert reading.compare(held(asked_ns, 7 * SHARE), {}, frozenset()) == []
+    out = [reading.compare(held(asked_ns, 9 * SHARE), {}, frozenset()) for asked_ns in (4, 5)][-1]
     assert [type(message) for message in out] == [DriftFound, RaiseCell]
 
 
 def test_shares_that_come_later_or_where_we_traded_are_a_drift() -> None:
     later, traded = fresh(), fresh()
-    later.compare(read(1, 0), {}, frozenset())
+    later.compare(held(1, 0), {}, frozenset())
     ours = {M: Holdings(Bounds(0, 0), Bounds(0, 0))}
     for reading, holdings in ((later, {}), (traded, ours)):
-        out = [reading.compare(read(asked_ns, 9 * SHARE), holdings, frozenset()) for asked_ns in (2, 3)][-1]
+        out = [reading.compare(held(asked_ns, 9 * SHARE), holdings, frozenset()) for asked_ns in (2, 3)][-1]
         assert [type(message) for message in out] == [DriftFound, RaiseCell]

@@ -16,6 +16,7 @@ from tests.models.live_venue import HALTED, HALTED_ALL, LiveFloor
 from tests.models.venue import S
 from tests.models.wishes import M, report, wish
 
+CANCEL_ONLY = TradingState.CANCEL_ONLY
 BID = wish(1)
 OTHER = wish(2, outcome=NO)
 STRANGER = wish(99)
@@ -45,6 +46,80 @@ def test_before_the_account_was_read_nothing_is_sent() -> None:
     floor.connect()
     floor.approve(BID)
     assert floor.denials() == [("not_reconciled", "the account has still to be read")]
+    floor.read(tokens={M: (0, 0)})
+    assert floor.approve(OTHER) in floor.submitted()
+
+
+def test_a_market_is_held_back_until_somebody_has_looked_at_what_the_wallet_holds_of_it() -> None:
+    floor = LiveFloor(ready=False)
+    floor.connect()
+    (cell,) = floor.heard(RaiseCell)
+    assert cell == RaiseCell(M, "holdings", CANCEL_ONLY, "what the wallet holds of it has still to be read")
+    floor.read()
+    floor.approve(BID)
+    assert floor.denials() == [("not_reconciled", "what the wallet holds of it has still to be read")]
+    floor.look({M: (7 * SHARE, 0)})
+    assert floor.heard(HoldingsFound) == [HoldingsFound(M, 7 * SHARE, 0, floor.now_ns)]
+    assert floor.cells() == [(M, "holdings", "CANCEL_ONLY"), (M, "holdings", "ACTIVE")]
+    assert floor.approve(OTHER) in floor.submitted()
+
+
+def test_markets_are_let_go_one_by_one_as_they_are_looked_at() -> None:
+    floor = LiveFloor(ready=False, groups={str(number): (f"m{number}",) for number in range(9)}, holdings_per_read=4)
+    floor.connect()
+    floor.read()
+    looked: list[str] = []
+    for number in range(3):
+        assert len(floor.looks()) == number + 1
+        looked += floor.looks()[-1]
+        floor.look(dict.fromkeys(floor.looks()[-1], (0, 0)))
+        let_go = [market for market, _, state in floor.cells() if state == "ACTIVE"]
+        assert let_go == list(dict.fromkeys(looked))
+    assert set(looked) == {M, *(f"m{number}" for number in range(9))}
+    assert len(floor.looks()) == 3, "all are looked at without a pause, and then no more until the next read"
+    assert floor.approve(wish(1, market="m0")) in floor.submitted()
+
+
+def test_holdings_that_could_not_be_read_are_asked_for_again_ever_slower() -> None:
+    floor = LiveFloor(ready=False)
+    floor.connect()
+    floor.read(tokens={})
+    looks = len(floor.looks())
+    floor.wait(S // 2)
+    assert len(floor.looks()) == looks + 1
+    floor.look({})
+    floor.wait(S // 2)
+    assert len(floor.looks()) == looks + 1
+    floor.wait(S // 2)
+    assert len(floor.looks()) == looks + 2
+
+
+def test_a_look_that_takes_longer_than_the_cadence_is_not_begun_anew() -> None:
+    floor = LiveFloor(ready=False)
+    floor.connect()
+    floor.read()
+    for _ in range(3):
+        floor.wait(30 * S)
+        floor.read()
+    assert floor.reads()[-3:] == ["cadence"] * 3
+    assert floor.looks() == [[M]]
+    floor.look({M: (0, 0)})
+    assert floor.approve(BID) in floor.submitted()
+
+
+def test_a_read_under_way_is_not_begun_anew_and_one_that_is_late_enough_follows_it() -> None:
+    floor = LiveFloor()
+    floor.wait(30 * S)
+    asked_ns = floor.now_ns + 1
+    floor.now_ns += S
+    for _ in range(5):
+        floor.lose()
+        floor.connect()
+    assert floor.reads() == ["cadence"]
+    floor.read(asked_ns=asked_ns)
+    assert floor.reads() == ["cadence", "again"]
+    floor.approve(BID)
+    assert [reason for reason, _ in floor.denials()] == ["not_reconciled"]
     floor.read()
     assert floor.approve(OTHER) in floor.submitted()
 
@@ -423,13 +498,13 @@ def test_a_halt_for_a_drift_outlives_a_restart_until_two_reads_say_that_it_is_ov
     floor.begin_anew()
     floor.said.clear()
     floor.read(tokens={M: (0, 0)})
-    assert floor.cells() == []
+    assert floor.cells() == [(M, "holdings", "ACTIVE")]
     floor.read(tokens={M: (0, 0)})
-    assert floor.cells() == [(M, "drift", "ACTIVE")]
+    assert floor.cells()[1:] == [(M, "drift", "ACTIVE")]
 
 
 def test_what_the_wallet_held_before_us_is_known_after_a_restart_too() -> None:
-    floor = LiveFloor()
+    floor = LiveFloor(ready=False)
     floor.read(tokens={M: (2 * SHARE, 0)})
     assert floor.heard(HoldingsFound) == [HoldingsFound(M, 2 * SHARE, 0, floor.now_ns)]
     floor.begin_anew()
@@ -437,7 +512,50 @@ def test_what_the_wallet_held_before_us_is_known_after_a_restart_too() -> None:
     for _ in range(2):
         floor.read(tokens={M: (5 * SHARE, 0)})
     assert floor.heard(HoldingsFound) == []
-    assert floor.cells() == [(M, "drift", "HALTED")]
+    assert floor.cells() == [(M, "drift", "HALTED")], "it is known, and nobody waits for a look"
+
+
+def test_after_a_restart_only_what_was_never_traded_has_to_be_looked_at_again() -> None:
+    traded, idle = LiveFloor(), LiveFloor()
+    traded.working(BID)
+    traded.trade(BID, "CONFIRMED")
+    for floor, waits in ((traded, []), (idle, [(M, "holdings", "CANCEL_ONLY")])):
+        floor.said.clear()
+        floor.begin_anew()
+        assert [cell for cell in floor.cells() if cell[1] == "holdings"] == waits
+
+
+def test_what_a_predecessor_asked_for_is_not_what_has_to_be_read() -> None:
+    floor = LiveFloor()
+    asked_ns = floor.now_ns
+    floor.now_ns += S
+    floor.begin_anew()
+    floor.connect()
+    floor.read(tokens={M: (0, 0)}, asked_ns=asked_ns)
+    floor.approve(wish(1, created_ns=floor.now_ns + 1))
+    assert [reason for reason, _ in floor.denials()] == ["not_reconciled"], "its trades were told to the dead one"
+
+
+def test_what_happened_is_looked_at_first_and_everything_in_its_turn() -> None:
+    names = [f"m{number}" for number in range(12)]
+    floor = LiveFloor(ready=False, groups={name: (name,) for name in names}, holdings_per_read=4)
+    floor.connect()
+    floor.read()
+    for _ in range(4):
+        floor.look(dict.fromkeys(floor.looks()[-1], (0, 0)))
+    bought = wish(1, market="m11")
+    floor.working(bought)
+    floor.trade(bought, "CONFIRMED")
+    seen: list[str] = []
+    for number in range(8):
+        floor.wait(30 * S)
+        floor.read([])
+        look = floor.looks()[-1]
+        assert number or look[0] == "m11"
+        seen += look
+        floor.look({market: (5 * SHARE, 0) if market == "m11" else (0, 0) for market in look})
+    assert set(seen) >= set(names)
+    assert drifts(floor) == []
 
 
 def test_a_paper_machine_reads_and_asks_nothing() -> None:

@@ -1,7 +1,11 @@
 """The lane of questions: what became of an order, how a cancelled one ended, and what the account holds.
 
-Why a question is asked in steps, one request in a turn: reading an account takes hundreds of requests, and a question
-about one order must not wait for them, nor a stop.
+Why a question is asked in steps, one request in a turn: reading an account takes many requests, and a question about
+one order must not wait for them, nor a stop. Balances wait for the account as well: there are two of every market, and
+the venue answers only so many in ten seconds.
+
+Why a read under way is ended before the next one begins: what is asked later has to be read later, but a read that is
+dropped for each one that follows never ends.
 
 Why "not found" needs three answers: an order that was filled and is old is shown by nobody but its trades, and a read
 may be older than the order. What is found anywhere is found; a question that failed has no answer at all.
@@ -23,6 +27,7 @@ from actors.venues.polymarket.lanes.intents import Markets
 from actors.venues.polymarket.lanes.lane import Lane
 from actors.venues.polymarket.user_codec import OwnAccount, UserCodec
 from actors.venues.polymarket.verdicts import Fate, Verdict
+from models.limiter import Bucket
 from models.markets import NO, YES, Market, Outcome
 from models.messages.base import Lane as MailLane
 from models.messages.base import MarketId, Message
@@ -31,14 +36,17 @@ from models.messages.lanes import (
     CancelUnanswered,
     ConfirmCancel,
     Found,
+    HoldingsRead,
     OpenOrderSeen,
     OrderFound,
     OrderNotFound,
     QueryFailed,
     QueryOrder,
     ReadAccount,
+    ReadHoldings,
 )
 from models.messages.orders import CancelRejected, ForeignOrderSeen, OrderCancelled, TradeReported
+from models.messages.runtime import Woke
 from models.text import clean
 from models.units import Size
 
@@ -48,7 +56,15 @@ _OVERLAP_S: Final = 600
 
 _REFRESHED_MAX: Final = 20
 _REFRESH_APART_NS: Final = 10 * _S
-"""Markets of which the venue is asked to look at the chain after a read, and how far apart such reads are."""
+"""Markets of which the venue is asked to look at the chain after a read, and how far apart such reads are.
+
+It looks fifty times in ten seconds and no more often.
+"""
+
+_BALANCES: Final = 200
+_BALANCES_WITHIN_S: Final = 10
+"""How many balances the venue reads for one address in so many seconds; whoever asks for more waits (its page on rate
+limits, read 2026-10)."""
 
 _LIVE: Final = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _DONE: Final = Verdict(Fate.DONE)
@@ -56,9 +72,13 @@ _HARMLESS: Final = frozenset({"parts", "whose"})
 """Kinds of what the codec does not understand of a trade that take no fill of ours away."""
 
 _ACCOUNT: Final = "account"
+_HOLDINGS: Final = "holdings"
+_REFRESH: Final = "refresh"
+_LAST: Final = (_ACCOUNT, _HOLDINGS, _REFRESH)
+"""What questions about orders do not wait for, the most urgent first."""
 
-_Job: TypeAlias = Generator[None]
-"""A question under way; each step is at most one request."""
+_Job: TypeAlias = Generator[int | None]
+"""A question under way; each step is at most one request, and may say how many nanoseconds the next one has to wait."""
 
 
 class AskOn(Message, frozen=True, gc=False):
@@ -83,26 +103,30 @@ class QueryLane(Lane):
         self._codec = UserCodec((), own)
         self._jobs: dict[Hashable, _Job] = {}
         """Questions under way, by what they are about, oldest first."""
+        self._next: dict[Hashable, _Job] = {}
+        """What was asked for while the same was under way, by what it is about."""
+        self._balances = Bucket(_BALANCES * 9 // 10, _BALANCES // 10, _BALANCES_WITHIN_S)
         self._stopping = False
-        self._refreshed, self._refreshed_ns = 0, 0
-        """Where among the markets the next refresh begins, and when the last one did."""
+        self._refreshed_ns = 0
+        """When the last refresh began."""
 
     def on_receive(self, message: Any) -> None:
         match message:
-            case AskOn():
+            case AskOn() | Woke():
                 self._step()
             case QueryOrder():
                 self._begin(("order", message.order_id), self._find(message))
             case ConfirmCancel():
                 self._begin(("cancel", message.order_id), self._confirm(message))
             case ReadAccount():
-                self._jobs.pop(_ACCOUNT, None)  # what is asked later has to be read later
-                self._begin(_ACCOUNT, self._read_account(message))
+                self._begin_after(_ACCOUNT, self._read_account(message))
+            case ReadHoldings():
+                self._begin_after(_HOLDINGS, self._read_holdings(message.markets))
             case _:
                 pass
 
     def on_asked_to_stop(self) -> None:
-        """Stop with the `AskOn` that is on its way, so that none is left unread."""
+        """Stop with the `AskOn` or `Woke` that is on its way, so that none is left unread."""
         self._stopping = True
         if not self._jobs:
             self._stop()
@@ -112,17 +136,33 @@ class QueryLane(Lane):
         self._jobs.setdefault(about, job)
         self.context.send(self.context.name, AskOn())
 
+    def _begin_after(self, about: Hashable, job: _Job) -> None:
+        """Begin a question, or keep it for when the one under way has ended; of several the last one is kept."""
+        if about in self._jobs:
+            self._next[about] = job
+        else:
+            self._begin(about, job)
+
     def _step(self) -> None:
-        """Take one step: with a question about an order, if there is one, else with the account."""
+        """Take one step: with a question about an order, if there is one, else with what is urgent next."""
         if self._stopping:
+            self.context.wake_at(None)
             self._stop()
             return
-        about = next((about for about in self._jobs if about != _ACCOUNT), _ACCOUNT)
+        if not self._jobs:
+            return
+        about = next((about for about in self._jobs if about not in _LAST), None)
+        about = about or next(about for about in _LAST if about in self._jobs)
+        wait_ns: int | None = None
         try:
-            next(self._jobs[about])
+            wait_ns = next(self._jobs[about])
         except StopIteration:
             del self._jobs[about]
-        if self._jobs:
+            if about in self._next:
+                self._jobs[about] = self._next.pop(about)
+        if wait_ns:
+            self.context.wake_at(self.read_clock() + wait_ns)
+        elif self._jobs:
             self.context.send(self.context.name, AskOn())
 
     # One order
@@ -202,46 +242,57 @@ class QueryLane(Lane):
                 for decoded in self._decoded(page):
                     self.tell(decoded)
                 yield
+            yield from self._balance_may_be_read()
             cash = self.client.balance().amount
-            yield
-            markets = tuple(self._markets().values())
-            tokens: dict[MarketId, tuple[Size, Size]] = {}
-            for market in markets:
-                tokens[market.id] = yield from self._holding(market)
         except ReadFailed as failed:
             self._failed(None, failed)
             return
         self.note(_DONE)
-        ours = self._ours(listed)
-        self.tell(AccountRead(asked.reason, ours, cash, tokens, asked_ns, self.read_clock()))
+        self.tell(AccountRead(asked.reason, self._ours(listed), cash, asked_ns, self.read_clock()))
+
+    def _read_holdings(self, market_ids: tuple[MarketId, ...]) -> _Job:
+        """Tell what could be read; the rest is asked for again."""
+        asked_ns = self.read_clock()
+        known = self._markets()
+        markets = [known[market_id] for market_id in market_ids if market_id in known]
+        tokens: dict[MarketId, tuple[Size, Size]] = {}
+        try:
+            for market in markets:
+                tokens[market.id] = yield from self._holding(market)
+        except ReadFailed as failed:
+            self.note(failed.verdict)
+            self.log.bind(read=len(tokens), asked=len(market_ids)).warning("holdings are not read: {}", failed)
+        else:
+            self.note(_DONE)
+        self.tell(HoldingsRead(tokens, asked_ns, self.read_clock()))
         if asked_ns - self._refreshed_ns >= _REFRESH_APART_NS:
             self._refreshed_ns = asked_ns
-            yield from self._refresh(markets)
+            self._begin(_REFRESH, self._refresh(markets[:_REFRESHED_MAX]))
 
-    def _refresh(self, markets: tuple[Market, ...]) -> Generator[None]:
-        """Have the venue look at the chain, for the next read: what moves there without a trade it does not notice.
+    def _balance_may_be_read(self) -> Generator[int | None]:
+        """Wait until the venue answers one more question about a balance."""
+        while wait_ns := self._balances.wait_ns(0, self.read_clock()):
+            yield wait_ns
+        self._balances.take()
 
-        Of many markets some each time, in turn: it looks fifty times in ten seconds and no more often.
-        """
-        begun = self._refreshed % len(markets) if markets else 0
-        turn = (markets[begun:] + markets[:begun])[:_REFRESHED_MAX]
-        self._refreshed = begun + len(turn)
+    def _refresh(self, markets: list[Market]) -> _Job:
+        """Have the venue look at the chain, for the next read: what moves there without a trade it does not notice."""
         try:
             self.client.refresh_balance()
-            for market in turn:
+            for market in markets:
                 for outcome in (YES, NO):
                     yield
                     self.client.refresh_balance(_asset(market), market.token_ids[outcome])
         except ReadFailed as failed:
             self.note(failed.verdict)
 
-    def _holding(self, market: Market) -> Generator[None, None, tuple[Size, Size]]:
-        asset = _asset(market)
-        yes = self.client.balance(asset, market.token_ids[YES]).amount
-        yield
-        no = self.client.balance(asset, market.token_ids[NO]).amount
-        yield
-        return yes, no
+    def _holding(self, market: Market) -> Generator[int | None, None, tuple[Size, Size]]:
+        held: list[Size] = []
+        for outcome in (YES, NO):
+            yield from self._balance_may_be_read()
+            held.append(self.client.balance(_asset(market), market.token_ids[outcome]).amount)
+            yield
+        return held[YES], held[NO]
 
     def _ours(self, listed: tuple[OpenOrder, ...]) -> tuple[OpenOrderSeen, ...]:
         """Return our open orders, and tell of those that are not ours, or in a token that nobody here knows."""

@@ -8,12 +8,14 @@ import pytest
 from models.markets import NO, YES, Market, Side
 from models.messages.lanes import (
     AccountRead,
+    HoldingsRead,
     OpenOrderSeen,
     OrderFound,
     OrderNotFound,
     QueryFailed,
     QueryOrder,
     ReadAccount,
+    ReadHoldings,
     SubmitUnanswered,
     VenueModeSeen,
 )
@@ -54,6 +56,11 @@ def read(lanes: Lanes, reason: str = "start", since_ns: int = 0) -> AccountRead:
     message = lanes.heard(AccountRead)
     lanes.told.remove(message)
     return message
+
+
+def look(lanes: Lanes, *markets: str) -> HoldingsRead:
+    lanes.send(QUERY, ReadHoldings(markets or tuple(lanes.markets)))
+    return lanes.heard(HoldingsRead)
 
 
 def take(lanes: Lanes) -> SubmitOrder:
@@ -237,8 +244,10 @@ def test_the_account_is_read_whole(lanes: Lanes) -> None:
     assert told.reason == "reconnect"
     assert began_ns < told.asked_ns < told.at_ns
     assert told.cash == lanes.truth.balance().amount
-    assert set(told.tokens) == set(lanes.markets)
-    held, none = told.tokens[taken.order.market]
+    looked = look(lanes)
+    assert told.at_ns <= looked.asked_ns < looked.at_ns
+    assert set(looked.tokens) == set(lanes.markets)
+    held, none = looked.tokens[taken.order.market]
     assert (held > 0, none) == (True, 0)
     fills = [fill for fill in lanes.of(TradeReported) if fill.order_id == taken.order_id]
     assert fills
@@ -272,39 +281,64 @@ def test_an_account_that_could_not_be_read_whole_is_not_told(lanes: Lanes, path:
 
 
 def slow_account(lanes: Lanes) -> Callable[[], int]:
-    """Have the account be read slowly; return what counts how much of it was."""
+    """Have balances be read slowly; return what counts how many were."""
     throw(lanes.venue, "latency", delay=0.02, method="GET", path="/balance-allowance")
     before = len(lanes.log_of("GET", "/balance-allowance"))
     return lambda: len(lanes.log_of("GET", "/balance-allowance")) - before
 
 
-def test_a_question_about_an_order_does_not_wait_for_the_account(lanes: Lanes) -> None:
+def test_neither_an_order_nor_the_account_waits_for_holdings(lanes: Lanes) -> None:
     order = lanes.rests()
     balances = slow_account(lanes)
-    lanes.send(QUERY, ReadAccount("start", lanes.world.clock.now_ns()))
+    lanes.send(QUERY, ReadHoldings(tuple(lanes.markets)))
     lanes.until(lambda: balances() > 1)
     assert found(lanes, order).state == "live"
-    assert lanes.of(AccountRead) == []
-    lanes.heard(AccountRead)
+    read(lanes, since_ns=lanes.world.clock.now_ns())
+    assert lanes.of(HoldingsRead) == []
+    assert set(lanes.heard(HoldingsRead).tokens) == set(lanes.markets)
 
 
-def test_a_newer_wish_to_read_the_account_begins_anew(lanes: Lanes) -> None:
-    balances = slow_account(lanes)
+def test_a_read_under_way_ends_before_the_one_that_was_asked_for_meanwhile(lanes: Lanes) -> None:
+    throw(lanes.venue, "latency", delay=0.05, method="GET", path="/data/trades")
+    before = len(lanes.log_of("GET", "/data/orders"))
     now_ns = lanes.world.clock.now_ns()
     lanes.send(QUERY, ReadAccount("start", now_ns))
-    lanes.until(lambda: balances() > 1)
+    lanes.until(lambda: len(lanes.log_of("GET", "/data/orders")) > before)
     asked_ns = lanes.world.clock.now_ns()
-    lanes.send(QUERY, ReadAccount("reconnect", now_ns))
-    told = lanes.heard(AccountRead)
-    assert (told.reason, told.asked_ns > asked_ns) == ("reconnect", True)
+    for reason in ("cadence", "reconnect"):
+        lanes.send(QUERY, ReadAccount(reason, now_ns))
+    lanes.until(lambda: len(lanes.of(AccountRead)) == 2)
+    first, second = lanes.of(AccountRead)
+    assert (first.reason, first.asked_ns < asked_ns) == ("start", True)
+    assert (second.reason, second.asked_ns >= max(asked_ns, first.at_ns)) == ("reconnect", True)
     lanes.stop(QUERY)
-    assert len(lanes.of(AccountRead)) == 1
+    assert len(lanes.of(AccountRead)) == 2
+
+
+def test_holdings_that_could_not_be_read_are_not_named(lanes: Lanes) -> None:
+    first, second, *_ = lanes.markets
+    throw(lanes.venue, "error_though_done", method="GET", path="/balance-allowance")
+    assert look(lanes, first, second).tokens == {}
+    lanes.told.clear()
+    assert set(look(lanes, first, "nobody knows it", second).tokens) == {first, second}
+
+
+def test_balances_are_not_asked_for_faster_than_the_venue_answers_them(lanes: Lanes) -> None:
+    before = len(lanes.log_of("GET", "/balance-allowance"))
+    began_ns = lanes.world.clock.now_ns()
+    for _ in range(3):
+        look(lanes, *list(lanes.markets)[:6])
+        lanes.told.clear()
+    asked = len(lanes.log_of("GET", "/balance-allowance")) - before
+    seconds = (lanes.world.clock.now_ns() - began_ns) / 1e9
+    assert asked == 36
+    assert asked <= 20 + 18 * seconds + 1
 
 
 def test_the_lane_stops_amid_a_question(lanes: Lanes) -> None:
     balances = slow_account(lanes)
-    lanes.send(QUERY, ReadAccount("start", lanes.world.clock.now_ns()))
+    lanes.send(QUERY, ReadHoldings(tuple(lanes.markets)))
     lanes.until(lambda: balances() > 1)
     lanes.stop(QUERY)
-    assert lanes.of(AccountRead) == []
+    assert lanes.of(HoldingsRead) == []
     assert lanes.world.dead("unread") == []
