@@ -145,6 +145,7 @@ class Topology:
             control.MarketParked: lambda _: (MARKETS, *seen),
             control.RaiseCell: lambda _: (RISK, *rows),
             control.KillLatched: lambda _: seen,
+            control.MarketHeld: lambda _: rows,
             control.ReadRisk: lambda _: (RISK,),
             control.RiskRead: lambda _: board,
             # From the executor.
@@ -204,6 +205,7 @@ class Topology:
             audit.CommandAnswered: lambda _: rows,
             audit.Fence: lambda _: board,
             records.ProfitMarked: lambda _: rows,
+            records.FillMarkedOut: lambda _: rows,
             records.LatencyMeasured: lambda _: rows,
             runtime_messages.ActorFailed: lambda _: (EXECUTOR, *seen),
             runtime_messages.ActorRestarted: lambda _: (EXECUTOR, RISK, *seen),

@@ -34,6 +34,7 @@ from models.parameters import parameter
 from models.phase import PhaseParameters, kept_by_fuse, phase_of
 from models.positions import net_diff
 from models.quotes import QuoteParameters, Quotes
+from models.standing_back import StandingBack
 from models.strategy import MarketView, Strategy, Targets, View, Withheld
 from models.takes import Takes, alone
 from models.unwind import FlattenParameters
@@ -56,7 +57,8 @@ class _Member:
     """What the coordinator last heard of one market. `awaited` is what it has still to hear before it may decide."""
 
     __slots__ = (
-        "awaited", "book", "cells", "epoch", "flow", "market", "position", "resolved", "state", "view", "voided",
+        "awaited", "because", "book", "cells", "epoch", "flow", "market", "position", "resolved", "state", "ticks_back",
+        "view", "voided",
     )  # fmt: skip
 
     def __init__(self, market: Market, awaited: set[type[Message]]) -> None:
@@ -69,6 +71,8 @@ class _Member:
         self.position = Position()
         self.state = TradingState.ACTIVE
         self.cells: tuple[CellNote, ...] = ()
+        self.ticks_back = 0
+        self.because = ""
         self.resolved = False
         self.view: MarketView | None = None
         """Made of the above when it is asked for; None after a change."""
@@ -125,6 +129,7 @@ class CoordinatorMachine:
         self._own = OwnOrders(tag, quotes.refused_cooldown_ms)
         self._quotes = Quotes(self._own, quotes)
         self._takes = Takes(tag, group, self._own, coordinator.take_cooldown_ms)
+        self._back = StandingBack()
         self._flattener = Flattener(tag, flatten, merges=merges)
         self._decided: Targets | None = None
         self._wake_ns: int | None = None
@@ -193,6 +198,7 @@ class CoordinatorMachine:
 
     def _state(self, member: _Member, message: TradingStateChanged, now_ns: int) -> bool:
         member.state, member.cells = message.state, message.cells
+        member.ticks_back, member.because = message.ticks_back, message.because
         self._flattener.say_again(message.market)
         return True
 
@@ -250,6 +256,8 @@ class CoordinatorMachine:
             self._own.working(member.market.id),
             member.unusable,
             member.resolved,
+            member.ticks_back,
+            member.because,
         )
         return member.view
 
@@ -271,7 +279,7 @@ class CoordinatorMachine:
         ahead = [market for market in view.markets.values() if risk_is_ahead(market)] if reducing else []
         if ahead:
             return self._unchanged(view, ahead)
-        targets = self._strategy.targets(view)
+        targets = self._back.targets(self._strategy.targets(view), view)
         if self._leg_exits:
             targets = self._with_leg_exit(targets, view)
         return alone(permitted(targets, view) if reducing else targets)
@@ -283,7 +291,7 @@ class CoordinatorMachine:
     def _unchanged(self, view: View, ahead: list[MarketView]) -> Targets:
         """Return what would be wanted without the fill that the inventory has still to tell of, as far as it stands."""
         active = {market.market.id: replace(market, state=TradingState.ACTIVE) for market in ahead}
-        targets = self._strategy.targets(replace(view, markets={**view.markets, **active}))
+        targets = self._back.targets(self._strategy.targets(replace(view, markets={**view.markets, **active})), view)
         return standing_only(targets, view)
 
     def _with_leg_exit(self, targets: Targets, view: View) -> Targets:

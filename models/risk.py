@@ -18,7 +18,7 @@ from models.inventory import InventoryParameters
 from models.limits import Limits, RiskParameters, lowers_net
 from models.markets import Market, Outcome, Side, complement
 from models.messages.base import MarketId, Message
-from models.messages.control import ExposureUpdated, Kill, KillLatched, RaiseCell, ReadRisk, RiskRead
+from models.messages.control import ExposureUpdated, Kill, KillLatched, MarketHeld, RaiseCell, ReadRisk, RiskRead
 from models.messages.market import FlowUpdated
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
@@ -230,6 +230,8 @@ class RiskMachine(Halts):
             match message:
                 case RaiseCell():
                     out += self._raise(message, now_ns)
+                case MarketHeld():
+                    out += self._hold(message, now_ns)
                 case Kill() if not self._states.killed:
                     out += (KillLatched(message.reason, now_ns), *self._kill(message, now_ns))
                 case Kill():
@@ -237,6 +239,11 @@ class RiskMachine(Halts):
                 case _:
                     out.append(message)
         return tuple(out)
+
+    def _hold(self, held: MarketHeld, now_ns: int) -> Messages:
+        self._states.stand_back(held.market, held.control, held.ticks_back, held.reason)
+        cell = RaiseCell(held.market, held.control, held.state, held.reason)
+        return (held, *self._raise(cell, now_ns), *self._states.changed((held.market,), now_ns))
 
     def _woke(self, woke: Woke, now_ns: int) -> Messages:
         return tuple(

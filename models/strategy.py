@@ -54,7 +54,8 @@ class WorkingOrder(msgspec.Struct, frozen=True, gc=False):
 class MarketView(msgspec.Struct, frozen=True, gc=False):
     """One market as a strategy sees it. `unusable` says why its book may not be used, None when it may.
 
-    `state` and `cells` are what risk said last; `working` are the desk's own orders that are not over.
+    `state`, `cells`, and by how many ticks to stand `ticks_back` and why, are what risk said last; `working` are the
+    desk's own orders that are not over.
     """
 
     market: Market
@@ -67,6 +68,8 @@ class MarketView(msgspec.Struct, frozen=True, gc=False):
     working: tuple[WorkingOrder, ...]
     unusable: str | None
     resolved: bool = False
+    ticks_back: int = 0
+    because: str = ""
 
     @property
     def tick(self) -> Price:

@@ -1,4 +1,4 @@
-"""The trading state of every market: the cells that hold it, and what was last said of it."""
+"""The trading state of every market: what holds it or keeps its quotes behind, and what was last said of it."""
 
 from collections.abc import Iterable, Mapping
 
@@ -15,11 +15,19 @@ class TradingStates:
         self._markets = markets
         self._cells = Cells()
         self._said: dict[MarketId, TradingStateChanged] = {}
+        self._back: dict[MarketId, dict[str, tuple[int, str]]] = {}
 
     def put(self, market: MarketId | None, source: str, state: TradingState, reason: str, now_ns: int) -> bool:
         """Set what a source says of a market, or of all (None); returns whether that changed anything."""
         scope = ALL if market is None else Scope("market", market)
         return self._cells.put(scope, source, state, reason, now_ns)
+
+    def stand_back(self, market: MarketId, source: str, ticks: int, because: str) -> None:
+        """Set by how many ticks a source wants a market's quotes behind; 0 clears it. The one that wants most wins."""
+        wanted = self._back.setdefault(market, {})
+        wanted.pop(source, None)
+        if ticks:
+            wanted[source] = (ticks, because)
 
     def clear_kill(self) -> bool:
         """Lift the latch; a person's act."""
@@ -51,9 +59,10 @@ class TradingStates:
                 for cell in self.covering(market)
             )
             state = cells[0].state if cells else TradingState.ACTIVE
+            back = max(self._back.get(market, {}).values(), default=(0, ""))
             said = self._said.get(market)
-            if said is None or (said.state, said.cells) != (state, cells):
-                self._said[market] = TradingStateChanged(market, state, cells, now_ns)
+            if said is None or (said.state, said.cells, (said.ticks_back, said.because)) != (state, cells, back):
+                self._said[market] = TradingStateChanged(market, state, cells, now_ns, *back)
                 out.append(self._said[market])
         return tuple(out)
 

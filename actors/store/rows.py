@@ -29,7 +29,7 @@ from actors.store.tables import (
 )
 from models.messages.audit import CommandAnswered
 from models.messages.base import Message
-from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
+from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
@@ -48,7 +48,7 @@ from models.messages.orders import (
     SubmitOrder,
 )
 from models.messages.position import InventoryUpdated
-from models.messages.records import LatencyMeasured, ProfitMarked
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked
 from models.messages.runtime import (
     ActorFailed,
     ActorQuarantined,
@@ -84,6 +84,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
         RaiseCell: lambda m: m.market or "all",
+        MarketHeld: lambda m: m.market,
         HoldingsFound: lambda m: m.market,
         ActorFailed: lambda m: m.name,
         ActorRestarted: lambda m: m.name,
@@ -95,7 +96,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 DURABLE: Final = frozenset(
     {
         SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
-        CommandApplied,
+        CommandApplied, MarketHeld,
     }
 )  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
@@ -262,6 +263,11 @@ def _operation(changed: MergeChanged | RedemptionChanged) -> dict[str, object]:
     return {"operation": changed.operation, "nonce": nonce, "text": changed.text}
 
 
+def _markout(marked: FillMarkedOut) -> dict[str, object]:
+    known = msgspec.structs.asdict(marked)
+    return {name: value for name, value in known.items() if name not in ("market", "at_ns")}
+
+
 def _event(kind: str, market: str | None, at_ns: int, **detail: object) -> Row:
     return Row(
         Event,
@@ -308,6 +314,19 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         TradingStateChanged: lambda m, _run, _now: (
             _event("state", m.market, m.at_ns, state=m.state.name, cells=m.cells),
         ),
+        MarketHeld: lambda m, _run, _now: (
+            _event(
+                "held",
+                m.market,
+                m.at_ns,
+                control=m.control,
+                state=m.state.name,
+                ticks_back=m.ticks_back,
+                reason=m.reason,
+                until_ns=m.until_ns,
+            ),
+        ),
+        FillMarkedOut: lambda m, _run, _now: (_event("markout", m.market, m.at_ns, **_markout(m)),),
         MarketParked: lambda m, _run, now: (_event("parked" if m.parked else "unparked", m.market, now),),
         IntentDenied: lambda m, _run, _now: (
             _event("denied", m.market, m.at_ns, intent=m.intent, reason=m.reason, detail=m.detail),

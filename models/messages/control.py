@@ -90,14 +90,36 @@ class CellNote(msgspec.Struct, frozen=True, gc=False):
     since_ns: int
 
 
+class MarketHeld(Message, frozen=True, gc=False):
+    """A control of risk holds a market by a cell, or keeps its quotes `ticks_back` behind their price; or lets it go.
+
+    For controls that could not work out again, from what else is journalled, whether they hold it. `until_ns` is when
+    they let go by themselves, None where a person has to.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+    control: str
+    state: TradingState
+    ticks_back: int
+    reason: str
+    until_ns: int | None
+    at_ns: int
+
+
 class TradingStateChanged(Message, frozen=True, gc=False):
-    """The strictest state that covers a market, and the cells that hold it, strictest first."""
+    """The strictest state that covers a market, and the cells that hold it, strictest first.
+
+    `ticks_back`: quotes that open stand so many ticks behind the price that their strategy wants, for this `because`.
+    """
 
     lane: ClassVar[Lane] = Lane.CONTROL
     market: MarketId
     state: TradingState
     cells: tuple[CellNote, ...]
     at_ns: int
+    ticks_back: int = 0
+    because: str = ""
 
     @property
     def key(self) -> Hashable:

@@ -9,7 +9,7 @@ these is dispensable: who goes on without a page believes what is not so.
 from typing import ClassVar, TypeAlias
 
 from models.messages.base import Lane, Message
-from models.messages.control import CommandApplied, RaiseCell
+from models.messages.control import CommandApplied, MarketHeld, RaiseCell
 from models.messages.lanes import HoldingsFound
 from models.messages.market import MarketResolved
 from models.messages.operations import RedemptionChanged
@@ -39,6 +39,7 @@ Chained: TypeAlias = (
     | MarketResolved
     | CommandApplied
     | RaiseCell
+    | MarketHeld
     | ActorFailed
     | ActorRestarted
     | ActorQuarantined

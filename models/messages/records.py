@@ -3,8 +3,9 @@
 from collections.abc import Hashable
 from typing import ClassVar
 
+from models.markets import Outcome, Side
 from models.messages.base import Lane, MarketId, Message, Tag
-from models.units import Money
+from models.units import Money, Price, Size
 
 
 class ProfitMarked(Message, frozen=True, gc=False):
@@ -40,3 +41,27 @@ class LatencyMeasured(Message, frozen=True, gc=False):
     @property
     def key(self) -> Hashable:
         return self.stage
+
+
+class FillMarkedOut(Message, frozen=True, gc=False):
+    """What a fill of ours was worth a while after it: all in micro-dollars a share, positive in our favour.
+
+    `markouts` is the net mid at 1, 5, 30 and 60 s less the price of the fill (for a sale the other way round), None
+    where there was no good book. `captured` is the same at the moment of the fill, `predicted` at that of the order's
+    approval; None where nobody knows. Fee and rebate are apart. `at_ns` is when the fill was counted.
+    """
+
+    lane: ClassVar[Lane] = Lane.MARKET
+    tag: Tag
+    market: MarketId
+    trade_id: str
+    order_id: str
+    outcome: Outcome
+    side: Side
+    price: Price
+    size: Size
+    maker: bool
+    captured: Money | None
+    predicted: Money | None
+    markouts: tuple[Money | None, ...]
+    at_ns: int

@@ -9,7 +9,7 @@ from actors.store.tables import TABLES, Fact, Journal, Order
 from models.cells import TradingState
 from models.markets import Side
 from models.messages.audit import CommandAnswered
-from models.messages.control import CommandApplied, MarketParked, RaiseCell, TradingStateChanged
+from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
@@ -25,7 +25,7 @@ from models.messages.orders import (
 )
 from models.messages.position import InventoryUpdated, Leg, Position
 from models.messages.recall import Chained
-from models.messages.records import LatencyMeasured, ProfitMarked
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerStuck
 from models.orders import OrderState
 
@@ -61,6 +61,8 @@ def story(make: Any) -> list[Any]:
         BookResynchronised("0xab", 0, 92_000),
         TradeSeen("0xab", 0, Side.SELL, 4_700, 5, 16),
         RaiseCell(None, "journal", TradingState.CANCEL_ONLY, "disk full"),
+        MarketHeld("0xab", "picked_off", TradingState.CANCEL_ONLY, 0, "5 fills", 99, 16),
+        FillMarkedOut("maker", "0xab", "t1", "0x1", 0, Side.BUY, 4_700, 5, True, 5, 5, (5, 3, None, -2), 16),
         ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
         ActorRestarted("book/0xab", "0xab", 1),
         ActorQuarantined("market/0xab", "0xab", "book/0xab died once too often"),
@@ -111,6 +113,17 @@ def test_the_kill_latch_follows_what_was_applied(verb: str, changed: bool, latch
     facts = [row.values for row in rows if row.table is Fact]
     assert [fact["key"] for fact in facts] == [KILL] * len(latch)
     assert [fact["value"] and "set" for fact in facts] == latch
+
+
+def test_a_mark_out_keeps_what_was_predicted_and_what_came_of_it() -> None:
+    marked = FillMarkedOut(
+        "maker", "0xab", "t1", "0x1", 0, Side.BUY, 4_700, 5, True, 5_000, 4_000, (5, 3, None, -2), 16
+    )
+    [row] = rows_of(marked, "1-0", 99)
+    assert (row.values["kind"], row.values["market"], row.values["at_ns"]) == ("markout", "0xab", 16)
+    detail = json.loads(row.values["detail"])
+    assert detail["markouts"] == [5, 3, None, -2]
+    assert (detail["predicted"], detail["captured"], detail["tag"]) == (4_000, 5_000, "maker")
 
 
 def test_a_book_keeps_its_best_five_levels(make: Any) -> None:
