@@ -18,7 +18,7 @@ from models.answers import Answer, answer, done
 from models.flatten_plan import flatten_plan, plan_text
 from models.messages.audit import CommandAnswered, Fence
 from models.messages.base import MarketId, Message
-from models.messages.control import ClearKill, Explain, Kill, SetOperatorState
+from models.messages.control import ClearKill, Explain, Kill, ReadRisk, RiskRead, SetOperatorState
 from models.messages.decisions import Explanation
 from models.snapshot import Board, DeskLine, MarketLine
 
@@ -176,6 +176,18 @@ class Control:
             raise Refused("undecided", "nothing was decided yet", "the books have not come", retryable=True)
         return tuple(found)
 
+    def risk(self) -> tuple[Board, RiskRead]:
+        """Ask the risk supervisor where its controls stand; return that with the board of the moment.
+
+        Raises Refused `timeout`: a supervisor that does not answer must not look like one that has nothing to say.
+        """
+        request, asked_ns = self._request(), self._clock.now_ns()
+        self._tell(ReadRisk(request))
+        board, answered = self._board.wait_for(lambda seen: _is_read(seen, request, asked_ns), _EXPLAIN_S)
+        if board.risk is None or not answered:
+            raise Refused("timeout", "the risk supervisor did not answer", "is it stuck? see its log", retryable=True)
+        return board, board.risk
+
     def ask_why(self, market: MarketId) -> None:
         """Have the desks of a market explain themselves to the board; do not wait for it."""
         self._ask(market, self._request())
@@ -258,3 +270,8 @@ class Control:
 def _answers(desk: DeskLine, request: str, asked_ns: int) -> bool:
     """Whether a desk has spoken since it was asked; a newer question takes the place of an older one."""
     return desk.explained == request or (desk.explanation is not None and desk.explanation.at_ns >= asked_ns)
+
+
+def _is_read(board: Board, request: str, asked_ns: int) -> bool:
+    """Whether risk has spoken since it was asked; of two questions that wait at once only the newer is answered."""
+    return board.risk is not None and (board.risk.request == request or board.risk.at_ns >= asked_ns)

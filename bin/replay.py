@@ -47,6 +47,7 @@ def command(
     from bin.pacing import Pacer, progress_of
     from config.problems import ConfigurationError
     from config.settings import load
+    from models.controls.families import how_computed
     from models.words import explanation_text
     from research.replay import Replay
     from research.tape import TapeError
@@ -72,7 +73,7 @@ def command(
         if market is None:
             slugs = ", ".join(one.slug for one in replay.markets)
             raise CommandError("not_found", f"no market {why!r} in the recording", f"it holds {slugs}")
-        explained = [explanation_text(one) for one in replay.explain(market.id)]
+        explained = [explanation_text(one, how_computed) for one in replay.explain(market.id)]
         report["why"] = explained
         lines += explained
     Output(options).show(report, Text(lines))

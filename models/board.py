@@ -17,7 +17,7 @@ from models.marking import TIMER, Marking
 from models.marks import MarkParameters
 from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import CommandApplied, ExposureUpdated, FlattenChanged, TradingStateChanged
+from models.messages.control import CommandApplied, ExposureUpdated, FlattenChanged, RiskRead, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained
 from models.messages.lanes import DriftFound, HoldingsFound
 from models.messages.market import BookResynchronised, BookUpdated, FeedCounted, FlowUpdated, MarketResolved
@@ -44,6 +44,7 @@ class BoardMachine:
         self._commands: dict[str, CommandApplied] = {}
         self._fences: deque[str] = deque(maxlen=_ANSWERS_KEPT)
         self._feeds: dict[str, FeedCounted] = {}
+        self._risk: RiskRead | None = None
         self._sequences: dict[tuple[Tag, MarketId], int] = {}
         self._chronicle = Chronicle()
         self._snapshots = 0
@@ -69,6 +70,7 @@ class BoardMachine:
             CommandApplied: self._applied,
             Fence: self._fence,
             FeedCounted: self._feed,
+            RiskRead: self._risk_read,
             ActorFailed: self._failed,
             ActorQuarantined: self._quarantined,
             ActorRestarted: self._restarted,
@@ -97,6 +99,7 @@ class BoardMachine:
             self._commands.copy(),
             frozenset(self._fences),
             self._feeds.copy(),
+            self._risk,
         )
 
     def new_lines(self) -> tuple[LogLine, ...]:
@@ -247,6 +250,9 @@ class BoardMachine:
 
     def _fence(self, message: Fence, _now_ns: int) -> None:
         self._fences.append(message.request)
+
+    def _risk_read(self, message: RiskRead, _now_ns: int) -> None:
+        self._risk = message
 
     def _feed(self, message: FeedCounted, _now_ns: int) -> None:
         self._feeds[message.feed] = message

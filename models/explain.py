@@ -6,7 +6,7 @@ from typing import Final
 from models.leg_risk import LegParameters, naked_leg
 from models.markets import Outcome, Side, would_trade
 from models.messages.base import Tag
-from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
+from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote, RefusalNote
 from models.strategy import MarketView, Quote, Targets, WorkingOrder
 from models.units import ONE, Price, Size
 from models.words import outcome_text, price_text, shares_text
@@ -28,12 +28,12 @@ class Explainer:
         market: MarketView,
         targets: Targets,
         gates: tuple[Gate, ...],
-        refusals: tuple[tuple[Outcome, Side, str], ...],
+        refusals: tuple[RefusalNote, ...],
         now_ns: int,
     ) -> Explanation:
         """Return the market's phase, all gates in the order asked, where each quote stands, and the naked leg.
 
-        `refusals` says where the last wish was refused by a limit or by the venue, and why.
+        Of `refusals` those are kept where something is still wanted.
         """
         wanted = [quote for quote in targets.quotes if quote.market == market.market.id]
         return Explanation(
@@ -48,7 +48,8 @@ class Explainer:
             tuple(_quote_note(market, quote) for quote in wanted),
             self._naked(market, wanted, now_ns),
             market.cells,
-            (*self._saturated(market, targets), *_notes(market, targets, wanted, refusals)),
+            (*self._saturated(market, targets), *_notes(market, targets, wanted)),
+            _still_wanted(market, targets, wanted, refusals),
         )
 
     def _naked(self, market: MarketView, wanted: list[Quote], now_ns: int) -> NakedLeg | None:
@@ -103,17 +104,18 @@ def _quote_note(market: MarketView, quote: Quote) -> QuoteNote:
     )
 
 
-def _notes(
-    market: MarketView, targets: Targets, wanted: list[Quote], refusals: tuple[tuple[Outcome, Side, str], ...]
-) -> Iterator[str]:
+def _still_wanted(
+    market: MarketView, targets: Targets, wanted: list[Quote], refusals: tuple[RefusalNote, ...]
+) -> tuple[RefusalNote, ...]:
+    takes = (*targets.takes, *(leg for bundle in targets.bundles for leg in bundle.legs))
+    slots = {(one.outcome, one.side) for one in (*wanted, *takes) if one.market == market.market.id}
+    return tuple(refusal for refusal in refusals if (refusal.outcome, refusal.side) in slots)
+
+
+def _notes(market: MarketView, targets: Targets, wanted: list[Quote]) -> Iterator[str]:
     for skip in targets.withheld:
         if skip.market == market.market.id:
             yield f"{_slot_text(skip.outcome, skip.side)}: {skip.reason}"
-    takes = (*targets.takes, *(leg for bundle in targets.bundles for leg in bundle.legs))
-    slots = {(one.outcome, one.side) for one in (*wanted, *takes) if one.market == market.market.id}
-    for outcome, side, why in refusals:
-        if (outcome, side) in slots:
-            yield f"{_slot_text(outcome, side)} refused: {why}"
     for quote in wanted:
         standing = _standing(market, quote)
         if standing and standing[0].price != quote.price:

@@ -10,6 +10,7 @@ from typing import Final
 
 from models.markets import Outcome, Side, would_trade
 from models.messages.base import MarketId, Tag
+from models.messages.decisions import RefusalNote
 from models.messages.orders import IntentDenied, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.strategy import WorkingOrder
@@ -50,7 +51,7 @@ class OwnOrder:
 
 
 class Slot:
-    """One side of one token. `refusal` is why the last wish there was refused, until the next one goes out."""
+    """One side of one token. `refusal` is how the last wish there was refused, until the next one goes out."""
 
     __slots__ = ("last_asked_ns", "orders", "refusal", "refused_until_ns", "rejected_ns")
 
@@ -58,7 +59,7 @@ class Slot:
         self.orders: list[OwnOrder] = []
         self.last_asked_ns: int | None = None
         self.refused_until_ns = 0
-        self.refusal = ""
+        self.refusal: RefusalNote | None = None
         self.rejected_ns: deque[int] = deque(maxlen=_REJECTIONS_PER_MINUTE)
         """When the venue refused the latest wishes."""
 
@@ -88,12 +89,12 @@ class OwnOrders:
             )
         return known
 
-    def refusals(self, market: MarketId) -> tuple[tuple[Outcome, Side, str], ...]:
-        """Return where in a market the last wish was refused and nothing stands since, and why."""
+    def refusals(self, market: MarketId) -> tuple[RefusalNote, ...]:
+        """Return what was refused last in a market where nothing has been wished for or stands since."""
         return tuple(
-            (at[1], at[2], slot.refusal)
+            slot.refusal
             for at, slot in self.slots.items()
-            if at[0] == market and slot.refusal and not slot.orders
+            if at[0] == market and slot.refusal is not None and not slot.orders
         )
 
     def is_clear(self, market: MarketId) -> bool:
@@ -138,7 +139,7 @@ class OwnOrders:
         intent = f"{self._tag}/{market}/{outcome}/{side}/{self.next_sequence(now_ns)}"
         slot = self.slot(at)
         slot.last_asked_ns = now_ns
-        slot.refusal = ""
+        slot.refusal = None
         self._add(at, OwnOrder(intent, price, size, now_ns, rests=rests, anchor=anchor))
         self._unanswered[intent] = now_ns
         return PlaceOrder(
@@ -168,14 +169,14 @@ class OwnOrders:
             if event.state is OrderState.REJECTED:
                 self._rejected(at, event.reason, now_ns)
             elif event.state is OrderState.NEVER_SENT and not order.cancel_asked:
-                self._refused(at, event.reason, now_ns)
+                self._refused(at, "", event.reason, now_ns)
 
     def intent_denied(self, event: IntentDenied, now_ns: int) -> None:
         """Free the slot of an intent that a limit refused, and leave it alone for a while."""
         known = self._by_intent.get(event.intent)
         if known is not None:
             self._forget(*known)
-            self._refused(known[0], event.detail or event.reason, now_ns)
+            self._refused(known[0], event.reason, event.detail, now_ns)
 
     @property
     def unanswered_until_ns(self) -> int | None:
@@ -205,13 +206,13 @@ class OwnOrders:
 
     def _rejected(self, at: SlotKey, why: str, now_ns: int) -> None:
         """Leave a slot alone for longer where the venue goes on refusing: what it did not take thrice, it will not."""
-        self._refused(at, why, now_ns)
+        self._refused(at, "", why, now_ns)
         slot = self.slots[at]
         slot.rejected_ns.append(now_ns)
         if len(slot.rejected_ns) == _REJECTIONS_PER_MINUTE:
             slot.refused_until_ns = max(slot.refused_until_ns, slot.rejected_ns[0] + _MINUTE_NS)
 
-    def _refused(self, at: SlotKey, why: str, now_ns: int) -> None:
+    def _refused(self, at: SlotKey, control: str, detail: str, now_ns: int) -> None:
         slot = self.slots[at]
-        slot.refusal = why
+        slot.refusal = RefusalNote(at[1], at[2], control, detail)
         slot.refused_until_ns = now_ns + self._refused_cooldown_ns

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from models.cells import TradingState
 from models.markets import YES, Market, Outcome, Side
 from models.messages.base import MarketId, Tag
-from models.messages.control import CellNote, CommandApplied, ExposureUpdated, FlattenChanged
+from models.messages.control import CellNote, CommandApplied, ExposureUpdated, FlattenChanged, RiskRead
 from models.messages.decisions import Explanation, Gate
 from models.messages.market import BookUpdated, FeedCounted, FlowUpdated
 from models.messages.position import Position
@@ -170,7 +170,8 @@ class Counts(msgspec.Struct, frozen=True):
 class Board(msgspec.Struct, frozen=True):
     """Everything that people may see, at `at_ns`.
 
-    `commands` holds the newest answers of risk, `fences` those read; `feeds` what each connection has been through.
+    `commands` holds the newest answers of risk, `fences` those read; `feeds` what each connection has been through;
+    `risk` where the controls stood when somebody last asked.
     """
 
     snapshot_id: int
@@ -184,6 +185,7 @@ class Board(msgspec.Struct, frozen=True):
     commands: dict[str, CommandApplied]
     fences: frozenset[str]
     feeds: dict[str, FeedCounted] = {}
+    risk: RiskRead | None = None
 
     @property
     def profit(self) -> Profit:

@@ -13,7 +13,7 @@ from models.cells import TradingState
 from models.flattening import is_flattened
 from models.markets import Outcome, Side
 from models.messages.control import CellNote
-from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
+from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote, RefusalNote
 from models.units import ONE, SHARE, Money, Price, Size
 
 _WIDTH: Final = 150
@@ -97,14 +97,18 @@ def outcome_text(outcome: Outcome) -> str:
     return "NO" if outcome else "YES"
 
 
-def explanation_text(explanation: Explanation) -> str:
-    """Write down how a market stands: naked leg, gates, where each quote stands, what finishing costs, the cells."""
+def explanation_text(explanation: Explanation, computed: Callable[[str], str] = lambda _: "") -> str:
+    """Write down how a market stands: naked leg, gates, quotes, what finishing costs, the cells, refusals.
+
+    `computed` says how the number of a risk control comes about, empty for any other word.
+    """
     lines = [_headline(explanation), *_wrapped([gate_text(gate) for gate in explanation.gates])]
     lines += [f"  {quote_text(quote, explanation.naked)}" for quote in explanation.quotes]
     if explanation.naked is not None:
         lines.append(f"  {_finish_text(explanation.naked)}")
-    lines += [f"  held: {cell_text(cell)}" for cell in explanation.cells]
+    lines += [f"  held: {cell_text(cell)}{_how(computed(cell.source))}" for cell in explanation.cells]
     lines += [f"  {note}" for note in explanation.notes]
+    lines += [f"  {refusal_text(refusal)}{_how(computed(refusal.control))}" for refusal in explanation.refusals]
     return "\n".join(lines)
 
 
@@ -135,10 +139,21 @@ def quote_text(quote: QuoteNote, naked: NakedLeg | None = None) -> str:
     return f"{said}{shares_text(quote.ahead)} shares ahead"
 
 
+def refusal_text(refusal: RefusalNote) -> str:
+    """Write where a wish was refused, by which control, and its number against its limit."""
+    by = f" by {refusal.control}" if refusal.control else ""
+    said = f": {refusal.detail}" if refusal.detail else ""
+    return f"{outcome_text(refusal.outcome)} {refusal.side.value.lower()} refused{by}{said}"
+
+
 def cell_text(cell: CellNote) -> str:
     """Write one raised cell of a market: what it allows, who raised it on what, why, since when."""
     scope = "this market" if cell.scope.startswith("market ") else cell.scope
     return f"{cell.state.name} on {scope} by {cell.source} since {clock_text(cell.since_ns)}: {cell.reason}"
+
+
+def _how(computed: str) -> str:
+    return f"   [{computed}]" if computed else ""
 
 
 def _headline(explanation: Explanation) -> str:

@@ -19,8 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 
 from actors.control import Control, Refused
+from models.snapshot import MarketLine
 from models.text import clean
-from surfaces import documents, explained
+from surfaces import documents, explained, risk
 from surfaces.socket_file import bind
 
 _START_S: Final = 10.0
@@ -123,8 +124,7 @@ class _Server(uvicorn.Server):
 def _add_views(app: FastAPI, control: Control) -> None:
     @app.get("/v1/status")
     def status(market: str | None = None) -> Response:
-        only = None if market is None else control.market(market)
-        return _json(documents.status(control.look(), control.now_ns(), only))
+        return _json(documents.status(control.look(), control.now_ns(), _named(control, market)))
 
     @app.get("/v1/board")
     def board(since: int = 0, selected: str | None = None) -> Response:
@@ -153,6 +153,14 @@ def _add_views(app: FastAPI, control: Control) -> None:
     @app.get("/v1/why")
     def why(market: Annotated[list[str] | None, Query()] = None) -> Response:
         return _json(explained.why(control.why(market or ())))
+
+    @app.get("/v1/risk")
+    def risk_read(market: str | None = None) -> Response:
+        return _json(risk.risk(*control.risk(), _named(control, market)))
+
+    @app.get("/v1/risk/explain")
+    def risk_explained(market: str | None = None) -> Response:
+        return _json(risk.explain(*control.risk(), _named(control, market)))
 
     @app.get("/v1/kill")
     def killed() -> Response:
@@ -183,6 +191,10 @@ def _add_commands(app: FastAPI, control: Control) -> None:
         pid, orders = control.look().engine.pid, len(control.look().orders)
         await asyncio.to_thread(control.stop, clean(who, 60))
         return _json({"schema": "keel.stop/1", "stopping": True, "pid": pid, "orders_open": orders})
+
+
+def _named(control: Control, market: str | None) -> MarketLine | None:
+    return None if market is None else control.market(market)
 
 
 def _json(document: documents.Document, status_code: int = 200) -> Response:

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any, TypeAlias
 
 from models.answers import Answer, MarketAnswer
+from models.controls.families import how_computed
 from models.flatten_plan import MarketPlan, Residual
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Tag
@@ -117,7 +118,8 @@ def book(line: MarketLine, depth: int | None) -> Document:
 def monitor(board: Board, now_ns: int, since: int, selected: MarketLine | None) -> Document:
     """Return `keel.board/1`: the status, the log lines after number `since`, and why the selected market stands so."""
     lines = [log_line(line) for line in board.log if line.sequence > since]
-    why = () if selected is None else map(explanation_text, board.explanations(selected.market.id))
+    said = () if selected is None else board.explanations(selected.market.id)
+    why = (explanation_text(one, how_computed) for one in said)
     return {**status(board, now_ns), "schema": "keel.board/1", "log": lines, "why": "\n".join(why)}
 
 

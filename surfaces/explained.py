@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote
+from models.controls.families import CONTROLS, how_computed
+from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote, RefusalNote
 from models.units import Money, Price, format_money, format_price, format_size
 from models.words import cell_text, explanation_text, outcome_text, rfc3339, state_word
 from surfaces.documents import Document
@@ -26,7 +27,22 @@ def _explained(one: Explanation) -> Document:
         "naked": None if one.naked is None else _naked(one.naked),
         "cells": [cell_text(cell) for cell in one.cells],
         "notes": list(one.notes),
-        "text": explanation_text(one),
+        "refusals": [_refusal(refusal) for refusal in one.refusals],
+        "text": explanation_text(one, how_computed),
+    }
+
+
+def _refusal(refusal: RefusalNote) -> Document:
+    """Who refused a wish: a control of ours with its number and how that came about, or the venue in its words."""
+    control = CONTROLS.get(refusal.control)
+    return {
+        "token": outcome_text(refusal.outcome),
+        "side": refusal.side.value,
+        "control": refusal.control or None,
+        "detail": refusal.detail,
+        "computed": None if control is None else control.computed,
+        "blocks": None if control is None else control.blocks,
+        "parameters": [] if control is None else list(control.parameters),
     }
 
 

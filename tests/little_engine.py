@@ -3,7 +3,7 @@
 Market data, decisions and fills are fed by hand. `stuck` names orders that no cancel ends; `deaf` keeps risk silent.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgspec.structs import replace
@@ -11,12 +11,13 @@ from msgspec.structs import replace
 from actors.board import SharedBoard
 from actors.control import Control
 from models.board import BoardMachine
+from models.controls.control import Guard
 from models.depth import Depth
 from models.markets import NO, YES, Catalogue, Market, Outcome, Side
 from models.marks import MarkParameters
 from models.messages.audit import CommandAnswered, Fence
 from models.messages.base import Message
-from models.messages.control import ClearKill, Explain, FlattenChanged, Kill, SetOperatorState
+from models.messages.control import ClearKill, Explain, FlattenChanged, Kill, Reading, ReadRisk, SetOperatorState
 from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookUpdated, FlowUpdated
 from models.messages.orders import CancelMarket, FillCounted, OrderChanged, PlaceOrder
@@ -52,6 +53,16 @@ class StillClock:
         return self.at_ns
 
 
+class ReadOut(Guard):
+    """A family of controls that stand where a test says, and come before the real ones."""
+
+    def __init__(self, readings: list[Reading]) -> None:
+        self._readings = readings
+
+    def readings(self, now_ns: int) -> Iterable[Reading]:
+        return self._readings
+
+
 class LittleEngine:
     def __init__(self, markets: int = 3, mode: str = "paper") -> None:
         self.clock = StillClock()
@@ -59,7 +70,10 @@ class LittleEngine:
         self.engine = Engine(mode, (TAG,), "run-1", 4121, "0.1.0", START_NS)
         self.board = SharedBoard(BoardMachine(self.engine, self.catalogue, MarkParameters()), self.clock)
         limits = RiskParameters(wallet_usd=100_000 * DOLLAR, open_orders_per_market=100, open_orders_total=10_000)
-        self.risk = RiskMachine(self.catalogue.markets, limits, PhaseParameters())
+        self.readings: list[Reading] = []
+        self.risk = RiskMachine(
+            self.catalogue.markets, limits, PhaseParameters(), guards=lambda _: (ReadOut(self.readings),)
+        )
         self.control = Control(self.board, self.tell, self, self.end, self.clock)
         self.positions: dict[str, Position] = {}
         self.orders: dict[str, OrderChanged] = {}
@@ -76,7 +90,7 @@ class LittleEngine:
 
     def tell(self, message: Message) -> None:
         match message:
-            case SetOperatorState() | Kill() | ClearKill():
+            case SetOperatorState() | Kill() | ClearKill() | ReadRisk():
                 if not self.deaf:
                     self.to_risk(message)
             case Fence():
@@ -201,6 +215,7 @@ class LittleEngine:
         said = Explanation(
             TAG, self.id(number), line.market.slug, self.clock.now_ns(), phase, line.state,
             more.pop("reason", "providing"), gates, more.pop("quotes", ()), more.pop("naked", None), line.cells,
+            refusals=more.pop("refusals", ()),
         )  # fmt: skip
         self.show(DecisionMade(TAG, self.id(number), self.sequence, False, said))
         return said

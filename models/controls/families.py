@@ -18,3 +18,9 @@ CONTROLS: Final[dict[str, Control]] = {control.name: control for family in FAMIL
 def guards(parameters: EngineParameters, _exposures: Exposures) -> tuple[Guard, ...]:
     """Build every family but the limits, which a supervisor has of its own. It keeps `exposures` up to date."""
     return (Pace(parameters.pace),)
+
+
+def how_computed(name: str) -> str:
+    """Return how the number of a control comes about, empty for a word that names none."""
+    control = CONTROLS.get(name)
+    return "" if control is None else control.computed

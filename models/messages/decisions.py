@@ -77,8 +77,17 @@ class NakedLeg(msgspec.Struct, frozen=True, gc=False):
     missing_ask: Price | None = None
 
 
+class RefusalNote(msgspec.Struct, frozen=True, gc=False):
+    """A wish that was refused and has not been made again: by a risk control, or by the venue (`control` empty)."""
+
+    outcome: Outcome
+    side: Side
+    control: str
+    detail: str
+
+
 class Explanation(msgspec.Struct, frozen=True, gc=False):
-    """How a market stands with a desk: its phase, the ordered gates, the quotes, the naked leg, the cells."""
+    """How a market stands with a desk: its phase, the ordered gates, the quotes, the naked leg, the cells, refusals."""
 
     tag: Tag
     market: MarketId
@@ -92,6 +101,7 @@ class Explanation(msgspec.Struct, frozen=True, gc=False):
     naked: NakedLeg | None
     cells: tuple[CellNote, ...]
     notes: tuple[str, ...] = ()
+    refusals: tuple[RefusalNote, ...] = ()
 
 
 class DecisionMade(Message, frozen=True, gc=False):

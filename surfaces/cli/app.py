@@ -84,11 +84,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def normalised(tokens: Sequence[str]) -> list[str]:
-    """Put global options that stand before the command behind its name, and give a bare `--watch` its number."""
+    """Put global options that stand before the command behind its name, and name what was left to be understood.
+
+    That is the number of a bare `--watch`, and the page of `keel risk`.
+    """
     first = 0
     while first < len(tokens) and tokens[first].startswith("-") and tokens[first] not in _LONE:
         first += 2 if tokens[first] in TAKES_VALUE else 1
     moved = [*tokens[first:], *tokens[:first]] if first < len(tokens) else list(tokens)
+    if moved[:1] == ["risk"] and not {*_RISK_PAGES, *_LONE} & set(moved[1:2]):
+        moved.insert(1, "show")
     return ["--watch=2" if word == "--watch" and not _is_number(after) else word for word, after in _pairs(moved)]
 
 
@@ -224,7 +229,26 @@ _COMMANDS: Final = {
 }
 """Name and aliases -> import string, group, summary, example."""
 
+_RISK_PAGES: Final = {
+    "show": (
+        "surfaces.cli.risk:controls",
+        "Show where every control stands; the page that `keel risk` alone shows.",
+        "keel risk show --all",
+    ),
+    "explain": (
+        "surfaces.cli.risk:explain",
+        "Say for each market which limits bind first.",
+        "keel risk explain fed-cut-jan",
+    ),
+}
+
 _FAMILIES: Final = (
+    (
+        "risk",
+        _OBSERVE,
+        "Every risk control: its number, its limit, what it blocks.",
+        _RISK_PAGES,
+    ),
     (
         "markets",
         _CONTROL,

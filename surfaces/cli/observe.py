@@ -23,7 +23,7 @@ def status(market: str | None = None, /, *, watch: Watch = None, options: Option
     """Show how the engine and its markets stand: states, profit, orders, errors."""
     from surfaces.texts import status_text
 
-    return _show(options, watch, lambda client: client.get("/v1/status", market=market), status_text)
+    return show(options, watch, lambda client: client.get("/v1/status", market=market), status_text)
 
 
 def why(market: str | None = None, /, *, options: Options = DEFAULTS) -> int:
@@ -32,7 +32,7 @@ def why(market: str | None = None, /, *, options: Options = DEFAULTS) -> int:
     def text(document: Document) -> Text:
         return Text([line for one in document["explanations"] for line in one["text"].splitlines()])
 
-    return _show(options, None, lambda client: client.get("/v1/why", market=market), text)
+    return show(options, None, lambda client: client.get("/v1/why", market=market), text)
 
 
 def book(
@@ -50,15 +50,16 @@ def book(
 
     shown = depth or (None if options.format == "json" else 10)
     route = f"/v1/markets/{quote(market, safe='')}/book"
-    return _show(options, watch, lambda client: client.get(route, depth=shown), _book_text)
+    return show(options, watch, lambda client: client.get(route, depth=shown), _book_text)
 
 
-def _show(
+def show(
     options: Options,
     watch: float | None,
     ask: Callable[[EngineClient], Document],
     text: Callable[[Document], Text],
 ) -> int:
+    """Ask a running engine for a document and write it, again every `watch` seconds."""
     output = Output(options)
     with connect(options) as client:
         while True:

@@ -25,7 +25,7 @@ from surfaces.cli.output import Document
 from surfaces.client import EngineClient
 from surfaces.texts import activity, headline, is_forced, states, totals
 from surfaces.tui.frame import log_text
-from surfaces.tui.screens import Confirm, Help
+from surfaces.tui.screens import Confirm, Help, Risk
 from surfaces.tui.table import MarketsTable
 
 _ASK_S: Final = 5.0
@@ -52,6 +52,7 @@ class MonitorApp(App[None]):
         Binding("f", "flatten", "flatten"),
         Binding("K", "kill", "kill"),
         Binding("w", "why", "why"),
+        Binding("i", "risk", "risk"),
         Binding("l", "log", "log", show=False),
         Binding("slash", "filter", "filter"),
         Binding("space", "mark", "mark"),
@@ -214,6 +215,9 @@ class MonitorApp(App[None]):
 
     def action_help(self) -> None:
         self.push_screen(Help())
+
+    def action_risk(self) -> None:
+        self.push_screen(Risk(lambda: self._sent(lambda client: client.get("/v1/risk"))))
 
     def action_switch(self) -> None:
         """Switch the chosen markets to what the first of them is not."""

@@ -1,12 +1,21 @@
 """Questions and help on top of the monitor."""
 
-from typing import ClassVar
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar, Final
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical
+from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
+
+from surfaces.cli.errors import CommandError
+from surfaces.cli.output import Document, aligned
+from surfaces.risk_texts import controls_text
+
+_LOOK_AGAIN_S: Final = 2.0
 
 KEYS = (
     ("arrows, j k g G", "move"),
@@ -19,6 +28,7 @@ KEYS = (
     ("f", "flatten the marked; all when none is marked: shows the steps first and asks"),
     ("K", "pause all at once; again within 3 s: kill"),
     ("w", "why pane on or off"),
+    ("i", "the risk controls: their numbers, their limits, what they hold"),
     ("l", "log pane on or off"),
     ("tab", "to the next pane"),
     ("q, ctrl-c", "leave; the engine goes on"),
@@ -64,6 +74,40 @@ class Help(ModalScreen[None]):
         lines = "\n".join(f"{key:<16} {meaning}" for key, meaning in KEYS)
         with Vertical(classes="box"):
             yield Static(f"Keys\n\n{lines}", markup=False)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)
+
+
+class Risk(ModalScreen[None]):
+    """Shows where the risk controls stand. `look` asks for the document and is called in a thread, again and again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,i,q,enter", "leave", "back")]
+
+    def __init__(self, look: Callable[[], Document]) -> None:
+        super().__init__()
+        self._look = look
+        self._said = Static("asking ...", markup=False)
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="box wide"):
+            yield self._said
+
+    def on_mount(self) -> None:
+        self._again()
+        self.set_interval(_LOOK_AGAIN_S, self._again)
+
+    def _again(self) -> None:
+        self.run_worker(self._show, exclusive=True)
+
+    async def _show(self) -> None:
+        try:
+            text = controls_text(await asyncio.to_thread(self._look))
+        except CommandError as error:
+            self._said.update(Text(f"not known: {error.message}"))
+            return
+        lines = (*text.alarms, *aligned(text.columns, text.rows), "", *text.tail)
+        self._said.update(Text("\n".join(lines)))
 
     def action_leave(self) -> None:
         self.dismiss(None)

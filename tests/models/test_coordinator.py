@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from models.cells import TradingState
-from models.markets import NO, YES
+from models.markets import NO, YES, Side
 from models.messages.control import Explain
-from models.messages.decisions import DecisionMade
+from models.messages.decisions import DecisionMade, RefusalNote
 from models.messages.market import BookEpochChanged, MarketResolved
 from models.messages.position import InventoryUpdated
 from models.messages.runtime import WakeAt
@@ -298,11 +298,12 @@ def test_a_refusal_is_in_why_until_the_next_wish_goes_out() -> None:
     yes, no = orders(room.book())
     room.deny(yes, "open_orders_total", "no room: 60 open orders >= 60")
     room.tell(room.changed(no, OrderState.REJECTED, reason="order crosses book"))
-    notes = room.why().notes
-    assert "YES buy refused: no room: 60 open orders >= 60" in notes
-    assert "NO buy refused: order crosses book" in notes
+    assert set(room.why().refusals) == {
+        RefusalNote(YES, Side.BUY, "open_orders_total", "no room: 60 open orders >= 60"),
+        RefusalNote(NO, Side.BUY, "", "order crosses book"),
+    }
     assert len(orders(room.later(1_000))) == 2
-    assert not [note for note in room.why().notes if "refused" in note]
+    assert room.why().refusals == ()
 
 
 def test_a_market_that_hears_nothing_of_its_wishes_asks_again_by_itself() -> None:

@@ -7,7 +7,7 @@ from models.depth import Depth
 from models.explain import Explainer, shares_ahead, ticks_from_touch
 from models.leg_risk import LegParameters
 from models.markets import NO, YES, Outcome, Side
-from models.messages.decisions import Explanation, Gate
+from models.messages.decisions import Explanation, Gate, RefusalNote
 from models.orders import OrderState
 from models.strategy import MarketView, Quote, Targets, Withheld, WorkingOrder
 from models.units import SHARE
@@ -21,7 +21,7 @@ DEEP = replace(
 
 
 def explain(
-    shown: MarketView, targets: Targets, refusals: tuple[tuple[Outcome, Side, str], ...] = (), now_ns: int = 0
+    shown: MarketView, targets: Targets, refusals: tuple[RefusalNote, ...] = (), now_ns: int = 0
 ) -> Explanation:
     return Explainer("tag", LegParameters()).explanation(
         shown, targets, (Gate("book", True), Gate("flow", True)), refusals, now_ns
@@ -81,12 +81,11 @@ def test_a_reprice_says_what_it_gives_up() -> None:
 
 def test_every_side_that_is_withheld_or_refused_says_why() -> None:
     withheld = (Withheld(M, YES, Side.BUY, "inventory_limit"), Withheld("n", NO, Side.BUY, "gap"))
-    refused: tuple[tuple[Outcome, Side, str], ...] = (
-        (NO, Side.BUY, "no room: 60 open orders >= 60"),
-        (YES, Side.BUY, "hedge_only"),
-    )
+    no_room = RefusalNote(NO, Side.BUY, "open_orders_total", "60 open orders >= 60")
+    refused = (no_room, RefusalNote(YES, Side.BUY, "hedge_only", ""))
     told = explain(seen(DEEP), Targets((bid(NO, 4_700),), withheld=withheld), refused)
-    assert told.notes == ("YES buy: inventory_limit", "NO buy refused: no room: 60 open orders >= 60")
+    assert told.notes == ("YES buy: inventory_limit",)
+    assert told.refusals == (no_room,), "the other side is not wanted any more"
 
 
 def test_a_quote_that_waits_for_an_own_order_to_go_says_for_which() -> None:

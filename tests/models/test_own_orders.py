@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.markets import NO, YES, Outcome, Side
+from models.messages.decisions import RefusalNote
 from models.messages.orders import IntentDenied, OrderChanged, PlaceOrder
 from models.orders import OrderState, TimeInForce
 from models.own_orders import OwnOrders, SlotKey
@@ -84,12 +85,12 @@ def test_a_refusal_frees_the_slot_and_is_remembered_until_the_next_wish() -> Non
     own = OwnOrders("tag", 1_000)
     own.intent_denied(denied(ask(own), "no room: 60 open orders >= 60"), 7)
     assert own.is_clear(M)
-    assert own.refusals(M) == ((YES, Side.BUY, "no room: 60 open orders >= 60"),)
+    assert own.refusals(M) == (RefusalNote(YES, Side.BUY, "hedge_only", "no room: 60 open orders >= 60"),)
     assert own.slot(YES_BID).refused_until_ns == 7 + 1_000 * MS
     order = ask(own)
     assert own.refusals(M) == ()
     own.order_changed(changed(order, OrderState.REJECTED, reason="crosses"), 9)
-    assert own.refusals(M) == ((YES, Side.BUY, "crosses"),)
+    assert own.refusals(M) == (RefusalNote(YES, Side.BUY, "", "crosses"),)
 
 
 def test_a_denial_that_comes_twice_changes_nothing() -> None:

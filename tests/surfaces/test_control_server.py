@@ -9,7 +9,10 @@ from time import monotonic
 import httpx
 import pytest
 
-from models.messages.decisions import Gate
+from models.controls.families import CONTROLS
+from models.markets import YES, Side
+from models.messages.control import Reading
+from models.messages.decisions import Gate, RefusalNote
 from models.units import SHARE
 from surfaces.cli.errors import CommandError
 from surfaces.client import EngineClient
@@ -95,6 +98,58 @@ def test_why_has_the_text_and_the_figures(served: Served) -> None:
         }
     ]  # fmt: skip
     assert found["text"].splitlines()[1] == "  [STOP] opening: portfolio_cost 1.030 >= 1.020"
+
+
+def test_a_refused_wish_names_the_control_its_number_and_how_that_is_computed(served: Served) -> None:
+    served.engine.decide(1, refusals=(RefusalNote(YES, Side.BUY, "net_limit", "|net| 15 > 10"),))
+    with served.client() as client:
+        (found,) = client.get("/v1/why", market="market-1")["explanations"]
+        shown = client.get("/v1/board", selected="market-1")["why"]
+    (refusal,) = found["refusals"]
+    assert (refusal["control"], refusal["detail"], refusal["blocks"]) == ("net_limit", "|net| 15 > 10", "open")
+    assert refusal["parameters"] == ["inventory.max_net_diff"]
+    assert found["text"].splitlines()[-1] == shown.splitlines()[-1]
+    assert shown.splitlines()[-1] == f"  YES buy refused by net_limit: |net| 15 > 10   [{refusal['computed']}]"
+
+
+def test_risk_says_where_every_control_stands(served: Served) -> None:
+    served.engine.readings += [
+        Reading("duplicate", "all", 3, 12, "count"),
+        Reading("market_worst_case", "market-1", 30.5, 150.0, "dollars"),
+        Reading("market_worst_case", "market-2", 160.0, 150.0, "dollars", holds=True, note="since noon"),
+    ]
+    with served.client() as client:
+        found = client.get("/v1/risk")
+        of_one = client.get("/v1/risk", market="market-1")
+        with pytest.raises(CommandError, match="no market"):
+            client.get("/v1/risk", market="elsewhere")
+    assert found["readings"][1] == {
+        "control": "market_worst_case", "scope": "market-1", "value": 30.5, "limit": 150.0, "unit": "dollars",
+        "used": 0.2033, "holds": False, "blocks": "open", "note": "",
+    }  # fmt: skip
+    assert [one["scope"] for one in of_one["readings"]][:2] == ["all", "market-1"]
+    assert "market-2" not in [one["scope"] for one in of_one["readings"]]
+    assert {control["name"] for control in found["controls"]} == CONTROLS.keys()
+
+
+def test_risk_that_does_not_answer_is_not_taken_for_risk_with_nothing_to_say(served: Served) -> None:
+    served.engine.deaf = True
+    with served.client() as client, pytest.raises(CommandError, match="did not answer"):
+        client.get("/v1/risk")
+
+
+def test_the_limit_that_binds_first_is_counted_in_orders(served: Served) -> None:
+    served.engine.book(1, 4_900, 5_100)
+    served.engine.readings += [
+        Reading("open_orders_market", "market-1", 1, 4, "count"),
+        Reading("market_worst_case", "market-1", 145.0, 150.0, "dollars"),
+    ]
+    with served.client() as client:
+        (found,) = client.get("/v1/risk/explain", market="market-1")["markets"]
+    assert (found["order_shares"], found["order_usd"]) == (5.0, 2.5)
+    assert [(one["control"], one["orders_left"]) for one in found["bounds"]][:2] == [
+        ("market_worst_case", 2), ("open_orders_market", 3),
+    ]  # fmt: skip
 
 
 def test_the_board_gives_the_log_after_a_number(served: Served) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from models.messages.control import Reading
 from models.messages.decisions import Gate
 from models.units import SHARE
 from surfaces.cli.app import run
@@ -228,6 +229,31 @@ def test_why_is_the_text_of_the_explanation(served: Served, keel: Keel) -> None:
     assert [one["slug"] for one in json.loads(keel("why", "--json")[1])["explanations"]] == ["market-1", "market-2"]
     code, _, err = keel("why", "market-3")
     assert (code, "nothing was decided yet" in err) == (1, True)
+
+
+def test_risk_shows_of_each_control_what_holds_or_is_nearest_to_its_limit(served: Served, keel: Keel) -> None:
+    served.engine.readings += [
+        Reading("duplicate", "market-1", 30.5, 150.0, "dollars"),
+        Reading("duplicate", "market-2", 45.0, 150.0, "dollars"),
+        Reading("net_limit", "market-1", 3, 10, "shares"),
+        Reading("net_limit", "market-3", 11, 10, "shares", holds=True),
+    ]
+    lines = keel("risk")[1].splitlines()
+    assert lines[:3] == [
+        "CONTROL    SCOPE     VALUE  LIMIT  UNIT     USED  BLOCKS",
+        "duplicate  market-2     45    150  dollars   30%  all",
+        "net_limit  market-3     11     10  shares   110%  open    HOLDS",
+    ]
+    assert len(keel("risk", "--all")[1].splitlines()) == len(lines) + 2
+    assert json.loads(keel("risk", "market-1", "--json")[1])["schema"] == "keel.risk/1"
+    assert keel("risk", "show", "elsewhere")[0] == 7
+
+
+def test_risk_explain_names_the_limit_that_binds_first(served: Served, keel: Keel) -> None:
+    served.engine.readings.append(Reading("duplicate", "market-1", 30.5, 150.0, "dollars"))
+    lines = keel("risk", "explain", "market-1")[1].splitlines()
+    assert lines[0].split() == ["MARKET", "ORDER", "ORDERS", "LEFT", "LIMIT", "SCOPE", "NOW", "SET", "BY"]
+    assert lines[1].split()[:6] == ["market-1", "5", "sh", "$2.50", "47", "duplicate"]
 
 
 def test_a_book_is_shown_for_both_tokens(served: Served, keel: Keel) -> None:

@@ -8,11 +8,12 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Footer, Input, RichLog, Static
 
+from models.messages.control import Reading
 from models.messages.decisions import Gate
 from models.units import SHARE
 from surfaces.control_server import ControlServer
 from surfaces.tui.app import MonitorApp
-from surfaces.tui.screens import Confirm, Help
+from surfaces.tui.screens import Confirm, Help, Risk
 from surfaces.tui.table import MarketsTable
 from tests.little_engine import NO, LittleEngine
 from tests.surfaces.conftest import Served
@@ -333,6 +334,28 @@ def test_the_why_pane_follows_the_cursor(served: Served) -> None:
         assert not app.query_one("#why").display
 
     drive(served, steps)
+
+
+def test_i_shows_the_risk_controls_and_keeps_them_fresh(served: Served) -> None:
+    busy(served.engine)
+    served.engine.readings.append(Reading("duplicate", "market-1", 31, 150, "dollars"))
+
+    async def steps(app: MonitorApp, pilot: Pilot[None]) -> None:
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Risk) and "21%" in risk_shown(app))
+        assert "held: " not in risk_shown(app)
+        served.engine.readings[:] = [Reading("duplicate", "market-1", 160, 150, "dollars", holds=True)]
+        await until(pilot, lambda: "HOLDS" in risk_shown(app))
+        served.engine.deaf = True
+        await until(pilot, lambda: "not known: the risk supervisor did not answer" in risk_shown(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: not isinstance(app.screen, Risk))
+
+    drive(served, steps)
+
+
+def risk_shown(app: MonitorApp) -> str:
+    return str(app.screen.query_one(".wide Static", Static).render())
 
 
 def test_w_opens_the_why_pane_where_there_is_little_room(served: Served) -> None:
