@@ -92,6 +92,11 @@ class Topology:
         """Return the names of those who are told a message. Raises KeyError for a kind that has no arrow."""
         return self._routes[type(message)](message)
 
+    def tap(self, hears: Mapping[type[Message], Callable[[Any], object]]) -> None:
+        """Have messages of some kinds heard the moment they are said, before anybody is sent them."""
+        for kind, hear in hears.items():
+            self._routes[kind] = _tapped(hear, self._routes[kind])
+
     def _add_desk(
         self, tag: Tag, group: str, members: tuple[MarketId, ...], references: Mapping[MarketId, str]
     ) -> None:
@@ -205,6 +210,7 @@ class Topology:
             audit.CommandAnswered: lambda _: rows,
             audit.Fence: lambda _: board,
             records.ProfitMarked: lambda _: rows,
+            records.StoppedCleanly: lambda _: rows,
             records.FillMarkedOut: lambda _: rows,
             records.LatencyMeasured: lambda _: rows,
             runtime_messages.ActorFailed: lambda _: (EXECUTOR, *seen),
@@ -217,6 +223,14 @@ class Topology:
     def _order_changed(self, message: orders.OrderChanged) -> tuple[str, ...]:
         told = (*self._desk.get((message.tag, message.market), ()), RISK, *self._seen)
         return (*told, book_name(message.market)) if self._own_orders_in_feed else told
+
+
+def _tapped(hear: Callable[[Any], object], route: Route) -> Route:
+    def heard(message: Any) -> Iterable[str]:
+        hear(message)
+        return route(message)
+
+    return heard
 
 
 def _book(message: Any) -> tuple[str]:

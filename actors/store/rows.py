@@ -48,7 +48,7 @@ from models.messages.orders import (
     SubmitOrder,
 )
 from models.messages.position import InventoryUpdated
-from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
 from models.messages.runtime import (
     ActorFailed,
     ActorQuarantined,
@@ -89,6 +89,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         ActorFailed: lambda m: m.name,
         ActorRestarted: lambda m: m.name,
         ActorQuarantined: lambda m: m.name,
+        StoppedCleanly: lambda m: m.run,
     }
 )
 """The kinds that enter the chain, and what each is about: the order, trade, merge, market, request or actor."""
@@ -96,7 +97,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 DURABLE: Final = frozenset(
     {
         SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
-        CommandApplied, MarketHeld,
+        CommandApplied, StoppedCleanly, MarketHeld,
     }
 )  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
@@ -344,6 +345,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
             _event("drift", m.market, m.at_ns, outcome=m.outcome, held=m.held, least=m.least, most=m.most),
         ),
         HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
+        StoppedCleanly: lambda m, _run, _now: (_event("clean_stop", None, m.at_ns, run=m.run, fills=m.fills),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),
         ActorFailed: lambda m, _run, now: _error(m.name, m, now, f"{m.error} (handling {m.handling or 'nothing'})"),

@@ -40,6 +40,7 @@ from actors.store.tables import (
     PositionSnapshot,
 )
 from models.messages.base import Message
+from models.messages.records import StoppedCleanly
 
 _AGING: Final = (Event, Decision, BookSnapshot, LatencyMetric, Error)
 """Tables whose rows are kept for a time only, and in a number."""
@@ -90,6 +91,8 @@ class Writer:
         self._url = url
         self._statements: dict[type[Model], str] = {}
         self._head = GENESIS
+        self.ends_cleanly = False
+        """Whether the chain ends with a run that has ended in good order, as far as this process has written it."""
         self._open()
         try:
             self.run = self._count_run(now_ns, account)
@@ -130,6 +133,7 @@ class Writer:
             raise StoreError(f"the database took nothing: {type(error).__name__}: {error}") from error
         if links:
             self._head = links[-1].head
+            self.ends_cleanly = type(chained[-1][1]) is StoppedCleanly
 
     def read_back(self, after: int, limit: int) -> list[Entry]:
         """Return the next entries of this run after number `after` from which the core is rebuilt.

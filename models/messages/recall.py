@@ -23,6 +23,7 @@ from models.messages.orders import (
     SubmitCancel,
     SubmitOrder,
 )
+from models.messages.records import StoppedCleanly
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted
 
 Chained: TypeAlias = (
@@ -43,6 +44,7 @@ Chained: TypeAlias = (
     | ActorFailed
     | ActorRestarted
     | ActorQuarantined
+    | StoppedCleanly
 )
 """Messages that enter the journal's chain: from them, and from nothing else, risk and executor are rebuilt."""
 

@@ -26,6 +26,18 @@ class ProfitMarked(Message, frozen=True, gc=False):
         return (self.tag, self.market)
 
 
+class StoppedCleanly(Message, frozen=True, gc=False):
+    """A run has ended in good order: the venue has said that nothing of it rests there. `fills` are those of the run.
+
+    Where it is the last entry of the chain, nothing was left to find out. Where it is not, the run died.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    run: str
+    fills: int
+    at_ns: int
+
+
 class LatencyMeasured(Message, frozen=True, gc=False):
     """Percentiles of one stage (such as `tick_to_decision`) over the time since the last message of that stage."""
 

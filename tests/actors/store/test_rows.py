@@ -25,7 +25,7 @@ from models.messages.orders import (
 )
 from models.messages.position import InventoryUpdated, Leg, Position
 from models.messages.recall import Chained
-from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerStuck
 from models.orders import OrderState
 
@@ -52,6 +52,7 @@ def story(make: Any) -> list[Any]:
         InventoryUpdated("maker", "0xab", Position(yes=Leg(5, 2, 5), realized=-3), 11),
         DecisionMade("maker", "0xab", 4, False, explained),
         ProfitMarked("maker", "0xab", 1, None, None, 2, 3, 12),
+        StoppedCleanly("1-0", 3, 19),
         LatencyMeasured("tick_to_decision", 10, 1, 2, 3, 4, 13),
         CommandApplied("r1", "kill", None, True, None, 14),
         CommandAnswered("r1", "cli root", "kill", None, {"reason": "test"}, "killed", 13, 14),
