@@ -79,11 +79,15 @@ def tick_to_order(ticks: int = 200) -> dict[str, float]:
 
 
 class _Watch:
-    """When one side of each book returned, and when the first order of the market came after that."""
+    """When one side of each book returned, and when the first order of the market came after that.
+
+    The first order of all of a market comes of the start, and not of the tick that happened to be the last before it.
+    """
 
     def __init__(self, venue: Sandbox) -> None:
         self.taken_us: list[float] = []
         self._returned_ns: dict[str, int] = {}
+        self._quoted: set[str] = set()
         self._market_of = {
             token: market["condition_id"] for market in venue.said["markets"] for token in market["token_ids"]
         }
@@ -104,8 +108,9 @@ class _Watch:
         for token, market in self._market_of.items():
             if token.encode() in piece:
                 taken_ns = at_ns - self._returned_ns.pop(market, 0)
-                if taken_ns < _SOON_NS:
+                if taken_ns < _SOON_NS and market in self._quoted:
                     self.taken_us.append(taken_ns / 1e3)
+                self._quoted.add(market)
 
 
 def _measured(

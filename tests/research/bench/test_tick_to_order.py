@@ -2,13 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any, cast
 
+from actors.runtime.clock import monotonic_ns
 from models.markets import Market, Side
 from models.messages.orders import PlaceOrder
 from models.orders import TimeInForce
 from models.units import SHARE
 from research.bench.signing import order_writer
-from research.bench.tick_to_order import _write_recording
+from research.bench.tick_to_order import _Watch, _write_recording
+from research.prove.processes import Sandbox
 from sandbox.world.recording import RecordedBook, RecordedChanges, load
 
 
@@ -40,3 +43,20 @@ def test_the_loop_signs_what_the_venue_would_be_sent() -> None:
     )
     assert len(first["order"]["signature"]) == 2 + 130
     assert len(headers["POLY_SIGNATURE"]) == 64
+
+
+def test_only_an_order_that_a_return_called_for_is_counted() -> None:
+    market = {"condition_id": "m", "token_ids": ["111", "222"]}
+    watch = _Watch(Sandbox({"markets": [market]}, cast(Any, None)))
+    order = b'POST /order HTTP/1.1\r\n\r\n{"tokenId": "111"}'
+    changes = [{"asset_id": "111", "price": "0.52", "size": "100"}]
+    tick = json.dumps({"event_type": "price_change", "market": "m", "price_changes": changes}).encode()
+    for _ in range(2):
+        assert watch.frame(tick) == tick
+        watch.request(order, monotonic_ns())
+    assert len(watch.taken_us) == 1, "the first order of all comes of the start"
+    watch.request(order, monotonic_ns())
+    watch.frame(tick)
+    watch.request(b"DELETE /orders", monotonic_ns())
+    watch.request(order, monotonic_ns() + 300_000_000)
+    assert len(watch.taken_us) == 1, "no tick before it, another request, and one that comes far too late"
