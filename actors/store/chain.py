@@ -1,24 +1,30 @@
 """The chain of the journal: each entry's digest covers its own fields and the digest before it.
 
 An edited, removed or inserted entry breaks every digest after it; a missing one breaks the count. What the chain cannot
-show is a tail cut off clean: the venue's own record shows that.
+show is a tail cut off clean, or that all of it is yesterday's: the head that is kept beside it does (`heads`).
+
+Why a start looks at the newest entries only: a million take seconds to walk through, and what an engine that has died
+had just written is what it may have spoilt. `keel db verify` walks through all.
 """
 # peewee carries no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from peewee import Database
+from peewee import Database, fn
 
-from actors.store.database import StoreError
 from actors.store.rows import CHAINED, OPEN_STATES
 from actors.store.tables import Fill, Journal, Order
+from actors.store.trouble import StoreError
 from models.messages.base import Message
 from models.messages.orders import OrderChanged, SubmitCancel, SubmitOrder
 from models.messages.recall import Chained
+
+NEWEST: Final = 200_000
+"""How many entries a start walks through; it takes about half a second."""
 
 _PAGE: Final = 10_000
 
@@ -60,25 +66,75 @@ def link(head: Head, chained: Iterable[tuple[int, Message]]) -> Iterator[Link]:
         yield Link(values, Head(seq, digest))
 
 
-def verify(database: Database, start: Head = GENESIS) -> Head:
-    """Walk the chain from an entry that is known to be good and return its head.
+class Broken(StoreError):
+    """The chain does not hold; `seq` is the first entry that is wrong."""
+
+    def __init__(self, seq: int, what: str) -> None:
+        super().__init__(f"the journal is damaged: entry {seq} {what}", fix=_WAY_OUT, cause="damaged")
+        self.seq = seq
+
+
+class Older(StoreError):
+    """The journal is not the one of which the head was kept, or ends before it."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, fix=_WAY_OUT)
+
+
+def check(database: Database, kept: Head | None, newest: int = NEWEST) -> Head:
+    """Walk the newest part of the chain and return its head. `kept` is where it ended when somebody last looked.
 
     Raises:
-        StoreError: an entry was edited, or is missing; the text names the first.
+        Older: it ends before `kept`, or is another journal.
+        Broken: an entry was edited, removed or inserted there; the text names the first.
+    """
+    last: int = Journal.select(fn.MAX(Journal.seq)).scalar(database) or 0
+    if kept is not None:
+        _compare(database, kept, last)
+    first = _at(database, last - newest) if last > newest else GENESIS
+    if first is None:
+        raise Broken(last - newest, "is missing")
+    return verify(database, first)
+
+
+def verify(database: Database, start: Head = GENESIS, told: Callable[[int], object] = lambda _: None) -> Head:
+    """Walk the chain from an entry that is known to be good and return its head. `told` hears how far it is.
+
+    Raises:
+        Broken: an entry was edited, removed or inserted; the text names the first.
     """
     seq, digest = start
+    before: int | None = Journal.select(fn.MIN(Journal.seq)).scalar(database)
+    if before is not None and before < 1:
+        raise Broken(before, "is not what was written")
     query = Journal.select(Journal.seq, Journal.at_ns, Journal.kind, Journal.subject, Journal.body, Journal.digest)
     while True:
         page: list[tuple[int, int, str, str, str, str]] = _page(database, query, seq, _PAGE)
         for found, at_ns, kind, subject, body, claimed in page:
             seq += 1
             if found != seq:
-                raise StoreError(f"the journal is damaged: entry {seq} is missing")
+                raise Broken(seq, "is missing")
             digest = _digest(digest, seq, at_ns, kind, subject, body)
             if digest != claimed:
-                raise StoreError(f"the journal is damaged: entry {seq} ({kind} {subject}) is not what was written")
+                raise Broken(seq, f"({kind} {subject}) is not what was written")
+        told(seq)
         if len(page) < _PAGE:
             return Head(seq, digest)
+
+
+def _compare(database: Database, kept: Head, last: int) -> None:
+    """Raise Older where the journal is older than the head that was kept of it, or another one."""
+    if last < kept.seq:
+        text = f"the database is older than its journal was: it ends at entry {last}, and there were {kept.seq}"
+        raise Older(f"{text}; it was restored from a backup, cut off, or removed")
+    if kept.seq and _at(database, kept.seq) != kept:
+        text = f"the database has another journal: entry {kept.seq} is not the one that was kept in mind"
+        raise Older(f"{text}; it was restored from a backup and written again, or is another's")
+
+
+def _at(database: Database, seq: int) -> Head | None:
+    found: str | None = Journal.select(Journal.digest).where(Journal.seq == seq).scalar(database)
+    return None if found is None else Head(seq, found)
 
 
 def read_back(database: Database, after: int = 0, *, ended: int = 0) -> Iterator[Entry]:
@@ -115,3 +171,8 @@ def _digest(before: str, seq: int, at_ns: int, kind: str, subject: str, body: st
 
 
 _decoder: msgspec.json.Decoder[Chained] = msgspec.json.Decoder(Chained)
+
+_WAY_OUT: Final = (
+    "put the newest whole database back, or let keel db recover set this one aside: "
+    "the next start begins a new journal with what the venue says of the wallet"
+)

@@ -1,20 +1,16 @@
 """Opening the database: one process writes, any number read, on SQLite or PostgreSQL.
 
-Why a lease of its own: the lock on the data folder does not cover a database that lies elsewhere (`DB_PATH`, a server).
-On PostgreSQL the lease is a session's advisory lock; on SQLite an exclusive lock on an empty database beside the real
-one. Both end with the process, however it ends. A lost connection is never made again in silence: whoever reconnects
-has to ask for the lease again.
+Why a lease of its own (`actors.store.lease`): the lock on the data folder does not cover a database that lies elsewhere
+(`DB_PATH`, a server). A lost connection is never made again in silence: whoever reconnects has to ask for it again.
 
 Why `synchronous=FULL`: an order leaves only after its row is on the disk, not merely with the kernel.
 Why `BEGIN IMMEDIATE`: a transaction that reads before it writes can otherwise fail at once, whatever its timeout.
+Why tables are never changed without a copy: a migration that turns out wrong has no way back.
 """
 # peewee carries no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
 
-import contextlib
-import hashlib
-import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -24,6 +20,9 @@ from peewee import Database, ImproperlyConfigured, PeeweeException, PostgresqlDa
 from playhouse.db_url import parse
 from playhouse.migrations import Runner
 
+from actors.store.lease import FileLock, Lease, ServerLock, holder
+from actors.store.trouble import StoreBusy, StoreError
+
 BUSY_SECONDS: Final = 1.0
 """How long a writer waits for a lock before the storage counts as failed."""
 
@@ -31,15 +30,6 @@ DEFAULT_FILE: Final = "arb.db"
 ALIAS_FILE: Final = "arbitrage.db"
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-_ADVISORY_LOCK: Final = int.from_bytes(hashlib.sha256(b"keel journal").digest()[:8], "big", signed=True)
-
-
-class StoreError(Exception):
-    """The database cannot be used; the text says which and why, without a password."""
-
-
-class StoreBusy(StoreError):
-    """Another process writes this database."""
 
 
 def resolve_url(database: str | None, data_dir: Path) -> str:
@@ -58,56 +48,75 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{quote(str(path))}"
 
 
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a `sqlite:///` URL, None for a PostgreSQL one. Raises StoreError for any other."""
+    parts = urlparse(url)
+    if parts.scheme in ("postgresql", "postgres"):
+        return None
+    if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2:
+        raise StoreError(f"{redacted(url)} is neither sqlite:///PATH nor postgresql://USER@HOST/NAME")
+    return Path(unquote(parts.path[1:]))
+
+
 def redacted(url: str) -> str:
     """Return a URL that may be shown: without its password."""
     password = urlparse(url).password
     return url if password is None else url.replace(f":{password}@", ":***@", 1)
 
 
-def open_writer(url: str) -> tuple[Database, Callable[[], None]]:
-    """Open the database for its one writer and bring its tables up to date. Call what comes with it to close both.
+class Owned(NamedTuple):
+    """The database as its one writer has it."""
 
-    The connection may be handed to another thread, but never be used by two at once.
+    database: Database
+    lease: Lease
+
+    def close(self) -> None:
+        """Close the connection and give up the lease."""
+        self.database.close()
+        self.lease.release()
+
+
+def open_writer(url: str, on_lost: Callable[[str], object] = lambda _: None, *, copied: bool = False) -> Owned:
+    """Open the database for its one writer and bring its tables up to date.
+
+    The connection may be handed to another thread, but never be used by two at once. `on_lost` is called, by a thread
+    of the lease's own, when it is lost. `copied`: a copy has been made, so that its tables may be changed.
 
     Raises:
-        StoreBusy: another process has it.
-        StoreError: it cannot be opened, is damaged, or is newer than this version.
+        StoreBusy: another process has it; the text says which.
+        StoreError: it cannot be opened, is damaged, is newer than this version, or older and without a copy.
     """
-    sqlite = _sqlite_path(url)
-    if sqlite is None:
-        database, release = _postgres(url), lambda: None
-    else:
-        sqlite.parent.mkdir(parents=True, exist_ok=True)
-        release = _lease_file(sqlite)
-        database = SqliteDatabase(
-            str(sqlite),
-            pragmas={"journal_mode": "wal", "synchronous": "full"},
-            lock_type="IMMEDIATE",
-            timeout=BUSY_SECONDS,
-            check_same_thread=False,
-            autoconnect=False,
-            thread_safe=False,
-        )
-
-    def close() -> None:
-        if sqlite is None and not database.is_closed():
-            # The server ends a session some time after its client has left; whoever opens at once must find it free.
-            with contextlib.suppress(PeeweeException):
-                database.execute_sql("SELECT pg_advisory_unlock_all()")
-        database.close()
-        release()
-
+    file = sqlite_file(url)
+    lock: FileLock | ServerLock | None = None
+    database: Database | None = None
     try:
-        database.connect()
-        _claim(database, url)
-        migrate(database)
-    except StoreError:
-        close()
+        if file is None:
+            session = _connected(_postgres(url), url)
+            try:
+                lock = ServerLock(session, redacted(url), on_lost)
+            except StoreError:
+                session.close()
+                raise
+            database = _postgres(url)
+        else:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(file)
+            database = _sqlite(file)
+        _connected(database, url)
+        if file is not None:
+            _quick_check(database, url)
+        _update(database, url, copied=copied)
+        return Owned(database, Lease(database, lock))
+    except BaseException as error:
+        if database is not None:
+            database.close()
+        if lock is not None:
+            lock.release()
+        if isinstance(error, StoreBusy):
+            raise StoreBusy(f"{error}: {_who_writes(url)}") from error
+        if isinstance(error, PeeweeException | OSError):
+            raise StoreError(f"cannot open {redacted(url)}: {_reason(error)}") from error
         raise
-    except PeeweeException as error:
-        close()
-        raise StoreError(f"cannot open {redacted(url)}: {_reason(error)}") from error
-    return database, close
 
 
 def open_reader(url: str) -> Database:
@@ -116,7 +125,7 @@ def open_reader(url: str) -> Database:
     Raises:
         StoreError: there is no such database, or it cannot be read.
     """
-    sqlite = _sqlite_path(url)
+    sqlite = sqlite_file(url)
     if sqlite is None:
         database = _postgres(url, "-c default_transaction_read_only=on")
     elif sqlite.exists():
@@ -144,7 +153,7 @@ def examine(url: str) -> Examined:
     Raises:
         StoreError: it cannot be read, is damaged, or is newer than this version.
     """
-    sqlite = _sqlite_path(url)
+    sqlite = sqlite_file(url)
     if sqlite is not None and not sqlite.exists():
         return Examined(exists=False)
     database = open_reader(url)
@@ -156,6 +165,16 @@ def examine(url: str) -> Examined:
         raise StoreError(f"cannot read {redacted(url)}: {_reason(error)}") from error
     finally:
         database.close()
+
+
+def _update(database: Database, url: str, *, copied: bool) -> None:
+    """Apply the migrations that are missing; not to tables that hold something of which there is no copy."""
+    found = _migrations(database)
+    pending = [str(one.name) for one in found if not one.applied]
+    if pending and len(pending) < len(found) and not copied:
+        text = f"the tables of {redacted(url)} are older than this version of Keel: it lacks {', '.join(pending)}"
+        raise StoreError(text, fix="keel db migrate copies the database first and then brings its tables up to date")
+    migrate(database)
 
 
 def migrate(database: Database) -> tuple[str, ...]:
@@ -172,16 +191,6 @@ def checkpoint(database: Database) -> None:
     """Fold SQLite's write-ahead log into the database file, so that the file alone is whole."""
     if isinstance(database, SqliteDatabase):
         database.execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _sqlite_path(url: str) -> Path | None:
-    """Return the file of a `sqlite:///` URL, None for a PostgreSQL one."""
-    parts = urlparse(url)
-    if parts.scheme in ("postgresql", "postgres"):
-        return None
-    if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2:
-        raise StoreError(f"{redacted(url)} is neither sqlite:///PATH nor postgresql://USER@HOST/NAME")
-    return Path(unquote(parts.path[1:]))
 
 
 def _postgres(url: str, options: str = "") -> PostgresqlDatabase:
@@ -203,14 +212,38 @@ def _postgres(url: str, options: str = "") -> PostgresqlDatabase:
         raise StoreError("PostgreSQL needs its driver: pip install 'keel[postgres]'") from error
 
 
-def _lease_file(path: Path) -> Callable[[], None]:
-    lease = sqlite3.connect(f"{path}-lease", timeout=0, isolation_level=None, check_same_thread=False)
+def _sqlite(file: Path) -> SqliteDatabase:
+    return SqliteDatabase(
+        str(file),
+        pragmas={"journal_mode": "wal", "synchronous": "full"},
+        lock_type="IMMEDIATE",
+        timeout=BUSY_SECONDS,
+        check_same_thread=False,
+        autoconnect=False,
+        thread_safe=False,
+    )
+
+
+def _connected(database: Database, url: str) -> Database:
     try:
-        lease.execute("BEGIN EXCLUSIVE")
-    except sqlite3.OperationalError as error:
-        lease.close()
-        raise StoreBusy(f"another engine writes {path}") from error
-    return lease.close
+        database.connect()
+    except PeeweeException as error:
+        raise StoreError(f"cannot open {redacted(url)}: {_reason(error)}") from error
+    return database
+
+
+def _who_writes(url: str) -> str:
+    """Return who has the lease, as far as the database can be read."""
+    try:
+        database = open_reader(url)
+    except StoreError:
+        return "nobody can say who"
+    try:
+        return str(holder(database) or "it has only just begun")
+    except PeeweeException:
+        return "nobody can say who"
+    finally:
+        database.close()
 
 
 def _migrations(database: Database) -> list[Any]:
@@ -226,14 +259,6 @@ def _quick_check(database: Database, url: str) -> None:
     found = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise StoreError(f"{redacted(url)} is damaged: {found}")
-
-
-def _claim(database: Database, url: str) -> None:
-    """Check a SQLite file for damage; take PostgreSQL's lock, which this session then holds."""
-    if isinstance(database, SqliteDatabase):
-        _quick_check(database, url)
-    elif not database.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()[0]:
-        raise StoreBusy(f"another engine writes {redacted(url)}")
 
 
 def _reason(error: Exception) -> str:

@@ -10,10 +10,10 @@ came while one sync to the disk was under way share the next.
 Why what was not committed goes to the dead letters when the journal dies: whoever is rebuilt from the chain must find
 in it what was told before, so these messages have to come to the next incarnation.
 Why a database that refuses closes the gate and is asked again: no order may leave without its row, but cancels and
-fills go on; they are kept in memory, within bounds, and in a file beside, until the database takes them.
+fills go on; they are kept in memory, within bounds, and in a file beside, until the database takes them. Then the gate
+opens, unless something was lost or only a new start can say what is on the disk.
 """
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from actors.runtime.actor import BaseActor, Context, Fatal
 from actors.runtime.dead_letters import Reason
-from actors.store.database import StoreError
+from actors.store.emergency import EmergencyFile
 from actors.store.rows import CHAINED, DURABLE, Row, rows_of
 from actors.store.samples import BookSamples
-from actors.store.tables import Event
+from actors.store.tables import Error, Event
 from actors.store.tape import Place
+from actors.store.trouble import StoreError
 from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.market import BookUpdated
@@ -41,7 +42,7 @@ _SECOND_NS: Final = 1_000 * _MS
 _HOUR_NS: Final = 3_600 * _SECOND_NS
 _DAY_NS: Final = 24 * _HOUR_NS
 _PAGE: Final = 10_000
-_FLUSH, _BOOKS, _PRUNE = "flush", "books", "prune"
+_FLUSH, _BOOKS, _PRUNE, _HEAD = "flush", "books", "prune", "head"
 
 
 class Outlets(NamedTuple):
@@ -65,6 +66,10 @@ class Outlets(NamedTuple):
     """Called when all is recalled."""
     operations: str = ""
     """Gets what is to be done on chain at a live venue."""
+    committed: Callable[[SubmitOrder], object] = lambda _: None
+    """Called with each order whose row is on the disk, before it is passed on."""
+    open_gate: Callable[[], object] = lambda: None
+    """Called when the database takes rows again, and has taken all that waited."""
 
 
 class _Waiting(NamedTuple):
@@ -88,10 +93,15 @@ class JournalActor(BaseActor):
         self._outlets = outlets
         self._samples = BookSamples(parameters.books_per_round)
         self._timers: set[str] = set()
+        self._trouble: StoreError | None = None
+        self._untold = False
+        """Whether the database has not yet taken the record of its trouble."""
+        self._emergency = EmergencyFile(outlets.emergency)
         self._start_over()
 
     def on_start(self) -> None:
         self._writer.reopen()
+        self._emergency.make_ready()
         self._prune()
 
     def on_receive(self, message: Any) -> None:
@@ -112,8 +122,10 @@ class JournalActor(BaseActor):
     def on_turn_end(self) -> None:
         if self._urgent or self._passed_on or self._rows >= self._parameters.batch_rows:
             self._commit()
-        if self._waiting:
+        if self._waiting or self._untold:
             self._wake(_FLUSH, self._parameters.flush_ms * _MS)
+        if not self._writer.keeps_head:
+            self._wake(_HEAD, _SECOND_NS)
 
     def on_stop(self) -> None:
         if self._waiting:
@@ -129,13 +141,21 @@ class JournalActor(BaseActor):
         self._timers.discard(woke.timer)
         match woke.timer:
             case "flush":
-                self._urgent = bool(self._waiting)
+                self._urgent = bool(self._waiting) or self._untold
             case "books":
                 self._wait(woke, self._samples.round(self.now_ns))
                 if self._samples.waiting:
                     self._wake(_BOOKS, self._parameters.book_every_ms * _MS)
+            case "head":
+                self._keep_head()
             case _:
                 self._prune()
+
+    def _keep_head(self) -> None:
+        try:
+            self._writer.keep_head()
+        except (OSError, StoreError) as error:
+            self.log.bind(reason=str(error)).warning("where the journal ends cannot be kept")
 
     def _wake(self, timer: str, after_ns: int) -> None:
         """Ask for a timer, unless it has been asked for."""
@@ -162,7 +182,7 @@ class JournalActor(BaseActor):
         try:
             more = self._writer.prune(self.now_ns - keep_ns, self._parameters.events_keep_rows)
         except StoreError as error:
-            self._refused(str(error))
+            self._refused(error)
         self._wake(_PRUNE, _SECOND_NS if more else _HOUR_NS)
 
     def _recall(self, after: int) -> None:
@@ -182,17 +202,23 @@ class JournalActor(BaseActor):
     def _commit(self) -> None:
         self._urgent = False
         rows = [row for waiting in self._waiting for row in waiting.rows]
+        if self._trouble is not None and self._untold:
+            rows.append(self._told(self._trouble))
         chained = [(waiting.at_ns, waiting.message) for waiting in self._waiting if type(waiting.message) in CHAINED]
         try:
             self._writer.write(rows, chained)
         except StoreError as error:
-            self._refused(str(error))
+            self._refused(error)
             return
         for message in self._passed_on:
-            is_order = isinstance(message, SubmitOrder)
-            self.context.send(self._outlets.venue if is_order else self._outlets.operations, message)
+            if isinstance(message, SubmitOrder):
+                self._outlets.committed(message)
+                self.context.send(self._outlets.venue, message)
+            else:
+                self.context.send(self._outlets.operations, message)
         self.written.update(type(waiting.message).__name__ for waiting in self._waiting)
         self._start_over()
+        self._taken()
 
     def _start_over(self) -> None:
         self._waiting: list[_Waiting] = []
@@ -202,24 +228,50 @@ class JournalActor(BaseActor):
         self._recorded = 0
         """How many of those that wait stand in the emergency file."""
 
-    def _refused(self, reason: str) -> None:
+    def _refused(self, error: StoreError) -> None:
         """Stop orders from leaving; keep what money hangs on for another try, and let the rest go."""
-        self._outlets.close_gate(f"journal: {reason}")
+        self._close_gate(error)
         for message in self._passed_on:
             if isinstance(message, SubmitOrder):
-                self.context.send(self._outlets.executor, OrderNotJournalled(message.order_id, reason))
+                self.context.send(self._outlets.executor, OrderNotJournalled(message.order_id, str(error)))
         kept = [w for w in self._waiting if type(w.message) in CHAINED and type(w.message) is not SubmitOrder]
         self._record(kept[self._recorded :])
-        kept = kept[-self._parameters.kept_while_refused :]
+        most = self._parameters.kept_while_refused
+        if len(kept) > most:
+            self._close_gate(StoreError(f"more came than could be kept while {error}", cause="lost_rows"))
+        kept = kept[-most:]
         rows = sum(len(waiting.rows) for waiting in kept)
         self.dropped += self._rows - rows
         self._start_over()
         self._waiting, self._rows, self._recorded = kept, rows, len(kept)
 
+    def _close_gate(self, error: StoreError) -> None:
+        """Close the gate and say why, once for each cause. What only a new start can mend stays so."""
+        before = self._trouble
+        if before is not None and (before.lasting or before.cause == error.cause):
+            return
+        self._trouble, self._untold = error, True
+        needed = "; restart the engine" if error.lasting else "; it is tried again"
+        self._outlets.close_gate(f"journal: {error}{needed}")
+        self.log.bind(reason=f"{error}{needed}").error("no order leaves, cancels do")
+
+    def _taken(self) -> None:
+        """Open the gate where the database was in trouble that is over."""
+        trouble = self._trouble
+        self._untold = False
+        if trouble is not None and not trouble.lasting:
+            self._trouble = None
+            self.log.bind(reason=str(trouble)).warning("that is over: the database has taken all that waited")
+            self._outlets.open_gate()
+
+    def _told(self, trouble: StoreError) -> Row:
+        """Return the record of a trouble. It is also the proof that the database takes more than nothing."""
+        return Row(Error, {"at_ns": self.now_ns, "actor": self.context.name, "kind": "storage", "text": str(trouble)})
+
     def _record(self, waiting: list[_Waiting]) -> None:
-        # The disk that refused the database may well refuse this too; then there is nobody left to tell.
-        with contextlib.suppress(OSError), self._outlets.emergency.open("ab") as file:
-            file.writelines(encode_step(at_ns, self.context.name, message) for at_ns, message, _ in waiting)
+        lines = [encode_step(at_ns, self.context.name, message) for at_ns, message, _ in waiting]
+        if lines and not self._emergency.write(lines):
+            self.log.bind(count=len(lines)).critical("messages about money are in memory only: no disk takes them")
 
 
 class MemoryJournal(BaseActor):

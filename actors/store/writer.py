@@ -3,11 +3,13 @@
 Why plain SQL and not the query builder: a batch is one prepared statement run over many rows, at five times the rows a
 second; peewee still says what the columns are. Why values go by name: a row is a dictionary all the way from the
 message to the disk, so no order of columns can be got wrong.
+Why every transaction asks for the lease: who lost it unawares must not add to a journal that goes on elsewhere.
 """
 # peewee carries no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -21,8 +23,9 @@ from peewee import (
     fn,
 )
 
-from actors.store.chain import GENESIS, Entry, link, read_page, verify
-from actors.store.database import StoreError, checkpoint, open_writer
+from actors.store.chain import GENESIS, Entry, Head, Older, check, link, read_page
+from actors.store.database import checkpoint, open_writer, sqlite_file
+from actors.store.heads import Heads
 from actors.store.rows import Row
 from actors.store.tables import (
     Audit,
@@ -39,6 +42,7 @@ from actors.store.tables import (
     PnlSnapshot,
     PositionSnapshot,
 )
+from actors.store.trouble import StoreError, trouble
 from models.messages.base import Message
 from models.messages.records import StoppedCleanly
 
@@ -78,26 +82,39 @@ _ON_REPEAT: Final[Mapping[type[Model], str]] = MappingProxyType(
 class Writer:
     """The database as its writer has it. `run` names the run of the engine; it enters the salt of every order."""
 
-    def __init__(self, url: str, now_ns: int, account: str = "") -> None:
-        """Open, verify the chain, and count a new run.
+    def __init__(
+        self,
+        url: str,
+        now_ns: int,
+        account: str = "",
+        heads: Heads | None = None,
+        on_lost: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """Open, verify the newest part of the chain, and count a new run.
 
         `account` names the wallet that is traded live. Its database is its own, for what it holds and what stands at
         the venue outlives a run: all of its chain is read back, of any other run's only what came since.
+        `heads` remembers where the journal ended; `on_lost` is called, from another thread, when the lease is lost.
 
         Raises:
             StoreBusy: another engine writes there.
-            StoreError: it cannot be opened, is damaged, newer than this version, or another account's.
+            StoreError: it cannot be opened, is damaged, of another version, another account's, or older than it was.
         """
+        self.warning = ""
+        """What a person should know of the database that was opened."""
         self._url = url
+        self._account = account
+        self._heads = heads
+        self._on_lost = on_lost
         self._statements: dict[type[Model], str] = {}
         self._head = GENESIS
-        self.ends_cleanly = False
-        """Whether the chain ends with a run that has ended in good order, as far as this process has written it."""
+        self._epoch: int | None = None
+        self._kept = heads.read(url) if heads is not None else None
         self._open()
         try:
             self.run = self._count_run(now_ns, account)
         except StoreError:
-            self._close()
+            self._owned.close()
             raise
         self._began = 0 if account else self._head.seq
 
@@ -108,16 +125,32 @@ class Writer:
     def reopen(self) -> None:
         """Open again after a `close`, in the same run; the errors are those of the first time.
 
-        Of the chain only what came since is verified: a core that is down waits for this.
+        Nobody may have had the database meanwhile: what another engine did is for a new start to find out.
         """
         if not self.is_open:
             self._open()
+
+    @property
+    def lost(self) -> str | None:
+        """Why this process may not write on; None while it may."""
+        return self._owned.lease.lost
+
+    @property
+    def keeps_head(self) -> bool:
+        """Whether the journal ends where it is remembered to end."""
+        return self._heads is None or self._kept == self._head
+
+    def keep_head(self) -> None:
+        """Remember where the journal ends. Raises OSError."""
+        if self._heads is not None and not self.keeps_head:
+            self._heads.keep(self._url, self._head)
+            self._kept = self._head
 
     def write(self, rows: Sequence[Row], chained: Sequence[tuple[int, Message]]) -> None:
         """Write rows, and chain messages with the time each came, in one transaction.
 
         Raises:
-            StoreError: nothing was written.
+            StoreError: nothing was written, or, where the connection was lost, perhaps all of it; the text says why.
         """
         by_table: dict[type[Model], list[dict[str, Any]]] = {}
         for row in rows:
@@ -127,10 +160,11 @@ class Writer:
             by_table[Journal] = [entry.values for entry in links]
         try:
             with self.database.atomic(), _drivers_errors:
+                self._owned.lease.check(self.database)
                 for table, values in by_table.items():
                     self.database.cursor().executemany(self._insert(table), values)
         except PeeweeException as error:
-            raise StoreError(f"the database took nothing: {type(error).__name__}: {error}") from error
+            raise self._trouble(error) from error
         if links:
             self._head = links[-1].head
             self.ends_cleanly = type(chained[-1][1]) is StoppedCleanly
@@ -144,7 +178,7 @@ class Writer:
         try:
             return read_page(self.database, max(after, self._began), limit, ended=_ENDED_RECALLED)
         except PeeweeException as error:
-            raise StoreError(f"cannot read the journal back: {error}") from error
+            raise self._trouble(error) from error
 
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.
@@ -155,14 +189,16 @@ class Writer:
         more = False
         try:
             for table in _AGING + _COUNTED:
-                newest = table.select(fn.MAX(table.id)).scalar(self.database) or 0
-                doomed = table.id <= newest - keep_rows
-                if table in _AGING:
-                    doomed |= table.at_ns < before_ns
-                step = table.select(table.id).where(doomed).limit(_PRUNE_STEP)
-                more |= table.delete().where(table.id.in_(step)).execute(self.database) == _PRUNE_STEP
+                with self.database.atomic():
+                    self._owned.lease.check(self.database)
+                    newest = table.select(fn.MAX(table.id)).scalar(self.database) or 0
+                    doomed = table.id <= newest - keep_rows
+                    if table in _AGING:
+                        doomed |= table.at_ns < before_ns
+                    step = table.select(table.id).where(doomed).limit(_PRUNE_STEP)
+                    more |= table.delete().where(table.id.in_(step)).execute(self.database) == _PRUNE_STEP
         except PeeweeException as error:
-            raise StoreError(f"cannot prune: {error}") from error
+            raise self._trouble(error) from error
         return more
 
     def close(self) -> None:
@@ -172,22 +208,43 @@ class Writer:
             StoreError: the log could not be folded in; the database is closed all the same, and whole.
         """
         try:
+            with contextlib.suppress(OSError):
+                self.keep_head()
             checkpoint(self.database)
         except PeeweeException as error:
             raise StoreError(f"no checkpoint: {error}") from error
         finally:
-            self._close()
+            self._owned.close()
 
     def _open(self) -> None:
-        self.database, self._close = open_writer(self._url)
+        self._owned = open_writer(self._url, self._on_lost)
+        self.database = self._owned.database
         try:
-            self._head = verify(self.database, self._head)
+            if self._epoch is not None and self._owned.lease.epoch != self._epoch + 1:
+                raise StoreError("another engine has had the database meanwhile", cause="lease_lost")
+            self._head = self._checked()
+            self._epoch = self._owned.lease.epoch
         except PeeweeException as error:
-            self._close()
-            raise StoreError(f"cannot read the journal: {error}") from error
+            self._owned.close()
+            raise self._trouble(error) from error
         except StoreError:
-            self._close()
+            self._owned.close()
             raise
+
+    def _checked(self) -> Head:
+        if self._epoch is not None:
+            return check(self.database, self._head, newest=0)
+        try:
+            return check(self.database, self._kept)
+        except Older as error:
+            if self._account:
+                raise
+            # No money hangs on what was simulated; a person may have put the file there to look at it again.
+            self.warning = str(error)
+            return check(self.database, None)
+
+    def _trouble(self, error: PeeweeException) -> StoreError:
+        return trouble(error, sqlite_file(self._url))
 
     def order_ids(self) -> frozenset[str]:
         """Return the ids of all orders that were ever announced."""

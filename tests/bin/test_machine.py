@@ -27,7 +27,7 @@ def test_a_database_is_found_whole_or_with_migrations_to_apply(tmp_path: Path) -
     sqlite3.connect(file).close()
     empty = found(tmp_path)["database"]
     assert (empty.status, bool(empty.figures["pending"])) == ("ok", True)
-    _, close = open_writer(sqlite_url(file))
+    close = open_writer(sqlite_url(file)).close
     try:
         assert found(tmp_path)["database"].detail.endswith("arb.db is whole"), "while an engine writes it, too"
     finally:
@@ -37,7 +37,7 @@ def test_a_database_is_found_whole_or_with_migrations_to_apply(tmp_path: Path) -
 @pytest.mark.parametrize("spoilt", ["torn", "newer"])
 def test_a_database_that_cannot_be_used_fails_with_its_fix(tmp_path: Path, spoilt: str) -> None:
     file = tmp_path / "arb.db"
-    _, close = open_writer(sqlite_url(file))
+    close = open_writer(sqlite_url(file)).close
     close()
     if spoilt == "torn":
         content = file.read_bytes()

@@ -151,8 +151,7 @@ def test_an_edited_chain_refuses_the_start(vandalism: str, found: str, url: str,
     writer.close()
     with pytest.raises(StoreError, match=f"the journal is damaged: {found}"):
         Writer(url, 0)
-    _, close = open_writer(url)
-    close()
+    open_writer(url).close()
 
 
 def test_what_is_read_back_is_all_fills_and_the_orders_that_had_not_ended(url: str, make: Any) -> None:
