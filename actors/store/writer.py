@@ -88,13 +88,12 @@ class Writer:
         now_ns: int,
         account: str = "",
         heads: Heads | None = None,
-        on_lost: Callable[[str], object] = lambda _: None,
     ) -> None:
         """Open, verify the newest part of the chain, and count a new run.
 
         `account` names the wallet that is traded live. Its database is its own, for what it holds and what stands at
         the venue outlives a run: all of its chain is read back, of any other run's only what came since.
-        `heads` remembers where the journal ended; `on_lost` is called, from another thread, when the lease is lost.
+        `heads` remembers where the journal ended.
 
         Raises:
             StoreBusy: another engine writes there.
@@ -102,10 +101,13 @@ class Writer:
         """
         self.warning = ""
         """What a person should know of the database that was opened."""
+        self.ended_cleanly = False
+        """Whether the chain says that this run has ended in good order."""
         self._url = url
         self._account = account
         self._heads = heads
-        self._on_lost = on_lost
+        self.on_lost: Callable[[str], object] = lambda _: None
+        """Called with the reason when the lease is lost, from a thread of its own."""
         self._statements: dict[type[Model], str] = {}
         self._head = GENESIS
         self._epoch: int | None = None
@@ -167,7 +169,7 @@ class Writer:
             raise self._trouble(error) from error
         if links:
             self._head = links[-1].head
-            self.ends_cleanly = type(chained[-1][1]) is StoppedCleanly
+            self.ended_cleanly |= any(type(message) is StoppedCleanly for _, message in chained)
 
     def read_back(self, after: int, limit: int) -> list[Entry]:
         """Return the next entries of this run after number `after` from which the core is rebuilt.
@@ -217,7 +219,7 @@ class Writer:
             self._owned.close()
 
     def _open(self) -> None:
-        self._owned = open_writer(self._url, self._on_lost)
+        self._owned = open_writer(self._url, lambda reason: self.on_lost(reason))
         self.database = self._owned.database
         try:
             if self._epoch is not None and self._owned.lease.epoch != self._epoch + 1:

@@ -29,7 +29,7 @@ class ProfitMarked(Message, frozen=True, gc=False):
 class StoppedCleanly(Message, frozen=True, gc=False):
     """A run has ended in good order: the venue has said that nothing of it rests there. `fills` are those of the run.
 
-    Where it is the last entry of the chain, nothing was left to find out. Where it is not, the run died.
+    A run of which the chain has none died. Behind it stand settlements at most, of fills that came before.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER
