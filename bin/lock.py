@@ -1,21 +1,25 @@
-"""One engine per data folder, and one per wallet: locks that end with their process, and notes of who holds them.
+"""One engine per data folder, one per database, one per wallet: locks that end with their process, and who holds them.
 
 Why a wallet has its own: two engines with two data folders would know nothing of each other's orders, and each would
-halt at the first fill of the other. The lock is this user's on this machine; on another machine the first order shows
-as foreign, which halts both.
+halt at the first fill of the other. That lock is this user's on this machine, the database's holds wherever it is
+reached from; engines on two machines with two databases halt each other at the first order, which is foreign.
 """
 
 import hashlib
 import os
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from platformdirs import user_state_path
 
 from surfaces.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from actors.store.writer import Writer
 
 
 @contextmanager
@@ -36,6 +40,40 @@ def only_engine_of(wallet: str, clob_url: str) -> Generator[None]:
     hint = "stop it, or trade from another wallet: two engines on one would halt each other"
     with _held(user_state_path("keel") / "wallets", name, f"the wallet {wallet}", hint):
         yield
+
+
+@contextmanager
+def only_writer(url: str, data_dir: Path, account: str) -> "Generator[Writer]":
+    """Open a database for the one engine that may write it, and let it go if nobody else has.
+
+    Raises CommandError: `locked` naming the process that has it, `configuration` where it cannot be used.
+    """
+    from actors.runtime.clock import SystemClock
+    from actors.store.heads import Heads
+    from actors.store.trouble import StoreError
+    from actors.store.writer import Writer
+
+    with told_of_storage():
+        writer = Writer(url, SystemClock().now_ns(), account, Heads(data_dir))
+    try:
+        yield writer
+    finally:
+        if writer.is_open:
+            with suppress(StoreError):
+                writer.close()
+
+
+@contextmanager
+def told_of_storage() -> Generator[None]:
+    """Tell what keeps a database from being used as a command does: with its fix and its exit code."""
+    from actors.store.trouble import StoreBusy, StoreError
+
+    try:
+        yield
+    except StoreBusy as error:
+        raise CommandError("locked", str(error), "stop it, or choose another --db") from error
+    except StoreError as error:
+        raise CommandError("configuration", str(error), error.fix) from error
 
 
 @contextmanager

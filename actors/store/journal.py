@@ -53,7 +53,7 @@ class Outlets(NamedTuple):
     executor: str
     """Gets `OrderNotJournalled`."""
     close_gate: Callable[[str], object]
-    """Called with the reason, before anybody else is told, when the database refuses."""
+    """Called with the reason, before anybody else is told, when the database refuses; until `open_gate`."""
     emergency: Path
     """File that is made when the database refuses: the messages that money hangs on, as lines of a trace."""
     locate: Callable[[int], Place | None] = lambda _: None
@@ -70,6 +70,8 @@ class Outlets(NamedTuple):
     """Called with each order whose row is on the disk, before it is passed on."""
     open_gate: Callable[[], object] = lambda: None
     """Called when the database takes rows again, and has taken all that waited."""
+    give_up: Callable[[str], object] = lambda _: None
+    """Called with the reason when the database refuses and only a new start can mend it: the gate never opens again."""
 
 
 class _Waiting(NamedTuple):
@@ -253,6 +255,8 @@ class JournalActor(BaseActor):
         self._trouble, self._untold = error, True
         needed = "; restart the engine" if error.lasting else "; it is tried again"
         self._outlets.close_gate(f"journal: {error}{needed}")
+        if error.lasting:
+            self._outlets.give_up(f"journal: {error}{needed}")
         self.log.bind(reason=f"{error}{needed}").error("no order leaves, cancels do")
 
     def _taken(self) -> None:

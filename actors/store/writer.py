@@ -219,7 +219,7 @@ class Writer:
             self._owned.close()
 
     def _open(self) -> None:
-        self._owned = open_writer(self._url, lambda reason: self.on_lost(reason))
+        self._owned = open_writer(self._url, self._tell_lost)
         self.database = self._owned.database
         try:
             if self._epoch is not None and self._owned.lease.epoch != self._epoch + 1:
@@ -232,6 +232,9 @@ class Writer:
         except StoreError:
             self._owned.close()
             raise
+
+    def _tell_lost(self, reason: str) -> None:
+        self.on_lost(reason)
 
     def _checked(self) -> Head:
         if self._epoch is not None:
