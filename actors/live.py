@@ -14,6 +14,7 @@ from loguru import logger
 from msgspec.structs import replace
 from pykka import ActorRef
 
+from actors.gate import Door, Gate
 from actors.runtime.actor import Context
 from actors.runtime.clock import Clock
 from actors.topology import CANCEL_LANE, HEARTBEAT, OPERATIONS_LANE, QUERY_LANE, SUBMIT_LANE
@@ -83,7 +84,7 @@ class Live:
         run_id: str,
         markets: Mapping[MarketId, Market],
         clock: Clock,
-        gate: Passage,
+        gate: Gate,
         earlier: frozenset[str] = frozenset(),
     ) -> None:
         self._venue = venue
@@ -140,10 +141,7 @@ class Live:
     def lanes(self, route: Route) -> Iterable[tuple[str, Start]]:
         """Return the lanes, by name; each makes its connection when it is started."""
         markets = self.known_markets
-        yield (
-            SUBMIT_LANE,
-            lambda context: SubmitLane.start(context, self.client(self._gate), route, self._signer().sign),
-        )
+        yield SUBMIT_LANE, lambda context: self._submit_lane(context, route)
         yield CANCEL_LANE, lambda context: CancelLane.start(context, self.client(), route)
         yield QUERY_LANE, lambda context: QueryLane.start(context, self.client(), route, self, markets)
         yield (
@@ -157,7 +155,8 @@ class Live:
         self, route: Route, healthy: Callable[[], bool], close_gate: Callable[[str], object]
     ) -> tuple[str, Start]:
         """Return the sign of life, which is given while we are `healthy`."""
-        return HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate)
+        beaten = self._gate.beaten
+        return HEARTBEAT, lambda context: Heartbeat.start(context, self.client(), route, healthy, close_gate, beaten)
 
     @property
     def watchers(self) -> tuple[str, ...]:
@@ -193,17 +192,18 @@ class Live:
         client.clock_offset_s = venue.clock_offset_s
         return client
 
-    def sweep(self, within_s: float) -> tuple[OpenOrder, ...]:
+    def sweep(self, within_s: float, enough: Callable[[], bool] = lambda: False) -> tuple[OpenOrder, ...]:
         """Cancel all orders of the account until the venue lists none any more; return those that it lists at last.
 
-        Raises Unproven.
+        All are cancelled at least once, whatever is listed; after that `enough` may end it. Raises Unproven.
         """
         client, waiting = self.client(), Event()
         until_ns = self._clock.now_ns() + int(within_s * 1e9)
         listed: tuple[OpenOrder, ...] | None = None
         clean, trouble = 0, ""
         try:
-            while clean < _CLEAN_READS and self._clock.now_ns() < until_ns:
+            client.cancel_all()
+            while clean < _CLEAN_READS and self._clock.now_ns() < until_ns and not enough():
                 try:
                     listed = client.open_orders()
                 except ReadFailed as failed:
@@ -216,9 +216,13 @@ class Live:
         finally:
             client.close()
         if listed is None or (not listed and clean < _CLEAN_READS):
-            raise Unproven(trouble or f"not within {within_s:g} s")
+            raise Unproven(trouble or ("it was cut short" if enough() else f"not within {within_s:g} s"))
         logger.bind(open_orders=len(listed)).info("the venue was asked what rests there")
         return listed
+
+    def _submit_lane(self, context: Context, route: Route) -> ActorRef[Any]:
+        door = Door(self._gate)
+        return SubmitLane.start(context, self.client(door), route, self._signer().sign, door)
 
     def _signer(self) -> IntentSigner:
         return IntentSigner(self._run_id, self._venue.account, self.known_markets, self._venue.version)

@@ -56,8 +56,8 @@ class Passage(Protocol):
         """Why it is closed, None while open."""
         ...
 
-    def passes(self) -> AbstractContextManager[bool]:
-        """Hold it for one write; False where it is closed."""
+    def passes(self) -> AbstractContextManager[str | None]:
+        """Hold it for one write; yields why nothing may be written, None where it may."""
         ...
 
 
@@ -199,9 +199,9 @@ class GatedBackend(httpcore.NetworkBackend):
             self.sent = True
             stream.write(data, self.remaining_s(_WRITE_S))
             return
-        with self._gate.passes() as passes:
-            if not passes:
-                raise GateClosed(self._gate.closed or "the gate is closed")
+        with self._gate.passes() as refusal:
+            if refusal is not None:
+                raise GateClosed(refusal)
             timeout_s = self.remaining_s(_WRITE_S)
             self.sent = True
             stream.write(data, timeout_s)

@@ -15,8 +15,8 @@ def gate_at(latch: Path) -> Gate:
 
 
 def is_open(gate: Gate) -> bool:
-    with gate.passes() as passes:
-        return passes
+    with gate.passes() as refusal:
+        return refusal is None
 
 
 def test_an_order_passes_until_it_is_killed(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_a_kill_waits_for_the_order_that_is_passing_and_lets_no_other_through(tm
     gate, passing, may_end, killed = gate_at(tmp_path / "KILL"), Event(), Event(), Event()
 
     def pass_one() -> None:
-        with gate.passes() as passes:
-            assert passes
+        with gate.passes() as refusal:
+            assert refusal is None
             passing.set()
             may_end.wait(10)
             assert not killed.is_set(), "the kill has returned while an order was passing"

@@ -77,11 +77,12 @@ class Engine:
         made = plan()
         assembly = Assembly(Plan(made.catalogue, made.desks, QUICK, "paper", writer.run, 1), self._made)
         topology = assembly.topology(frozenset({JOURNAL, VENUE}), recording=True)
+        topology.tap(self.gate.hears)
         self._route = topology.route
         exchange = assembly.venue()
         outlets = Outlets(
             VENUE, EXECUTOR, self.aborts.append, folder / "emergency.jsonl",
-            hold_gate=self._hold, release_gate=self.gate.release,
+            hold_gate=self._hold, release_gate=self.gate.release, committed=self.gate.committed,
         )  # fmt: skip
         outside = Outside(
             journal=lambda context: JournalActor.start(context, writer, JournalParameters(), outlets),

@@ -149,9 +149,8 @@ def test_the_gate_is_asked_once_for_each_request(server: RudeServer) -> None:
         def passes(self) -> "Counting":
             return self
 
-        def __enter__(self) -> bool:
+        def __enter__(self) -> None:
             self.asked += 1
-            return True
 
         def __exit__(self, *_: object) -> None:
             pass

@@ -38,6 +38,8 @@ _TRIES: Final = 5
 class Heartbeat(Lane):
     """Beats while `healthy()`, which has to be false from a kill on; `close_gate` is told of a second writer.
 
+    `beaten` is called after every beat that was accepted: without them no order leaves.
+
     Without an accepted beat for two intervals it raises CANCEL_ONLY over everything until one is accepted again.
     `every_ms` is the interval that the venue asks for.
     """
@@ -49,6 +51,7 @@ class Heartbeat(Lane):
         route: Route,
         healthy: Callable[[], bool],
         close_gate: Callable[[str], object],
+        beaten: Callable[[], object] = lambda: None,
         every_ms: int = 5_000,
     ) -> None:
         super().__init__(context, client, route)
@@ -56,6 +59,7 @@ class Heartbeat(Lane):
         """Beats that were accepted."""
         self._healthy = healthy
         self._close_gate = close_gate
+        self._beaten = beaten
         self._every_ns = every_ms * _MS
         self._last = ""
         self._known_ns: int | None = None
@@ -120,6 +124,7 @@ class Heartbeat(Lane):
         if beat.accepted:
             self.beats += 1
             self._alive_ns = now_ns
+            self._beaten()
             return None
         if known:
             self._second_writer()

@@ -8,10 +8,14 @@ with an error. Its stream calls it a cancellation, too, and may do so first.
 
 Why "never sent" has to be true for all time: the executor forgets the order upon it. A second attempt that does not
 leave, or is refused, says nothing of a first one that may stand, so its order stays unanswered.
+
+Why the gate is asked for each order before, and again when it is written: one that it stops must not take those with it
+that share its request; but what counts is what it says at the socket.
 """
 
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Final, Literal
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from actors.runtime.actor import Context
 from actors.runtime.machine import Route
@@ -20,6 +24,7 @@ from actors.venues.polymarket.lanes.lane import Lane, said
 from actors.venues.polymarket.order_body import ORDERS_MAX, order_body
 from actors.venues.polymarket.orders import SignedOrder
 from actors.venues.polymarket.verdicts import Cause, Fate, Verdict
+from models.gate_parameters import Leaving
 from models.limits import Refusal
 from models.messages.lanes import SubmitUnanswered
 from models.messages.orders import (
@@ -36,17 +41,35 @@ _REMEMBERED_MAX: Final = 10_000
 """Orders without an answer that are remembered. Each blocks its market, so there are never nearly as many."""
 
 
+class Door(Protocol):
+    """This lane's way through the gate, which its client's connection has, too."""
+
+    def refusal(self, one: Leaving) -> str | None:
+        """Return why an order would not pass now."""
+        ...
+
+    def carrying(self, leaving: Sequence[Leaving]) -> AbstractContextManager[None]:
+        """Say what the request carries that is made meanwhile."""
+        ...
+
+
 class SubmitLane(Lane):
-    """Places orders. `client` has the gate; `sign` makes of an intent the order whose id is journalled."""
+    """Places orders. `client` writes through the `door`; `sign` makes of an intent the order whose id is journalled."""
 
     batch: ClassVar[int] = ORDERS_MAX
     bucket: ClassVar[Literal["orders", "cancels"] | None] = "orders"
 
     def __init__(
-        self, context: Context, client: ClobClient, route: Route, sign: Callable[[PlaceOrder], SignedOrder | Refusal]
+        self,
+        context: Context,
+        client: ClobClient,
+        route: Route,
+        sign: Callable[[PlaceOrder], SignedOrder | Refusal],
+        door: Door,
     ) -> None:
         super().__init__(context, client, route)
         self._sign = sign
+        self._door = door
         self._waiting: dict[str, SubmitOrder] = {}
         self._unanswered: dict[str, None] = {}
         """Orders that may stand, for bytes of them have left, latest last."""
@@ -63,7 +86,9 @@ class SubmitLane(Lane):
         if not ready:
             return
         self._observe(waiting[order_id] for order_id in ready)
-        verdicts = self._send(ready)
+        leaving = tuple(Leaving(order_id, waiting[order_id].order, body) for order_id, body in ready.items())
+        with self._door.carrying(leaving):
+            verdicts = self._send(ready)
         self.note(*verdicts)
         for order_id, verdict in zip(ready, verdicts, strict=True):
             self._answer(waiting[order_id], verdict)
@@ -94,9 +119,11 @@ class SubmitLane(Lane):
         credentials = self.client.session.credentials
         assert credentials is not None  # the lane would not have been made
         try:
-            return order_body(signed, order.time_in_force, order.post_only, credentials.api_key)
+            body = order_body(signed, order.time_in_force, order.post_only, credentials.api_key)
         except ValueError as error:
             return self._not_sent(message, str(error))
+        stopped = self._door.refusal(Leaving(message.order_id, order, body))
+        return body if stopped is None else self._not_sent(message, f"{Cause.GATE}: {stopped}")
 
     def _send(self, ready: dict[str, bytes]) -> tuple[Verdict, ...]:
         order_ids, bodies = tuple(ready), tuple(ready.values())

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
-from actors.gate import Gate
+from actors.gate import Door, Gate
 from actors.runtime.actor import Context
 from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
@@ -25,7 +25,7 @@ from models.markets import YES, Market, Outcome, Side
 from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
 from models.messages.lanes import ConfirmCancel
-from models.messages.orders import OrderAccepted, SubmitCancel, SubmitOrder
+from models.messages.orders import OrderAccepted, OrderApproved, SubmitCancel, SubmitOrder
 from models.orders import TimeInForce
 from models.units import SHARE, Size
 from tests.actors.runtime.worlds import RealWorld
@@ -59,9 +59,9 @@ class Tap:
         self.wrote_ns: list[int] = []
 
     @contextmanager
-    def passes(self) -> Iterator[bool]:
+    def passes(self) -> Iterator[None]:
         self.wrote_ns.append(CLOCK.now_ns())
-        yield True
+        yield
 
 
 class Lanes:
@@ -100,9 +100,10 @@ class Lanes:
 
     def start_one(self, name: str, **more: Any) -> None:
         context = Context(name, self.world.threads, "nobody")
-        client = self._client(name, self.gate if name == SUBMIT else self.tap if name == CANCEL else None)
+        door = Door(self.gate)
+        client = self._client(name, door if name == SUBMIT else self.tap if name == CANCEL else None)
         if name == SUBMIT:
-            SubmitLane.start(context, client, route, more.get("sign", self.signer.sign))
+            SubmitLane.start(context, client, route, more.get("sign", self.signer.sign), door)
         elif name == CANCEL:
             CancelLane.start(context, client, route)
         elif name == QUERY:
@@ -141,7 +142,7 @@ class Lanes:
         market: Market | None = None,
         age_ns: int = 0,
     ) -> SubmitOrder:
-        """Journal an order."""
+        """Approve an order and journal it."""
         market_id = (market or self.market).id
         now_ns = CLOCK.now_ns()
         wished = wish(
@@ -150,7 +151,10 @@ class Lanes:
         wished = replace(wished, post_only=post_only, time_in_force=time_in_force)
         order_id = self.signer.identify(wished)
         self.own.order_ids.add(order_id)
-        return SubmitOrder(order_id, wished, now_ns)
+        made = SubmitOrder(order_id, wished, now_ns)
+        self.gate.hears[OrderApproved](OrderApproved(wished, 0))
+        self.gate.committed(made)
+        return made
 
     def send(self, lane: str, *messages: Message) -> None:
         for message in messages:

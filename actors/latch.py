@@ -1,0 +1,42 @@
+"""The file that keeps a kill over every end of the process: written whole, read as closed whatever stands in it."""
+
+import os
+from pathlib import Path
+
+from msgspec import json
+
+from models.text import clean
+from models.words import rfc3339
+
+
+def read_latch(latch: Path) -> str | None:
+    """Return why everything was killed, None where the file is not there.
+
+    One that cannot be read is a closed latch: nobody knows what it said.
+    """
+    try:
+        written = latch.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return f"the latch {latch.name} cannot be read: {error.strerror}"
+    try:
+        return clean(json.decode(written, type=dict[str, str]).get("reason") or "", 200) or "kill"
+    except ValueError:
+        return "kill"
+
+
+def write_latch(latch: Path, reason: str, who: str, now_ns: int) -> None:
+    """Write the file so that a loss of power finds all of it or none. Raises OSError."""
+    latch.parent.mkdir(parents=True, exist_ok=True)
+    part = latch.with_name(f"{latch.name}.part")
+    with part.open("wb") as file:
+        file.write(json.encode({"reason": reason, "who": who, "at": rfc3339(now_ns)}) + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(latch)
+    folder = os.open(latch.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
