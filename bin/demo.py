@@ -54,6 +54,7 @@ def command(
     if not headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise CommandError("usage", "the demo's monitor needs a terminal", "add --headless")
     from bin.catalogue import Endpoints
+    from bin.engine import EndedEarly
     from bin.logs import log_to
     from config.settings import load
 
@@ -86,6 +87,8 @@ def command(
                 else:
                     _watch(engine, data_dir)
                 document = _document(engine, seed, duration)
+            except EndedEarly:
+                return Exit.OK
             finally:
                 engine.stop()
     Output(options).show(document, Text(_lines(document)))

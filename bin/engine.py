@@ -34,10 +34,11 @@ from actors.runtime.surroundings import Emergency
 from actors.runtime.threads import ThreadDispatcher
 from actors.runtime.timers import TimerThread
 from actors.runtime.watchdog import Watchdog
+from actors.store.heads import Heads
 from actors.store.journal import JournalActor, Outlets
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
-from actors.system import ROOT, Outside, Runners, Start, System
+from actors.system import Outside, Runners, Start, System
 from actors.topology import (
     BOARD,
     CANCEL_LANE,
@@ -55,10 +56,11 @@ from actors.venues.paper import PaperVenue
 from bin.catalogue import Endpoints, read_catalogue
 from bin.feeds import market_feeds
 from bin.logs import log_event
+from bin.shutdown import SHUTDOWN, Ending, Running, Shutdown
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
-from models.messages.base import Lane, MarketId, Message, Tag
+from models.messages.base import Lane, Message, Tag
 from models.messages.control import Kill, RaiseCell, SetOperatorState
 from models.messages.runtime import ActorRestarted, DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
@@ -72,10 +74,6 @@ if TYPE_CHECKING:
 _SWITCH_INTERVAL_S: Final = 0.0005
 _SLOW_TURN_NS: Final = 50_000_000
 _START_S: Final = 15.0
-_CANCEL_S: Final = 5.0
-_SWEEP_S: Final = 15.0
-_STOP_S: Final = 15.0
-_SHUTDOWN: Final = "shutdown"
 """Hears the markets that their own shard does not hear."""
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
@@ -105,14 +103,12 @@ class Options:
     """The venue that was found ready, in mode `live` and in no other."""
     forced: bool = False
     """Whether another mode was asked for and could not be had."""
+    writer: Writer | None = None
+    """`database` as it was opened before; None: it is opened when the engine is built."""
 
 
-@dataclass(frozen=True)
-class Left:
-    """An order that may still fill; `market` is empty where only the venue knows of it."""
-
-    order_id: str
-    market: MarketId
+class EndedEarly(Exception):
+    """An engine was asked to end before it had begun."""
 
 
 class Engine:
@@ -133,7 +129,11 @@ class Engine:
         self._directory = Directory(self._dead_letters)
         self._timers = TimerThread(self._directory, self.clock)
         wallet = "" if options.live is None else options.live.account.maker
-        self._writer = Writer(options.database, self.clock.now_ns(), wallet)
+        heads = Heads(options.data_dir)
+        self._writer = options.writer or Writer(options.database, self.clock.now_ns(), wallet, heads)
+        self._writer.on_lost = self._lease_lost
+        self.gate.lease = lambda: self._writer.lost
+        self._journal_waits = False
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
         emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
         common = (self._directory, self.clock, self._timers, emergency)
@@ -172,6 +172,12 @@ class Engine:
         self._server = ControlServer(self.control, options.data_dir)
         for lane in (Lane.CONTROL, Lane.ORDER):
             self._dead_letters.watch(lane, self._letter_lost)
+        self._shutdown = Shutdown(
+            Running(
+                self.gate, self.board, self.tell, emergency.abort, self._directory, self._dead_letters, self._pool,
+                self._timers, self._watchdog, self._server, self._writer, self._tape, self._live,
+            )
+        )  # fmt: skip
 
     @property
     def mode_shown(self) -> str:
@@ -181,7 +187,8 @@ class Engine:
     def start(self) -> Path:
         """Start everything; return the control socket, on which commands now arrive.
 
-        The latch of an earlier kill holds before any order can leave. Raises RuntimeError, SocketTaken or OSError.
+        The latch of an earlier kill holds before any order can leave. Raises EndedEarly where it is asked to end
+        before that, RuntimeError, SocketTaken or OSError.
         """
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._timers.start()
@@ -200,7 +207,9 @@ class Engine:
         return self._server.start()
 
     def warnings(self) -> Iterable[str]:
-        """Say what keeps the configured strategy from ever trading here."""
+        """Say what keeps the configured strategy from ever trading here, and what is odd about the database."""
+        if self._writer.warning:
+            yield self._writer.warning
         for tag, strategy in self.options.desks.items():
             if not self._assembly.groups[tag]:
                 yield f"{strategy} decides on none of the {len(self.catalogue.markets)} markets"
@@ -228,30 +237,16 @@ class Engine:
         """Ask the engine to end; returns at once."""
         self._ended.put(None)
 
-    def stop(self) -> tuple[Left, ...]:
-        """Let no order out, cancel what rests, write what waits, and stop all in reverse.
+    def hurry(self) -> None:
+        """Ask it to end at once: all is cancelled, and nothing else is waited for. May come in a signal's handler."""
+        self._shutdown.hurry()
+        self.end()
 
-        Returns the orders that could not be cancelled in time. May be called whatever became of `start`.
-        """
-        logger.info("stopping")
-        self.gate.close(_SHUTDOWN)
-        self.tell(RaiseCell(None, "engine", TradingState.CANCEL_ONLY, _SHUTDOWN))
-        board, _ = self.board.wait_for(lambda seen: not seen.orders, _CANCEL_S)
-        left = [Left(order.order_id, order.market) for order in board.orders.values()]
-        if self._live is not None:
-            left = self._swept(self._live, left)
-        self._server.stop()
-        self._watchdog.stop()
-        self._dead_letters.end()
-        self._directory.stop(ROOT)
-        if not self._wait_until(lambda: self._directory.find(ROOT) is None, _STOP_S):
-            logger.bind(actors=len(self._directory)).error("the actors did not stop within {:g} s", _STOP_S)
-        self._pool.stop()
-        self._timers.stop()
+    def stop(self) -> Ending:
+        """End in good order, whatever became of `start`; may be called again for the same answer."""
+        ending = self._shutdown.run()
         gc.unfreeze()
-        if self._tape is not None:
-            self._close_tape(self._tape)
-        return tuple(left)
+        return ending
 
     def tell(self, message: Message) -> None:
         """Send a message to all whom it concerns."""
@@ -294,9 +289,11 @@ class Engine:
             options.data_dir / "emergency.jsonl",
             self._tape.locate if self._tape is not None else lambda _: None,
             hold_gate=self.gate.hold,
-            release_gate=self.gate.release,
+            release_gate=self._journal_took,
             operations=OPERATIONS_LANE,
             committed=self.gate.committed,
+            open_gate=self._journal_took,
+            give_up=self.gate.close,
         )
         venue: Start | None = None
         if options.mode == "paper":
@@ -322,25 +319,7 @@ class Engine:
 
     def _healthy(self) -> bool:
         """Whether our orders may stay: nothing is stuck, and nobody has said stop."""
-        return self.gate.closed is None and self._watchdog.healthy
-
-    def _swept(self, live: "Live", known: list[Left]) -> list[Left]:
-        """Cancel whatever the venue still lists, and return what it may still fill."""
-        from actors.live import Unproven
-
-        try:
-            return [Left(order.order_id, order.market) for order in live.sweep(_SWEEP_S)]
-        except Unproven as error:
-            logger.bind(reason=str(error)).error(
-                "the venue did not say whether orders rest there; it cancels them soon"
-            )
-            return known or [Left("unknown", "")]
-
-    def _close_tape(self, tape: TapeWriter) -> None:
-        try:
-            tape.close()
-        except OSError as error:
-            logger.bind(reason=str(error)).error("the tape is not whole; the next start repairs it")
+        return self.gate.closed in (None, SHUTDOWN) and self._shutdown.beats and self._watchdog.healthy
 
     def _follow_earlier_run(self) -> None:
         """Leave nothing of an earlier process standing but positions, orders, kills and what a person said.
@@ -365,8 +344,22 @@ class Engine:
     # Trouble
 
     def _journal_refused(self, reason: str) -> None:
-        self.gate.close(reason)
+        self._journal_waits = True
+        self.gate.hold(reason)
         self.tell(RaiseCell(None, "journal", TradingState.CANCEL_ONLY, reason))
+
+    def _journal_took(self) -> None:
+        """Nothing waits for the database any more; a gate that was closed for good stays so."""
+        self.gate.release()
+        if self._journal_waits and self.gate.closed is None:
+            self._journal_waits = False
+            self.tell(RaiseCell(None, "journal", TradingState.ACTIVE, ""))
+
+    def _lease_lost(self, reason: str) -> None:
+        needed = f"{reason}; restart the engine"
+        self.gate.close(needed)
+        logger.bind(actor=JOURNAL, reason=needed).error("no order leaves, cancels do")
+        self._journal_refused(needed)
 
     def _order_overflowed(self, overflow: MailOverflowed) -> None:
         """A part of the engine cannot keep up with what must not be lost: stop what it serves."""
@@ -381,6 +374,8 @@ class Engine:
         waiting = Event()
         until_ns = self.clock.now_ns() + int(timeout_s * 1e9)
         while not condition():
+            if not self._ended.empty():
+                raise EndedEarly
             if self.clock.now_ns() > until_ns:
                 return False
             waiting.wait(0.01)
@@ -395,5 +390,5 @@ def _keep_for_good() -> None:
 
 def _log(line: LogLine) -> None:
     """Log an event, but not for every market that the engine stops: that is said once."""
-    if not line.text.endswith(f": {_SHUTDOWN}"):
+    if not line.text.endswith(f": {SHUTDOWN}"):
         log_event(line)

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -12,7 +13,7 @@ from cyclopts import Parameter
 from bin.live import admitted, refuse_unasked
 from bin.lock import only_engine, only_engine_of
 from surfaces.cli.errors import CommandError, Exit
-from surfaces.cli.options import DEFAULTS, Options
+from surfaces.cli.options import DEFAULTS, Global, Options
 
 if TYPE_CHECKING:
     from actors.assembly import Mode
@@ -114,7 +115,7 @@ def command(
         if live is not None:
             held.enter_context(only_engine_of(live.account.maker, endpoints.clob_url))
         engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live)
-        return _serve(engine, settings, data_dir, quiet=options.quiet)
+        return _serve(engine, settings, data_dir, options)
 
 
 def configured_endpoints(settings: "Settings") -> "Endpoints":
@@ -189,9 +190,9 @@ def interruptible() -> Generator[None]:
 
 @contextmanager
 def ended_by_signals(engine: "Engine") -> Generator[None]:
-    """Let Ctrl-C and SIGTERM ask the engine to end in good order, once it runs and until it has ended."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = [signal.signal(number, lambda *_: engine.end()) for number in numbers]
+    """Let Ctrl-C and SIGTERM ask the engine to end in good order, until it has; a second one, to do so at once."""
+    numbers, asks = (signal.SIGINT, signal.SIGTERM), chain((engine.end,), repeat(engine.hurry))
+    before = [signal.signal(number, lambda *_: next(asks)()) for number in numbers]
     try:
         yield
     finally:
@@ -199,15 +200,18 @@ def ended_by_signals(engine: "Engine") -> Generator[None]:
             signal.signal(number, handler)
 
 
-def _serve(engine: "Engine", settings: "Settings", data_dir: Path, *, quiet: bool) -> int:
+def _serve(engine: "Engine", settings: "Settings", data_dir: Path, options: Global) -> int:
     from loguru import logger
 
+    from bin.engine import EndedEarly
     from bin.logs import log_to
 
-    log_to(data_dir / "logs", "ERROR" if quiet else settings.run.log_level)
+    log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
     with ended_by_signals(engine):
+        began = False
         try:
             socket = engine.start()
+            began = True
             logger.bind(
                 mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
             ).info("running; stop with Ctrl-C or: keel stop")
@@ -218,9 +222,16 @@ def _serve(engine: "Engine", settings: "Settings", data_dir: Path, *, quiet: boo
             # A signal that the system gave to another thread is acted on when this one wakes.
             while not engine.wait(_LOOK_S):
                 pass
+        except EndedEarly:
+            logger.info("asked to end before it had begun")
         finally:
-            left = engine.stop()
-    for order in left:
+            ending = engine.stop()
+    for order in ending.left:
         logger.bind(market=order.market, order=order.order_id).error("may still fill: not cancelled in time")
-    logger.bind(open_orders=len(left)).info("stopped")
-    return Exit.PARTIAL if left else Exit.OK
+    if ending.left:
+        return Exit.PARTIAL
+    if began and not (ending.recorded or ending.hurried):
+        logger.error("the journal has no record of this end: the next start finds out what is so")
+        return Exit.FAILURE
+    logger.bind(open_orders=0, took_s=round(ending.took_s, 1)).success("✓ Shutdown complete")
+    return Exit.OK

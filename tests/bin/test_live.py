@@ -44,7 +44,7 @@ def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behin
         assert running.held() == Counter(after["tokens"]) - Counter(before["tokens"])
         assert after["cash"] - before["cash"] == sum(cash_flow(desk.position) for desk in board.look().desks.values())
         assert not board.look().counts.denials_by_reason.get("unknown_order")
-        assert running.engine.stop() == ()
+        assert running.engine.stop().left == ()
     assert accounts(venue)[number]["open_orders"] == []
 
 

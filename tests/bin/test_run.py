@@ -227,7 +227,7 @@ def test_sigterm_ends_in_good_order(venue: Sandbox, config: Path, tmp_path: Path
     states = rows_of(tmp_path / "data" / "arb.db", "SELECT state, reason FROM orders")
     assert {state for state, _ in states} <= {"filled", "cancelled", "rejected", "never_sent"}, "none is open"
     assert [reason for state, reason in states if state == "cancelled"].count("shutdown") >= 1
-    assert "stopped  open_orders=0" in log
+    assert "✓ Shutdown complete  open_orders=0" in log
     assert "dead letter" not in log
     assert running.out == ""
     assert sorted(path.name for path in (tmp_path / "data" / "run").iterdir()) == ["engine.lock"]
