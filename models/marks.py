@@ -10,11 +10,12 @@ and never to kill.
 """
 
 from collections.abc import Iterator
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 
 from models.markets import NO, YES, Outcome
+from models.messages.losses import GoodMark
 from models.messages.market import BookUpdated, MarketResolved
 from models.messages.position import Position
 from models.parameters import parameter
@@ -49,15 +50,6 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
     no_mark_at_ns: int | None = None
 
 
-class _Price(NamedTuple):
-    """What selling `size` of a token would have brought at a moment, in full and in a good book."""
-
-    outcome: Outcome
-    size: Size
-    cash: Money
-    at_ns: int
-
-
 class Marker:
     """Marks one desk's position in one market. It is told of every change; `mark` may be asked at any time."""
 
@@ -66,7 +58,7 @@ class Marker:
         self._position = Position()
         self._book: BookUpdated | None = None
         self._payout_yes: Price | None = None
-        self._last: _Price | None = None
+        self._last: GoodMark | None = None
         self._naked_since_ns = 0
 
     def position_changed(self, position: Position, now_ns: int) -> None:
@@ -86,6 +78,16 @@ class Marker:
         """Mark at what the market pays: 1 and 0, or a half each."""
         self._payout_yes = result.payout_yes
 
+    def recalled(self, position: Position, last: GoodMark | None, now_ns: int) -> None:
+        """Go on for another who held this position and whose last good mark is known; a new one has its time anew."""
+        self.position_changed(position, now_ns)
+        if last is not None and last.outcome == _naked_outcome(position):
+            self._last = last
+
+    def last_good(self, now_ns: int) -> GoodMark | None:
+        """Return the mark of what is unpaired, None where it never had one."""
+        return self._price(now_ns)
+
     def mark(self, now_ns: int) -> Mark:
         """Return the value of the position now."""
         yes, no = self._position.yes, self._position.no
@@ -97,21 +99,21 @@ class Marker:
         if yes.shares == no.shares:
             return Mark(pairs, pairs - cost, 0)
         price = self._price(now_ns)
-        good_ns = self._naked_since_ns if price is None else price.at_ns
+        good_ns = self._naked_since_ns if price is None else max(self._naked_since_ns, price.at_ns)
         due_ns = good_ns + self._parameters.no_mark_after_ms * _MS
         if price is None:
             return Mark(None, None, None, now_ns >= due_ns, due_ns)
         value = pairs + price.cash * abs(yes.shares - no.shares) // price.size
-        return Mark(value, value - cost, now_ns - good_ns, now_ns >= due_ns, due_ns)
+        return Mark(value, value - cost, now_ns - price.at_ns, now_ns >= due_ns, due_ns)
 
-    def _price(self, now_ns: int) -> _Price | None:
+    def _price(self, now_ns: int) -> GoodMark | None:
         """Return the price of the residual: of now where the book is good, else the last good one."""
         outcome, book = _naked_outcome(self._position), self._book
         if outcome is None or book is None or not self._is_good(book):
             return self._last
         size = abs(net_diff(self._position))
         cash = _proceeds(book, outcome, size)
-        return self._last if cash is None else _Price(outcome, size, cash, now_ns)
+        return self._last if cash is None else GoodMark(outcome, size, cash, now_ns)
 
     def _is_good(self, book: BookUpdated) -> bool:
         two_sided = book.bid > 0 and book.ask < ONE

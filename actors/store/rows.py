@@ -32,6 +32,7 @@ from models.messages.base import Message
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.lanes import DriftFound, HoldingsFound
+from models.messages.losses import LossesNoted
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
 from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
@@ -85,6 +86,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         CommandApplied: lambda m: m.request,
         RaiseCell: lambda m: m.market or "all",
         MarketHeld: lambda m: m.market,
+        LossesNoted: lambda _: "losses",
         HoldingsFound: lambda m: m.market,
         ActorFailed: lambda m: m.name,
         ActorRestarted: lambda m: m.name,
@@ -97,7 +99,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 DURABLE: Final = frozenset(
     {
         SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
-        CommandApplied, StoppedCleanly, MarketHeld,
+        CommandApplied, StoppedCleanly, LossesNoted, MarketHeld,
     }
 )  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""

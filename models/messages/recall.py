@@ -11,6 +11,7 @@ from typing import ClassVar, TypeAlias
 from models.messages.base import Lane, Message
 from models.messages.control import CommandApplied, MarketHeld, RaiseCell
 from models.messages.lanes import HoldingsFound
+from models.messages.losses import LossesNoted
 from models.messages.market import MarketResolved
 from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
@@ -41,6 +42,7 @@ Chained: TypeAlias = (
     | CommandApplied
     | RaiseCell
     | MarketHeld
+    | LossesNoted
     | ActorFailed
     | ActorRestarted
     | ActorQuarantined

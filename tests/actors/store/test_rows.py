@@ -12,6 +12,7 @@ from models.messages.audit import CommandAnswered
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
 from models.messages.lanes import DriftFound, HoldingsFound
+from models.messages.losses import Baseline, Hold, LossesNoted
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
 from models.messages.operations import RedemptionChanged
 from models.messages.orders import (
@@ -62,6 +63,7 @@ def story(make: Any) -> list[Any]:
         BookResynchronised("0xab", 0, 92_000),
         TradeSeen("0xab", 0, Side.SELL, 4_700, 5, 16),
         RaiseCell(None, "journal", TradingState.CANCEL_ONLY, "disk full"),
+        LossesNoted(Baseline(1), Baseline(2), Baseline(3), (), (Hold("day_loss", None, "much"),), "", (), 15),
         MarketHeld("0xab", "picked_off", TradingState.CANCEL_ONLY, 0, "5 fills", 99, 16),
         FillMarkedOut("maker", "0xab", "t1", "0x1", 0, Side.BUY, 4_700, 5, True, 5, 5, (5, 3, None, -2), 16),
         ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
