@@ -105,7 +105,8 @@ class Assembly:
         markets = plan.catalogue.markets
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
-        families = partial(guards, parameters)
+        cash = None if plan.mode == "live" else parameters.paper.cash
+        families = partial(guards, parameters, plan.catalogue.groups, cash)
         executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify, neg_risk_siblings(markets))
         return (
             self._part(

@@ -12,7 +12,19 @@ ones are `risk`, `executor`, `journal`, `board`, `feed`, `markets`, and either `
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from models.messages import audit, control, decisions, lanes, market, operations, orders, position, recall, records
+from models.messages import (
+    audit,
+    control,
+    decisions,
+    lanes,
+    losses,
+    market,
+    operations,
+    orders,
+    position,
+    recall,
+    records,
+)
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
 
@@ -162,6 +174,7 @@ class Topology:
             lanes.ReadHoldings: lambda _: self._queries,
             lanes.DriftFound: lambda _: seen,
             lanes.HoldingsFound: lambda _: seen,
+            lanes.CashRead: lambda _: (RISK,),
             orders.SubmitMerge: lambda _: self._operations,
             operations.SubmitRedemption: lambda _: self._operations,
             orders.OrderChanged: self._order_changed,

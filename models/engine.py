@@ -3,11 +3,14 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.market_guard import MarketParameters
 from models.controls.pace import PaceParameters
+from models.controls.price_guard import PriceParameters
 from models.coordinator import CoordinatorParameters
 from models.executor import ExecutorParameters
 from models.feeds import FeedParameters
 from models.flow import FlowParameters
+from models.gate_parameters import GateParameters
 from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
 from models.limits import RiskParameters
@@ -38,7 +41,10 @@ class EngineParameters(msgspec.Struct, frozen=True):
     flatten: FlattenParameters = FlattenParameters()
     risk: RiskParameters = RiskParameters()
     pace: PaceParameters = PaceParameters()
+    price: PriceParameters = PriceParameters()
+    market: MarketParameters = MarketParameters()
     executor: ExecutorParameters = ExecutorParameters()
+    gate: GateParameters = GateParameters()
     paper: PaperParameters = PaperParameters()
     journal: JournalParameters = JournalParameters()
     tape: TapeParameters = TapeParameters()

@@ -5,23 +5,25 @@ of a YES holder in one outcome and raises it in the other. The worst case is the
 resting and in-flight orders filled that make it worse.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from models.fees import taker_fee
-from models.markets import YES, Fees, Market, Outcome, Side, neg_risk_siblings, would_trade
+from models.markets import NO, YES, Fees, Market, Outcome, Side, neg_risk_siblings, would_trade
 from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.messages.position import Position
 from models.orders import TERMINAL, UNCERTAIN
 from models.phase import signed_size
-from models.positions import advance, leg_of, net_diff
+from models.positions import advance, cash_flow, leg_of, net_diff
 from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up
 
-_PAYOUTS_OF_YES = (ONE, 0, ONE // 2)
-"""YES wins, NO wins, void."""
+Losses: TypeAlias = tuple[Money, Money, Money]
+"""What is lost where YES wins, where NO wins, and where the market is void; negative is what is won."""
+
+_PAYOUTS_OF_YES: Final = (ONE, 0, ONE // 2)
 
 
 class RestingOrder(msgspec.Struct, frozen=True, gc=False):
@@ -46,24 +48,46 @@ class Nets(NamedTuple):
     down: Size
 
 
+class Lean(NamedTuple):
+    """Dollars at cost of the unpaired YES, less those of the unpaired NO: as far up and down as orders can take it."""
+
+    up: Money
+    down: Money
+
+
+class Holding(NamedTuple):
+    """What all desks hold of a market together."""
+
+    yes: Size = 0
+    no: Size = 0
+    yes_cost: Money = 0
+    no_cost: Money = 0
+
+
 class MarketExposure:
     """One market's positions and open orders over all desks, as the risk supervisor counts them itself."""
 
     def __init__(self, fees: Fees | None = None) -> None:
         self.unknown: set[str] = set()
         self.orders: dict[str, RestingOrder] = {}
+        self.holding = Holding()
         self._fees = fees or Fees()
         self._positions: dict[Tag, Position] = {}
+        self._losses: Losses | None = None
 
     @property
     def net(self) -> Size:
         """YES minus NO in micro-shares."""
-        return sum(net_diff(position) for position in self._positions.values())
+        return self.holding.yes - self.holding.no
 
     @property
     def is_flat(self) -> bool:
         """Whether nothing is held, open, unknown or unsettled: only then may the market's actors stop."""
         return not self.orders and next(self.held(), None) is None
+
+    def position(self, tag: Tag) -> Position:
+        """Return what a desk holds, and what it has won."""
+        return self._positions.get(tag, Position())
 
     def held(self) -> Iterator[tuple[Tag, Position]]:
         """Walk the desks that hold something, or wait for the venue's last word on what they traded or merged."""
@@ -76,10 +100,19 @@ class MarketExposure:
         position = advance(self._positions.get(tag, Position()), event)
         if position is not None:
             self._positions[tag] = position
+            self._losses = None
+            legs = [(one.yes, one.no) for one in self._positions.values()]
+            self.holding = Holding(
+                sum(yes.shares for yes, _ in legs),
+                sum(no.shares for _, no in legs),
+                sum(yes.cost for yes, _ in legs),
+                sum(no.cost for _, no in legs),
+            )
 
     def approved(self, order: PlaceOrder) -> None:
         """Count an approved intent at once, before the executor has said anything."""
         self.orders[order.intent] = self._resting(order)
+        self._losses = None
 
     def order_changed(self, event: OrderChanged) -> None:
         """Follow an order; a cancelling or unknown one keeps its exposure until the venue has spoken."""
@@ -87,6 +120,7 @@ class MarketExposure:
             self.unknown.add(event.intent)
         else:
             self.unknown.discard(event.intent)
+        self._losses = None
         standing = self._standing(event)
         if standing is None:
             self.orders.pop(event.intent, None)
@@ -121,6 +155,13 @@ class MarketExposure:
                 up, down = up + max(move, 0), down + min(move, 0)
         return Nets(now, up, down)
 
+    def nets_of_desks(self) -> Iterator[tuple[Tag, Nets]]:
+        """Walk the desks that hold something or have an order open, each with its own net."""
+        for tag in dict.fromkeys((*self._positions, *(order.tag for order in self.orders.values()))):
+            nets = self.nets(tag=tag)
+            if any(nets):
+                yield tag, nets
+
     def crossing(self, order: PlaceOrder, before: tuple[PlaceOrder, ...] = ()) -> RestingOrder | None:
         """Return an own order that would trade with this one."""
         for own in self._at_risk(before):
@@ -128,23 +169,83 @@ class MarketExposure:
                 return own
         return None
 
-    def worst_case(self, extra: tuple[PlaceOrder, ...] = ()) -> Money:
-        """Return the most of what is held and offered that can be lost, over YES, NO and VOID; never negative.
+    def losses(self, extra: tuple[PlaceOrder, ...] = ()) -> Losses:
+        """Return the most that each outcome can cost: what is held and offered, and `extra` approved besides.
 
         It is the cost of what is held, less what the outcome pays for it, plus the loss of every order that the outcome
         turns against us. Past profit and loss is not part of it.
         """
-        at_risk = self._at_risk(extra)
-        held = tuple(self._positions.values())
-        cost = sum(position.yes.cost + position.no.cost for position in held)
-        yes, no = sum(position.yes.shares for position in held), sum(position.no.shares for position in held)
-        return max(
-            0,
-            *(
-                cost - cash_of(payout, yes) - cash_of(ONE - payout, no) + sum(_loss(order, payout) for order in at_risk)
-                for payout in _PAYOUTS_OF_YES
-            ),
+        if self._losses is None:
+            self._losses = self._losses_of(self.orders.values(), self.holding)
+        if not extra:
+            return self._losses
+        more = self._losses_of(map(self._resting, extra), Holding())
+        return (self._losses[0] + more[0], self._losses[1] + more[1], self._losses[2] + more[2])
+
+    def worst_case(self, extra: tuple[PlaceOrder, ...] = ()) -> Money:
+        """Return the most of what is held and offered that can be lost, over YES, NO and VOID; never negative."""
+        return max(0, *self.losses(extra))
+
+    def bids(self, outcome: Outcome, extra: tuple[PlaceOrder, ...] = ()) -> Money:
+        """Return the dollars that filling all bids for a token would take, with the fees of those that take."""
+        return sum(
+            cash_of_rounded_up(order.price, order.remaining) + order.fee
+            for order in self._at_risk(extra)
+            if order.outcome == outcome and order.side is Side.BUY
         )
+
+    def taken_by(self, order: PlaceOrder) -> Money:
+        """Return the dollars that filling an order takes, with its fee; 0 for a sale."""
+        if order.side is Side.SELL:
+            return 0
+        return cash_of_rounded_up(order.price, order.size) + self._resting(order).fee
+
+    def cash_flow(self) -> Money:
+        """Return the dollars that the market has brought in so far, those of unsettled sales not; negative: spent."""
+        return sum(
+            cash_flow(position) - sum(fill.cash - fill.fee for fill in position.provisional if fill.side is Side.SELL)
+            for position in self._positions.values()
+        )
+
+    def tied_up(self, outcome: Outcome, extra: tuple[PlaceOrder, ...] = ()) -> Money:
+        """Return the dollars that a token holds, or would hold with its bids filled: in pairs too, which risk none."""
+        held = self.holding.yes_cost if outcome == YES else self.holding.no_cost
+        return held + self.bids(outcome, extra)
+
+    def lean(self, extra: tuple[PlaceOrder, ...] = ()) -> Lean:
+        """Return which way the dollars of what is unpaired lean, once with all bids for YES filled, once with NO's.
+
+        Bids count from where they have paired off what is held of the other token. Sales only give up what is held.
+        """
+        held, net, cost = self.holding, self.net, 0
+        if net > 0 and held.yes > 0:
+            cost = held.yes_cost * net // held.yes
+        elif net < 0 and held.no > 0:
+            cost = held.no_cost * net // held.no
+        sizes: list[Size] = [0, 0]
+        for order in self._at_risk(extra):
+            if order.side is Side.BUY:
+                sizes[order.outcome] += order.remaining
+        return Lean(
+            cost + self._opened(YES, sizes[YES], max(0, -net), -cost, extra),
+            cost - self._opened(NO, sizes[NO], max(0, net), cost, extra),
+        )
+
+    def _opened(self, outcome: Outcome, size: Size, paired: Size, cost: Money, extra: tuple[PlaceOrder, ...]) -> Money:
+        """Return by how much bids move the lean: what they pair off is given up at its cost, the rest adds its own."""
+        if not size:
+            return 0
+        given_up = cost * min(size, paired) // paired if paired else 0
+        return given_up + self.bids(outcome, extra) * max(0, size - paired) // size
+
+    def _losses_of(self, orders: Iterable[RestingOrder], held: Holding) -> Losses:
+        cost = held.yes_cost + held.no_cost
+        standing = tuple(orders)
+        won, lost, void = (
+            cost - cash_of(at, held.yes) - cash_of(ONE - at, held.no) + sum(_loss(order, at) for order in standing)
+            for at in _PAYOUTS_OF_YES
+        )
+        return won, lost, void
 
     def _at_risk(self, before: tuple[PlaceOrder, ...]) -> list[RestingOrder]:
         return [*self.orders.values(), *map(self._resting, before)]
@@ -161,16 +262,36 @@ class MarketExposure:
         return RestingOrder(order.tag, order.outcome, order.side, order.price, order.size, fee)
 
 
+class Totals(NamedTuple):
+    """What all markets come to: open orders, markets with anything in them, and dollars.
+
+    `worst_case` sums their worst cases, `bids` is what all bids would take, `up` and `down` sum their leans, and
+    `cash_flow` is what was earned so far, less what was spent.
+    """
+
+    open_orders: int = 0
+    in_use: int = 0
+    worst_case: Money = 0
+    bids: Money = 0
+    up: Money = 0
+    down: Money = 0
+    cash_flow: Money = 0
+
+
 class Exposures:
     """The exposures of all markets with their totals, which every intent is held against."""
 
     def __init__(self, markets: Mapping[MarketId, Market]) -> None:
-        self.open_orders = 0
-        self.worst_case: Money = 0
-        self._markets = markets
+        self.markets = markets
+        self.totals = Totals()
         self._exposures: dict[MarketId, MarketExposure] = {}
-        self._worst_cases: dict[MarketId, Money] = {}
+        self._parts: dict[MarketId, Totals] = {}
         self._siblings = neg_risk_siblings(markets)
+
+    @property
+    def unknown(self) -> int:
+        """Orders of unknown fate in all markets."""
+        return sum(len(exposure.unknown) for exposure in self._exposures.values())
 
     def unknown_around(self, market: MarketId) -> int:
         """Return how many orders of unknown fate there are in a market and in the others of its neg-risk event."""
@@ -180,30 +301,53 @@ class Exposures:
         """Return a market's exposure, an empty one where nothing was ever done."""
         exposure = self._exposures.get(market)
         if exposure is None:
-            known = self._markets.get(market)
+            known = self.markets.get(market)
             exposure = self._exposures[market] = MarketExposure(None if known is None else known.fees)
         return exposure
 
+    def in_use(self) -> Iterator[tuple[Market, MarketExposure]]:
+        """Walk the markets in which something is held, open, unknown or unsettled."""
+        for market, part in self._parts.items():
+            if part.in_use and market in self.markets:
+                yield self.markets[market], self._exposures[market]
+
+    def part_of(self, market: MarketId) -> Totals:
+        """Return what a market adds to the totals, as it was after its last change."""
+        return self._parts.get(market, _NOTHING)
+
     def worst_case_of(self, market: MarketId) -> Money:
         """Return a market's worst case as it was after its last change."""
-        return self._worst_cases.get(market, 0)
+        return self.part_of(market).worst_case
 
     def recount(self) -> None:
         """Make the totals anew, after exposures were changed one by one and not through `change`."""
-        self.open_orders = sum(len(exposure.orders) for exposure in self._exposures.values())
-        self._worst_cases = {market: exposure.worst_case() for market, exposure in self._exposures.items()}
-        self.worst_case = sum(self._worst_cases.values())
+        self.totals, self._parts = Totals(), {}
+        for market, exposure in self._exposures.items():
+            self._count(market, exposure)
 
     def change(self, market: MarketId, apply: Callable[[MarketExposure], None]) -> MarketExposure:
         """Apply a change to one market and keep the totals."""
         exposure = self.of(market)
-        open_before = len(exposure.orders)
         apply(exposure)
-        self.open_orders += len(exposure.orders) - open_before
-        worst_case = exposure.worst_case()
-        self.worst_case += worst_case - self._worst_cases.get(market, 0)
-        self._worst_cases[market] = worst_case
+        self._count(market, exposure)
         return exposure
+
+    def _count(self, market: MarketId, exposure: MarketExposure) -> None:
+        was, all_in_all = self.part_of(market), self.totals
+        lean = exposure.lean()
+        part = self._parts[market] = Totals(
+            len(exposure.orders),
+            int(not exposure.is_flat),
+            exposure.worst_case(),
+            exposure.bids(YES) + exposure.bids(NO),
+            lean.up,
+            lean.down,
+            exposure.cash_flow(),
+        )
+        self.totals = Totals(*(total + new - old for total, new, old in zip(all_in_all, part, was, strict=True)))
+
+
+_NOTHING: Final = Totals()
 
 
 def _loss(order: RestingOrder, payout_of_yes: Price) -> Money:

@@ -1,38 +1,85 @@
-"""What risk holds every intent against besides the trading state: counts, own orders, shares, net and the worst case.
+"""How much may be open at once: counts of orders and positions, own orders, settled shares, and each desk's net.
 
 Why beside the positions also what rests, is on its way or of unknown fate: each of these may fill before anybody can do
 something about it. Why an order that raises |net| may stand alone below the limit, and beside others only within it: a
 desk may always open when its inventory allows it to (`can_open`), but two orders at once could fill at once.
+
+Why counts grow with the markets that are traded, and end at half of the cancels that the signer may send at once: forty
+orders are many for ten markets and few for a hundred, and what rests must be taken off in one breath with as much left.
 """
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
 
 from models.controls.control import Control, Guard, Refusal
 from models.exposure import Exposures, MarketExposure
+from models.limiter import TIERS
 from models.markets import YES, Side
+from models.messages.control import Reading
 from models.messages.orders import PlaceOrder
 from models.parameters import parameter
 from models.phase import reduces, signed_size
-from models.units import DOLLAR, Money, Size, format_money, format_price, format_size
+from models.units import DOLLAR, SHARE, Money, Size, format_price, format_size
+
+_ORDERS_PER_MARKET = 4
+"""Two on each side of a market, for YES and for NO."""
 
 
 class RiskParameters(msgspec.Struct, frozen=True):
-    """Limits on the worst case and on the number of orders. Money limits scale with the wallet."""
+    """Limits on what can be lost and on what is open. Money limits are shares of the wallet, and grow with it."""
 
     wallet_usd: Annotated[
-        Money, parameter("Capital that the money limits scale with.", "dollars", env=["WALLET_USD"], gt=0)
+        Money,
+        parameter(
+            "Capital that the money limits scale with.", "dollars", env=["WALLET_USD"], gt=0, le=1_000_000 * DOLLAR
+        ),
     ] = 1_000 * DOLLAR
+    order_usd: Annotated[
+        float, parameter("Most that one order may be worth, as a share of the wallet.", "ratio", gt=0, le=1)
+    ] = 0.025
+    order_shares: Annotated[
+        float, parameter("Most shares of one order for each dollar of the wallet.", "ratio", gt=0, le=10)
+    ] = 0.2
+    token_tied_up: Annotated[
+        float,
+        parameter("Most that one token may tie up, pairs included, as a share of the wallet.", "ratio", gt=0, le=1),
+    ] = 0.10
     market_worst_case: Annotated[
         float, parameter("Most that one market may lose, as a share of the wallet.", "ratio", gt=0, le=1)
     ] = 0.15
+    event_worst_case: Annotated[
+        float, parameter("Most that the markets of one event may lose, as a share of the wallet.", "ratio", gt=0, le=1)
+    ] = 0.25
     total_worst_case: Annotated[
         float, parameter("Most that all markets together may lose, as a share of the wallet.", "ratio", gt=0, le=1)
     ] = 0.60
-    open_orders_per_market: Annotated[int, parameter("Most open orders in one market.", "count", ge=1)] = 4
+    total_net: Annotated[
+        float,
+        parameter("Most by which YES may outweigh NO over all markets, or NO YES, as a share of the wallet.", "ratio",
+                  gt=0, le=1),
+    ] = 0.40  # fmt: skip
+    cash_reserve: Annotated[
+        float, parameter("Cash that only hedges may use, as a share of the wallet.", "ratio", ge=0, le=1)
+    ] = 0.10
+    reduce_exit: Annotated[
+        float,
+        parameter("What was reduced for a total beyond its limit may open again below this share of it.", "ratio",
+                  gt=0, le=1),
+    ] = 0.9  # fmt: skip
+    reduce_exit_ms: Annotated[
+        int, parameter("And only after the total was below it for so long.", "ms", ge=0, le=3_600_000)
+    ] = 300_000
+    open_orders_per_market: Annotated[int, parameter("Most open orders in one market.", "count", ge=1, le=100)] = 4
     open_orders_total: Annotated[
-        int, parameter("Most open orders in all; 0 allows two for each enabled market.", "count", ge=0)
+        int,
+        parameter("Most open orders in all; 0: four for each enabled market. Never more than half of the cancels that "
+                  "the signer's tier may send at once.", "count", ge=0, le=1_000),
+    ] = 0  # fmt: skip
+    open_positions: Annotated[
+        int,
+        parameter("Most markets with anything held or open in them; 0: all enabled markets.", "count", ge=0, le=10_000),
     ] = 0
     start_paused: Annotated[
         bool, parameter("Come up paused and wait for `resume`.", "switch", env=["START_PAUSED"])
@@ -49,7 +96,11 @@ class Limits(Guard):
         ),
         Control(
             "open_orders_total", "before", "all", "the order is refused",
-            "orders of all markets that may still fill", ("risk.open_orders_total",),
+            "orders of all markets that may still fill", ("risk.open_orders_total", "executor.rate_tier"),
+        ),
+        Control(
+            "open_positions", "before", "open", "the order is refused",
+            "markets with anything held or open in them, this one included", ("risk.open_positions",),
         ),
         Control(
             "unknown_order", "before", "open", "the order is refused",
@@ -64,51 +115,77 @@ class Limits(Guard):
             "net_limit", "before", "open", "the order is refused",
             "|YES - NO| of the desk in the market with every order of this side filled", ("inventory.max_net_diff",),
         ),
-        Control(
-            "market_worst_case", "before", "open", "the order is refused",
-            "loss in the worst outcome of the market, with every order filled that makes it worse",
-            ("risk.wallet_usd", "risk.market_worst_case"),
-        ),
-        Control(
-            "total_worst_case", "before", "open", "the order is refused",
-            "the worst cases of all markets together", ("risk.wallet_usd", "risk.total_worst_case"),
-        ),
     )  # fmt: skip
 
-    def __init__(self, parameters: RiskParameters, exposures: Exposures, markets: int, max_net_diff: Size) -> None:
+    def __init__(
+        self, parameters: RiskParameters, exposures: Exposures, max_net_diff: Size, tier: str = "Standard"
+    ) -> None:
+        enabled = max(1, len(exposures.markets))
         self._exposures = exposures
         self._max_net_diff = max_net_diff
         self._per_market = parameters.open_orders_per_market
-        self._in_all = parameters.open_orders_total or 2 * markets
-        self._market_worst_case = int(parameters.wallet_usd * parameters.market_worst_case)
-        self._total_worst_case = int(parameters.wallet_usd * parameters.total_worst_case)
+        wanted = parameters.open_orders_total or _ORDERS_PER_MARKET * enabled
+        self._in_all = min(wanted, TIERS[tier.lower()].cancels_burst // 2)
+        self._positions = parameters.open_positions or enabled
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
         exposure = self._exposures.of(order.market)
         same = tuple(leg for leg in before if leg.market == order.market)
         return (
             self._count_refusal(exposure, len(same), len(before))
-            or self._unknown_refusal(order, exposure, same)
+            or (self._positions_refusal(order, exposure, before) if opens else None)
+            or (self._unknown_refusal(order) if opens else None)
             or _own_refusal(order, exposure, same)
             or _shares_refusal(order, exposure, same)
             or self._net_refusal(order, exposure, same)
-            or self._worst_case_refusal(order, exposure, same, before)
         )
+
+    def readings(self, now_ns: int) -> Iterable[Reading]:
+        totals = self._exposures.totals
+        yield Reading(
+            "open_orders_total", "all", totals.open_orders, self._in_all, "count", totals.open_orders >= self._in_all
+        )
+        yield Reading("open_positions", "all", totals.in_use, self._positions, "count")
+        yield Reading("unknown_order", "all", self._exposures.unknown, None, "count")
+        yield Reading("self_cross", "all", None, None, "count")
+        yield Reading("not_settled", "all", None, None, "shares")
+        limit = self._max_net_diff / SHARE
+        for market, exposure in self._exposures.in_use():
+            count = len(exposure.orders)
+            yield Reading(
+                "open_orders_market", market.slug, count, self._per_market, "count", count >= self._per_market
+            )
+            unknown = self._exposures.unknown_around(market.id)
+            if unknown:
+                yield Reading("unknown_order", market.slug, unknown, 0, "orders", holds=True)
+            for tag, nets in exposure.nets_of_desks():
+                net = max(nets.up, -nets.down)
+                holds = net >= self._max_net_diff
+                yield Reading("net_limit", f"{market.slug} {tag}", net / SHARE, limit, "shares", holds)
 
     def _count_refusal(self, exposure: MarketExposure, same: int, before: int) -> Refusal | None:
         here = len(exposure.orders) + same
         if here >= self._per_market:
             return Refusal("open_orders_market", f"{here} open orders >= {self._per_market}")
-        total = self._exposures.open_orders + before
+        total = self._exposures.totals.open_orders + before
         if total >= self._in_all:
             return Refusal("open_orders_total", f"no room: {total} open orders >= {self._in_all}")
         return None
 
-    def _unknown_refusal(
-        self, order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...]
+    def _positions_refusal(
+        self, order: PlaceOrder, exposure: MarketExposure, before: tuple[PlaceOrder, ...]
     ) -> Refusal | None:
+        if not exposure.is_flat or order.market in {leg.market for leg in before}:
+            return None
+        opened = {leg.market for leg in before if self._exposures.of(leg.market).is_flat}
+        there = self._exposures.totals.in_use + len(opened)
+        if there < self._positions:
+            return None
+        return Refusal("open_positions", f"{there} markets with anything held or open >= {self._positions}")
+
+    def _unknown_refusal(self, order: PlaceOrder) -> Refusal | None:
         unknown = self._exposures.unknown_around(order.market)
-        if not unknown or lowers_net(order, exposure, same):
+        if not unknown:
             return None
         return Refusal("unknown_order", f"{unknown} order of unknown fate in this market or its neg-risk event")
 
@@ -122,23 +199,6 @@ class Limits(Guard):
             return None
         limit = f"{format_size(self._max_net_diff)} (PM_MAX_NET_DIFF)"
         return Refusal("net_limit", f"|net| {format_size(after)} with every order of this side filled > {limit}")
-
-    def _worst_case_refusal(
-        self, order: PlaceOrder, exposure: MarketExposure, same: tuple[PlaceOrder, ...], before: tuple[PlaceOrder, ...]
-    ) -> Refusal | None:
-        then = exposure.worst_case((*same, order))
-        if then <= exposure.worst_case(same):
-            return None
-        if then > self._market_worst_case:
-            return _money_refusal("market_worst_case", then, self._market_worst_case)
-        elsewhere = {leg.market for leg in before} - {order.market}
-        total = self._exposures.worst_case + then - self._exposures.worst_case_of(order.market)
-        for market in elsewhere:
-            legs = tuple(leg for leg in before if leg.market == market)
-            total += self._exposures.of(market).worst_case(legs) - self._exposures.worst_case_of(market)
-        if total > self._total_worst_case:
-            return _money_refusal("total_worst_case", total, self._total_worst_case)
-        return None
 
 
 def lowers_net(order: PlaceOrder, exposure: MarketExposure, before: tuple[PlaceOrder, ...] = ()) -> bool:
@@ -162,7 +222,3 @@ def _shares_refusal(order: PlaceOrder, exposure: MarketExposure, same: tuple[Pla
     if order.size <= free:
         return None
     return Refusal("not_settled", f"sell {format_size(order.size)} > {format_size(free)} settled and not offered")
-
-
-def _money_refusal(reason: str, worst_case: Money, limit: Money) -> Refusal:
-    return Refusal(reason, f"{format_money(worst_case)} > {format_money(limit)}")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from models.cells import Cell, TradingState
 from models.controls.control import Guard, Refusal
+from models.controls.worst_cases import WorstCases
 from models.exposure import Exposures, MarketExposure
 from models.flattening import OPERATOR
 from models.halts import Halts, Messages
@@ -39,13 +40,11 @@ from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
 from models.units import ONE, cash_of_rounded_up
 
 
-def no_guards(_: Exposures) -> tuple[Guard, ...]:
-    """Return no families of controls: what is left are cells, the fuse and the limits on what is held and open."""
-    return ()
-
-
 class RiskMachine(Halts):
-    """Cells, exposures and approvals of all markets. `groups` names the markets that are decided on together."""
+    """Cells, exposures and approvals of all markets. `groups` names the markets that are decided on together.
+
+    `guards` builds the families of controls; without it there are the limits on what is held and open alone.
+    """
 
     def __init__(
         self,
@@ -54,11 +53,15 @@ class RiskMachine(Halts):
         phase: PhaseParameters,
         inventory: InventoryParameters = InventoryParameters(),
         groups: Mapping[str, tuple[MarketId, ...]] | None = None,
-        guards: Callable[[Exposures], tuple[Guard, ...]] = no_guards,
+        guards: Callable[[Exposures], tuple[Guard, ...]] | None = None,
     ) -> None:
         super().__init__(markets, groups or {})
-        limits = Limits(parameters, self._exposures, len(markets), inventory.max_net_diff)
-        self._guards = (*guards(self._exposures), limits)
+        held = self._exposures
+        self._guards: tuple[Guard, ...] = (
+            (Limits(parameters, held, inventory.max_net_diff), WorstCases(parameters, held))
+            if guards is None
+            else guards(held)
+        )
         self._hearing: dict[type[Message], list[Guard]] = {}
         for guard in self._guards:
             for kind in guard.hears:

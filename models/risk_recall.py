@@ -33,9 +33,11 @@ from models.messages.orders import (
     PositionsRedeemed,
     SubmitOrder,
 )
+from models.messages.position import LedgerSnapshot
+from models.messages.recall import Checkpointed
 from models.messages.runtime import WakeAt, Woke
 from models.phase import PhaseParameters
-from models.risk import RiskMachine, denied, no_guards
+from models.risk import RiskMachine, denied
 
 _TIMER: Final = "flow"
 _RECOVERING: Final = Refusal("recovering", "what is held and open is being read back from the journal")
@@ -52,20 +54,24 @@ class RecalledRisk(RiskMachine):
         inventory: InventoryParameters,
         groups: Mapping[str, tuple[MarketId, ...]],
         flow: FlowParameters,
-        guards: Callable[[Exposures], tuple[Guard, ...]] = no_guards,
+        guards: Callable[[Exposures], tuple[Guard, ...]] | None = None,
     ) -> None:
         super().__init__(markets, parameters, phase, inventory, groups, guards)
         self._flow_silence_ns = flow.silence_max_ns
         self._unheard = dict.fromkeys(markets)
+        self._has_lived = False
 
     def recall(self, entry: Message, at_ns: int) -> None:
         """Learn one entry, at its own time; kinds that say nothing of money or cells are passed over."""
+        if isinstance(entry, Checkpointed):
+            return self._recall_checkpoint(entry)
+        self._has_lived = True
         match entry:
             case SubmitOrder():
                 self._exposures.of(entry.order.market).approved(entry.order)
             case OrderChanged():
                 self._exposures.of(entry.market).order_changed(entry)
-            case FillCounted() | MergeChanged() | PositionsRedeemed():
+            case FillCounted() | MergeChanged() | PositionsRedeemed() | LedgerSnapshot():
                 self._recall_move(entry.market, entry.tag, entry, at_ns)
             case FillSettled() | FillVoided():
                 self._recall_move(entry.fill.market, entry.fill.tag, entry, at_ns)
@@ -114,6 +120,12 @@ class RecalledRisk(RiskMachine):
             return self._raise_all((RaiseCell(market, "flow", TradingState.ACTIVE, "") for market in unheard), now_ns)
         return super().step(message, now_ns)
 
+    def _recall_checkpoint(self, before: Checkpointed) -> None:
+        """Learn what stands for all that was before it. It is the first entry, or nothing that is not known."""
+        if not self._has_lived:
+            for at_ns, entry in before.entries:
+                self.recall(entry, at_ns)
+
     def _recall_move(self, market: MarketId, tag: Tag, entry: Message, at_ns: int) -> None:
         """Move a position, and hold the cell of a naked leg since the time when it became one."""
         exposure = self._exposures.of(market)
@@ -124,7 +136,7 @@ class RecalledRisk(RiskMachine):
         if not applied.changed:
             return
         if applied.verb == "kill":
-            self._states.put(None, "kill", TradingState.KILLED, "kill", applied.at_ns)
+            self._states.put(None, "kill", TradingState.KILLED, applied.reason or "kill", applied.at_ns)
         elif applied.verb == "clear_kill":
             self._states.clear_kill()
         else:

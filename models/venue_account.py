@@ -18,6 +18,7 @@ from models.messages.base import MarketId, Message
 from models.messages.control import RaiseCell
 from models.messages.lanes import (
     AccountRead,
+    CashRead,
     DriftFound,
     HeartbeatResumed,
     HoldingsRead,
@@ -138,7 +139,7 @@ class VenueAccount(VenueAnswers):
             return ()
         self._failed_reads, self._is_reading = 0, False
         self._deadlines.put(_ACCOUNT, now_ns + self._parameters.reconcile_every_ms * _MS)
-        out: list[Message] = []
+        out: list[Message] = [CashRead(read.cash, read.asked_ns, read.at_ns)]
         for seen in read.open_orders:
             out += self._listed(seen, read, now_ns)
         listed = {seen.order_id for seen in read.open_orders}

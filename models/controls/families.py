@@ -1,23 +1,50 @@
 """All families of risk controls, and the table of what they control."""
 
+from collections.abc import Mapping
 from typing import Final
 
+from models.controls.cash import Cash
 from models.controls.control import Control, Guard
+from models.controls.market_guard import MarketGuard
+from models.controls.order_size import OrderSize
 from models.controls.pace import Pace
+from models.controls.price_guard import PriceGuard
+from models.controls.worst_cases import WorstCases
 from models.engine import EngineParameters
 from models.exposure import Exposures
 from models.limits import Limits
+from models.markets import Group
+from models.units import Money
 
-FAMILIES: Final[tuple[type[Guard], ...]] = (Pace, Limits)
+FAMILIES: Final[tuple[type[Guard], ...]] = (
+    Pace,
+    OrderSize,
+    MarketGuard,
+    PriceGuard,
+    Limits,
+    Cash,
+    WorstCases,
+)
 """In the order in which intents are held against them, and in which people are shown them: the cheapest first."""
 
 CONTROLS: Final[dict[str, Control]] = {control.name: control for family in FAMILIES for control in family.controls}
 """Every control by its name."""
 
 
-def guards(parameters: EngineParameters, _exposures: Exposures) -> tuple[Guard, ...]:
-    """Build every family but the limits, which a supervisor has of its own. It keeps `exposures` up to date."""
-    return (Pace(parameters.pace),)
+def guards(
+    parameters: EngineParameters, groups: Mapping[str, Group], cash: Money | None, exposures: Exposures
+) -> tuple[Guard, ...]:
+    """Build every family. The supervisor keeps `exposures` up to date; `cash` is that of a paper account, else None."""
+    risk, markets, tier = parameters.risk, exposures.markets, parameters.executor.rate_tier
+    return (
+        Pace(parameters.pace, len(markets), tier),
+        OrderSize(risk, markets),
+        MarketGuard(parameters.market, parameters.book, markets),
+        PriceGuard(parameters.price, markets, parameters.flatten.collar),
+        Limits(risk, exposures, parameters.inventory.max_net_diff, tier),
+        Cash(risk, exposures, cash),
+        WorstCases(risk, exposures, groups),
+    )
 
 
 def how_computed(name: str) -> str:

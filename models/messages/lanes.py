@@ -158,6 +158,15 @@ class AccountRead(Message, frozen=True):
     at_ns: int
 
 
+class CashRead(Message, frozen=True, gc=False):
+    """The executor's own: what the venue says is in the account, as of `asked_ns` or a little later."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    cash: Money
+    asked_ns: int
+    at_ns: int
+
+
 class HoldingsRead(Message, frozen=True):
     """What the wallet holds of some markets, YES and NO; one that is not named was not read, or could not be."""
 

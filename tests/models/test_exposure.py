@@ -6,7 +6,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.exposure import Exposures, MarketExposure, Nets
+from models.exposure import Exposures, MarketExposure, Nets, Totals
 from models.fees import taker_fee
 from models.markets import NO, YES, Fees, Market, Outcome, Side
 from models.messages.orders import FillCounted, FillSettled, MergeChanged, OrderChanged, PlaceOrder
@@ -120,12 +120,12 @@ def test_the_totals_are_the_sums_of_the_markets(approvals: list[tuple[str, Place
     exposures = Exposures({name: Market(name, name, ("1", "2"), fees=FEES) for name in ("m", "n")})
     for name, order in approvals:
         exposures.change(name, lambda exposure, order=order: exposure.approved(order))
-    assert exposures.open_orders == sum(len(exposures.of(name).orders) for name in ("m", "n"))
-    assert exposures.worst_case == sum(exposures.of(name).worst_case() for name in ("m", "n"))
+    assert exposures.totals.open_orders == sum(len(exposures.of(name).orders) for name in ("m", "n"))
+    assert exposures.totals.worst_case == sum(exposures.of(name).worst_case() for name in ("m", "n"))
     for name, order in approvals:
         over = changed(order, OrderState.CANCELLED)
         exposures.change(name, lambda exposure, over=over: exposure.order_changed(over))
-    assert (exposures.open_orders, exposures.worst_case) == (0, 0)
+    assert exposures.totals == Totals()
 
 
 def order(outcome: Outcome = YES, side: Side = Side.BUY, price: int = 5_000, shares: int = 10) -> PlaceOrder:

@@ -46,7 +46,7 @@ def test_open_orders_are_capped_per_market_and_in_all() -> None:
 
 
 def test_the_worst_case_of_a_market_is_limited_by_its_share_of_the_wallet() -> None:
-    risk = Supervisor(wallet_usd=100 * DOLLAR, market_worst_case=0.1, total_worst_case=0.15)
+    risk = Supervisor(wallet_usd=100 * DOLLAR, token_tied_up=1, market_worst_case=0.1, total_worst_case=0.15)
     assert isinstance(risk.place(YES, 5_000, 20), PlaceOrder)
     assert risk.place(YES, 4_900, 5) == "market_worst_case"
     assert risk.place(YES, 5_000, 20, market=N) == "total_worst_case"
@@ -146,7 +146,7 @@ def test_a_desk_sells_its_own_shares_only_and_none_that_are_being_merged() -> No
 
 def test_the_fee_of_a_taker_is_part_of_the_worst_case() -> None:
     charged = {M: Market(M, "slug", ("1", "2"), fees=Fees(rate_e6=250_000))}
-    exact = {"wallet_usd": 100 * DOLLAR, "market_worst_case": 0.1}
+    exact = {"wallet_usd": 100 * DOLLAR, "token_tied_up": 1, "market_worst_case": 0.1}
     assert isinstance(Supervisor(markets=charged, **exact).place(YES, 5_000, 20), PlaceOrder)
     assert Supervisor(markets=charged, **exact).place(YES, 5_000, 20, takes=True) == "market_worst_case"
 

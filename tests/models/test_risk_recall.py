@@ -73,7 +73,7 @@ def exposures(risk: Supervisor) -> dict[str, object]:
     counted = risk.machine._exposures
     held = {market: counted.of(market) for market in MARKETS}
     return {
-        "total": (counted.open_orders, counted.worst_case),
+        "total": counted.totals,
         "orders": {market: dict(one.orders) for market, one in held.items()},
         "unknown": {market: set(one.unknown) for market, one in held.items()},
         "positions": {market: dict(one._positions) for market, one in held.items()},
