@@ -142,11 +142,20 @@ class Control:
         return self._carry_out("kill", [command], self._everything(), timeout_s, {"reason": reason})
 
     def clear_kill(self, who: str, timeout_s: float, *, confirmed: bool = False) -> Answer:
-        """Lift the latch: risk first, the gate last. Raises Refused: `confirmation_required`, `timeout`."""
+        """Lift the latch: risk first, the gate last.
+
+        Raises Refused: `confirmation_required`, `timeout`; `refused` where the file cannot be removed: then all stays
+        killed.
+        """
         if not confirmed:
             raise Refused("confirmation_required", "clearing the kill lets orders go out again")
         cleared = self._carry_out("clear_kill", [ClearKill(self._request(), who)], self._everything(), timeout_s)
-        self._gate.clear()
+        try:
+            self._gate.clear()
+        except OSError as error:
+            reason = f"the file of the kill cannot be removed: {error.strerror}"
+            self._tell(Kill(reason, self._request(), who))
+            raise Refused("refused", reason, "remove KILL from the data folder, and clear again") from error
         return cleared
 
     def stop(self, who: str) -> None:

@@ -7,10 +7,8 @@ each incarnation, so that nothing of a dead lane is used again.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from threading import Event
 from typing import Any, Final, TypeAlias
 
-from loguru import logger
 from msgspec.structs import replace
 from pykka import ActorRef
 
@@ -22,7 +20,7 @@ from actors.venues.gated_transport import Passage
 from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.clob_answers import OpenOrder
 from actors.venues.polymarket.clob_client import ClobClient
-from actors.venues.polymarket.clob_session import ClobSession, ReadFailed
+from actors.venues.polymarket.clob_session import ClobSession
 from actors.venues.polymarket.credentials import Credentials
 from actors.venues.polymarket.lanes.cancel import CancelLane
 from actors.venues.polymarket.lanes.heartbeat import Heartbeat
@@ -32,9 +30,9 @@ from actors.venues.polymarket.lanes.query import QueryLane
 from actors.venues.polymarket.lanes.submit import SubmitLane
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.relayer import RelayerClient, RelayerKey, merge_unavailable
+from actors.venues.polymarket.sweep import sweep
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
-from actors.venues.polymarket.verdicts import Fate
 from models.feeds import FeedParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message
@@ -45,9 +43,6 @@ _USER_FEED: Final = "feed/user"
 
 _WITHIN_S: Final = 4.0
 """Most that a request of a lane takes: a turn may hold two, and one of ten seconds ends the process."""
-_CLEAN_READS: Final = 2
-"""Listings without an order, one after the other, that prove that none is left: one may be older than the cancel."""
-_SWEEP_PAUSE_S: Final = 0.25
 
 Route: TypeAlias = Callable[[Message], Iterable[str]]
 Start: TypeAlias = Callable[[Context], ActorRef[Any]]
@@ -69,10 +64,6 @@ class LiveVenue:
     clock_offset_s: int = 0
     relayer_url: str = ""
     relayer_key: RelayerKey | None = None
-
-
-class Unproven(RuntimeError):
-    """The venue did not say in time what rests there."""
 
 
 class Live:
@@ -192,33 +183,18 @@ class Live:
         client.clock_offset_s = venue.clock_offset_s
         return client
 
-    def sweep(self, within_s: float, enough: Callable[[], bool] = lambda: False) -> tuple[OpenOrder, ...]:
+    def sweep(
+        self, within_s: float, enough: Callable[[], bool] = lambda: False, at_rest: Callable[[], bool] = lambda: True
+    ) -> tuple[OpenOrder, ...]:
         """Cancel all orders of the account until the venue lists none any more; return those that it lists at last.
 
-        All are cancelled at least once, whatever is listed; after that `enough` may end it. Raises Unproven.
+        What `enough` and `at_rest` are: `polymarket.sweep`. Raises Unproven.
         """
-        client, waiting = self.client(), Event()
-        until_ns = self._clock.now_ns() + int(within_s * 1e9)
-        listed: tuple[OpenOrder, ...] | None = None
-        clean, trouble = 0, ""
+        client = self.client()
         try:
-            client.cancel_all()
-            while clean < _CLEAN_READS and self._clock.now_ns() < until_ns and not enough():
-                try:
-                    listed = client.open_orders()
-                except ReadFailed as failed:
-                    clean, trouble = 0, str(failed)
-                else:
-                    clean = 0 if listed else clean + 1
-                    if listed:
-                        _cancel(client, listed)
-                waiting.wait(_SWEEP_PAUSE_S)
+            return sweep(client, self._clock, within_s, enough, at_rest)
         finally:
             client.close()
-        if listed is None or (not listed and clean < _CLEAN_READS):
-            raise Unproven(trouble or ("it was cut short" if enough() else f"not within {within_s:g} s"))
-        logger.bind(open_orders=len(listed)).info("the venue was asked what rests there")
-        return listed
 
     def _submit_lane(self, context: Context, route: Route) -> ActorRef[Any]:
         door = Door(self._gate)
@@ -226,10 +202,3 @@ class Live:
 
     def _signer(self) -> IntentSigner:
         return IntentSigner(self._run_id, self._venue.account, self.known_markets, self._venue.version)
-
-
-def _cancel(client: ClobClient, listed: tuple[OpenOrder, ...]) -> None:
-    """Cancel all at once; where the venue does not do that, market by market."""
-    if client.cancel_all().verdict.fate is not Fate.DONE:
-        for condition_id in dict.fromkeys(order.market for order in listed):
-            client.cancel_market(condition_id)

@@ -55,6 +55,7 @@ from actors.topology import (
 from actors.venues.paper import PaperVenue
 from bin.catalogue import Endpoints, read_catalogue
 from bin.feeds import market_feeds
+from bin.kill_watch import KillWatch
 from bin.logs import log_event
 from bin.shutdown import SHUTDOWN, Ending, Running, Shutdown
 from models.board import BoardMachine
@@ -133,6 +134,9 @@ class Engine:
         self._writer = options.writer or Writer(options.database, self.clock.now_ns(), wallet, heads)
         self._writer.on_lost = self._lease_lost
         self.gate.lease = lambda: self._writer.lost
+        killed = self._writer.killed()
+        if killed is not None:
+            self.gate.kill(killed, "database")
         self._journal_waits = False
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
         emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
@@ -169,6 +173,7 @@ class Engine:
         )
         self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL))
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
+        self._kill_watch = KillWatch(self.gate, self.control, self.board, self.clock, self._live)
         self._server = ControlServer(self.control, options.data_dir)
         for lane in (Lane.CONTROL, Lane.ORDER):
             self._dead_letters.watch(lane, self._letter_lost)
@@ -199,9 +204,10 @@ class Engine:
                 raise RuntimeError(f"{name} did not start within {_START_S:g} s")
         if self.options.mode == "live":
             self._follow_earlier_run()
-        closed = self.gate.closed
-        if closed is not None:
-            self.tell(Kill(closed, "latch", "start-up"))
+        killed = self.gate.look()
+        if killed is not None:
+            self.tell(Kill(killed, "latch", "start-up"))
+        self._kill_watch.start()
         _keep_for_good()
         self._watchdog.start()
         return self._server.start()
@@ -244,6 +250,7 @@ class Engine:
 
     def stop(self) -> Ending:
         """End in good order, whatever became of `start`; may be called again for the same answer."""
+        self._kill_watch.stop()
         ending = self._shutdown.run()
         gc.unfreeze()
         return ending

@@ -171,7 +171,7 @@ class Shutdown:
         if live is None:
             self._wait(lambda board: not board.orders, within_s)
             return self._known()
-        from actors.live import Unproven
+        from actors.venues.polymarket.sweep import Unproven
 
         try:
             listed = live.sweep(within_s, lambda: self._hurried)

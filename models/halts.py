@@ -199,4 +199,5 @@ def _applied(
     refusal: str | None,
     now_ns: int,
 ) -> CommandApplied:
-    return CommandApplied(command.request, verb, market, changed, refusal, now_ns)
+    reason = command.reason if isinstance(command, Kill) else ""
+    return CommandApplied(command.request, verb, market, changed, refusal, now_ns, reason)

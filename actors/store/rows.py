@@ -108,7 +108,7 @@ OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in T
 """States of orders that have not ended, as they stand in the database."""
 
 KILL: Final = "kill"
-"""Key of the kill latch in `meta`: JSON with `request` and `at_ns`; null after a person cleared it."""
+"""Key of the kill latch in `meta`: JSON with `request`, `at_ns` and `reason`; null after a person cleared it."""
 
 _BOOK_LEVELS = 5
 
@@ -241,8 +241,8 @@ def _command_applied(message: CommandApplied, _run: str, _now_ns: int) -> tuple[
     result = message.refusal or ("changed" if message.changed else "as it was")
     shown = _event("command", message.market, message.at_ns, verb=message.verb, result=result)
     if message.changed and message.verb in ("kill", "clear_kill"):
-        latch = _json({"request": message.request, "at_ns": message.at_ns}) if message.verb == "kill" else None
-        return shown, Row(Fact, {"key": KILL, "value": latch})
+        latch = {"request": message.request, "at_ns": message.at_ns, "reason": message.reason}
+        return shown, Row(Fact, {"key": KILL, "value": _json(latch) if message.verb == "kill" else None})
     return (shown,)
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+from msgspec import json
 from peewee import (
     EXCEPTIONS,  # pyright: ignore[reportAttributeAccessIssue]
     BigAutoField,
@@ -26,7 +27,7 @@ from peewee import (
 from actors.store.chain import GENESIS, Entry, Head, Older, check, link, read_page
 from actors.store.database import checkpoint, open_writer, sqlite_file
 from actors.store.heads import Heads
-from actors.store.rows import Row
+from actors.store.rows import KILL, Row
 from actors.store.tables import (
     Audit,
     BookSnapshot,
@@ -170,6 +171,18 @@ class Writer:
         if links:
             self._head = links[-1].head
             self.ended_cleanly |= any(type(message) is StoppedCleanly for _, message in chained)
+
+    def killed(self) -> str | None:
+        """Return why everything was killed, as far as no person has cleared it; None where nothing was.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        try:
+            value = Fact.select(Fact.value).where(Fact.key == KILL).scalar(self.database)
+        except PeeweeException as error:
+            raise StoreError(f"cannot read the kill latch: {error}") from error
+        return None if value is None else json.decode(value, type=dict[str, Any]).get("reason") or "kill"
 
     def read_back(self, after: int, limit: int) -> list[Entry]:
         """Return the next entries of this run after number `after` from which the core is rebuilt.

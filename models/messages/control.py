@@ -55,7 +55,10 @@ class ClearKill(Message, frozen=True, gc=False):
 
 
 class CommandApplied(Message, frozen=True, gc=False):
-    """The risk supervisor did what an operator said. `changed` is false where it already was so."""
+    """The risk supervisor did what an operator said. `changed` is false where it already was so.
+
+    `reason` is why everything was killed; of all else it is empty.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     request: str
@@ -64,6 +67,7 @@ class CommandApplied(Message, frozen=True, gc=False):
     changed: bool
     refusal: str | None
     at_ns: int
+    reason: str = ""
 
 
 class RaiseCell(Message, frozen=True, gc=False):

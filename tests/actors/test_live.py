@@ -6,7 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors.gate import Gate
-from actors.live import Live, LiveVenue, Unproven
+from actors.live import Live, LiveVenue
+from actors.venues.polymarket.sweep import Unproven
 from models.messages.market import TickSizeChanged
 from tests.actors.venues.polymarket.local_venue import CLOCK, Trader, clear, market_of, sandbox, throw
 from tests.models.wishes import wish

@@ -1,0 +1,116 @@
+"""A thread that sees to a kill: notices one that came as a file or a signal, and proves that nothing rests after any.
+
+Why it compares and is not told: a kill may be latched by a file that anybody left, a signal's handler, or a lane that
+found the file first. Whoever it was, the gate is closed and risk does not know it yet; that is what is looked for.
+"""
+
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from threading import Event, Thread
+from typing import TYPE_CHECKING, Final
+
+from loguru import logger
+
+from actors.board import SharedBoard
+from actors.control import Control, Refused
+from actors.gate import Gate
+from actors.runtime.clock import Clock
+
+if TYPE_CHECKING:
+    from actors.live import Live
+
+_LOOK_S: Final = 0.1
+_RISK_KNOWS_S: Final = 0.3
+_PROVEN_S: Final = 9.0
+_AGAIN_S: Final = 3.0
+_ZOMBIES_NS: Final = 120_000_000_000
+"""How long the venue may take to book an order that was on its way when all was cancelled."""
+_END_S: Final = 5.0
+
+
+class KillWatch:
+    """Carries out what has latched the gate. `live`: whose orders are swept then."""
+
+    def __init__(self, gate: Gate, control: Control, board: SharedBoard, clock: Clock, live: "Live | None") -> None:
+        self._gate = gate
+        self._control = control
+        self._board = board
+        self._clock = clock
+        self._live = live
+        self._known = False
+        """Whether risk has heard of the kill that stands."""
+        self._ending = Event()
+        self._thread = Thread(target=self._run, name="kill-watch", daemon=True)
+
+    def start(self) -> None:
+        """Begin to look, ten times a second."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; a sweep that goes on is cut short."""
+        self._ending.set()
+        if self._thread.ident is not None:
+            self._thread.join(_END_S)
+
+    def _run(self) -> None:
+        while not self._ending.wait(_LOOK_S):
+            reason = self._gate.look()
+            if reason is None:
+                self._known = False
+            elif not self._known:
+                self._carry_out(reason)
+
+    def _carry_out(self, reason: str) -> None:
+        """Have risk know of it, and everything cancelled; then sweep what the venue may still list."""
+        _, self._known = self._board.wait_for(lambda board: board.killed is not None, _RISK_KNOWS_S)
+        if not self._known:
+            try:
+                self._control.kill(reason, "latch", _AGAIN_S)
+            except Refused as error:
+                logger.bind(actor="gate", reason=reason).error("the gate is closed, but: {}", error)
+                return
+            self._known = True
+        if self._live is not None:
+            self._sweep(self._live)
+
+    def _sweep(self, live: "Live") -> None:
+        """Prove that nothing rests, and go on for as long as the venue may still book what it had taken in."""
+        until_ns = self._clock.now_ns() + _ZOMBIES_NS
+        within_s = _PROVEN_S
+        while not self._over() and self._clock.now_ns() < until_ns:
+            self._prove(live, within_s)
+            within_s = _AGAIN_S
+            self._wait(_AGAIN_S)
+
+    def _prove(self, live: "Live", within_s: float) -> None:
+        from actors.venues.polymarket.sweep import Unproven
+
+        try:
+            left = live.sweep(within_s, self._over, lambda: self._gate.at_rest)
+        except Unproven as error:
+            if not self._over():
+                logger.bind(reason=str(error)).error("killed, but the venue has not said what rests there")
+            return
+        for order in left:
+            logger.bind(order=order.order_id).error("killed, but this order still rests")
+        if not left:
+            logger.bind(actor="gate").info("killed: nothing rests at the venue")
+
+    def _over(self) -> bool:
+        return self._ending.is_set() or self._gate.killed is None
+
+    def _wait(self, seconds: float) -> None:
+        until_ns = self._clock.now_ns() + int(seconds * 1e9)
+        while not self._over() and self._clock.now_ns() < until_ns:
+            self._ending.wait(_LOOK_S)
+
+
+@contextmanager
+def killed_by_signal(trip: Callable[[str], object]) -> Generator[None]:
+    """Let SIGUSR2 close the gate at once. The handler takes no lock: it may come in the midst of whoever has it."""
+    before = signal.signal(signal.SIGUSR2, lambda *_: trip("SIGUSR2"))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR2, before)
