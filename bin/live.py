@@ -1,7 +1,7 @@
 """From asking for live to a venue that may be traded on: who asks, whose money it is, and whether the venue agrees."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,9 +30,18 @@ def refuse_unasked(settings: "Settings") -> None:
 
 
 def admitted(
-    settings: "Settings", endpoints: "Endpoints", env_file: Path, options: "Global", *, understood: bool
+    settings: "Settings",
+    endpoints: "Endpoints",
+    env_file: Path,
+    options: "Global",
+    alone: Callable[[str], object],
+    *,
+    understood: bool,
 ) -> "LiveVenue | None":
     """Return the venue, ready to be traded on; None where the official library is missing, so that live cannot be.
+
+    `alone` makes sure that nobody else trades the wallet whose address it is given; it is called before the venue is
+    asked anything, and may raise CommandError.
 
     Raises CommandError: 4 for the configuration and what the venue does not accept of it, 6 for what is not allowed.
     """
@@ -50,6 +59,8 @@ def admitted(
         skew_max_ms = settings.account.clock_skew_max_ms
         admission = Admission(endpoints, account, secrets, SystemClock(), skew_max_ms)
         try:
+            admission.library()
+            alone(account.maker)
             return admission.admit()
         except LibraryMissing as error:
             logger.bind(mode="paper (forced)").error("live is not possible, trading on paper: {}", error)

@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from cyclopts import Parameter
 
 from bin.live import admitted, refuse_unasked
-from bin.lock import only_engine, only_engine_of
+from bin.lock import only_engine, only_engine_of, only_writer, told_of_storage
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Global, Options
+from surfaces.cli.output import Output, Text
 
 if TYPE_CHECKING:
     from actors.assembly import Mode
     from actors.live import LiveVenue
+    from actors.store.writer import Writer
     from bin.catalogue import Endpoints
     from bin.engine import Engine
+    from bin.shutdown import Ending
     from config.settings import Settings
 
 _LOOK_S: Final = 0.5
@@ -79,6 +82,7 @@ def command(
     i_understand_live
         With --yes: start live without asking for the end of the wallet's address.
     """
+    from actors.store.database import resolve_url
     from bin.catalogue import VenueUnreachable, sandbox_endpoints
     from config.problems import ConfigurationError
     from config.settings import CONFIG_FILE, ENV_FILE, load
@@ -108,13 +112,19 @@ def command(
         except VenueUnreachable as error:
             hint = "start one: keel sandbox --port 8642"
             raise CommandError("failure", str(error), hint, retryable=True) from error
-        live, chosen = None, settings.mode
+        live, chosen, writers = None, settings.mode, list["Writer"]()
+
+        def alone(wallet: str) -> None:
+            if wallet:
+                held.enter_context(only_engine_of(wallet, endpoints.clob_url))
+            writers.append(held.enter_context(only_writer(resolve_url(settings.run.db, data_dir), data_dir, wallet)))
+
         if chosen == "live":
-            live = admitted(settings, endpoints, env_file or ENV_FILE, options, understood=i_understand_live)
+            live = admitted(settings, endpoints, env_file or ENV_FILE, options, alone, understood=i_understand_live)
             chosen = "paper" if live is None else chosen
-        if live is not None:
-            held.enter_context(only_engine_of(live.account.maker, endpoints.clob_url))
-        engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live)
+        if live is None:
+            alone("")
+        engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0])
         return _serve(engine, settings, data_dir, options)
 
 
@@ -138,38 +148,37 @@ def built(
     recording: bool,
     seed: int = 0,
     live: "LiveVenue | None" = None,
+    writer: "Writer | None" = None,
     leave: Callable[[int], object] = os._exit,
 ) -> "Engine":
-    """Build an engine, which calls `leave` when going on would be worse than ending.
+    """Build an engine, which calls `leave` when going on would be worse than ending. `writer`: its database, if open.
 
     Raises CommandError for whatever keeps it from starting.
     """
-    from actors.store.database import StoreBusy, StoreError, resolve_url
+    from actors.store.database import resolve_url
     from bin.catalogue import UnknownMarket, VenueUnreachable
     from bin.engine import Engine
     from bin.engine import Options as EngineOptions
 
     try:
-        return Engine(
-            EngineOptions(
-                mode,
-                {settings.tag: settings.run.strategy},
-                settings.engine,
-                endpoints,
-                data_dir,
-                resolve_url(settings.run.db, data_dir),
-                settings.run.markets,
-                recording,
-                seed,
-                live,
-                forced=mode != settings.mode,
-            ),
-            leave,
-        )
-    except StoreBusy as error:
-        raise CommandError("locked", str(error)) from error
-    except StoreError as error:
-        raise CommandError("configuration", str(error)) from error
+        with told_of_storage():
+            return Engine(
+                EngineOptions(
+                    mode,
+                    {settings.tag: settings.run.strategy},
+                    settings.engine,
+                    endpoints,
+                    data_dir,
+                    resolve_url(settings.run.db, data_dir),
+                    settings.run.markets,
+                    recording,
+                    seed,
+                    live,
+                    forced=mode != settings.mode,
+                    writer=writer,
+                ),
+                leave,
+            )
     except UnknownMarket as error:
         raise CommandError("not_found", str(error), error.hint) from error
     except VenueUnreachable as error:
@@ -180,8 +189,12 @@ def built(
 
 @contextmanager
 def interruptible() -> Generator[None]:
-    """Let SIGTERM unwind the process as Ctrl-C does, so that nothing stays behind that it has begun."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Let SIGTERM unwind the process as Ctrl-C does, so that nothing stays behind that it has begun: a clean end."""
+
+    def leave(*_: object) -> None:
+        raise SystemExit(Exit.OK)
+
+    before = signal.signal(signal.SIGTERM, leave)
     try:
         yield
     finally:
@@ -204,10 +217,11 @@ def _serve(engine: "Engine", settings: "Settings", data_dir: Path, options: Glob
     from loguru import logger
 
     from bin.engine import EndedEarly
+    from bin.kill_watch import killed_by_signal
     from bin.logs import log_to
 
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
-    with ended_by_signals(engine):
+    with ended_by_signals(engine), killed_by_signal(engine.gate.trip):
         began = False
         try:
             socket = engine.start()
@@ -226,12 +240,31 @@ def _serve(engine: "Engine", settings: "Settings", data_dir: Path, options: Glob
             logger.info("asked to end before it had begun")
         finally:
             ending = engine.stop()
+    return _told(ending, data_dir, options, began=began)
+
+
+def _told(ending: "Ending", data_dir: Path, options: Global, *, began: bool) -> int:
+    """Say what the run came to and what is left of it; return the exit code."""
+    from loguru import logger
+
+    from models.statistics import closing
+    from surfaces.final import final, final_lines, keep
+
     for order in ending.left:
         logger.bind(market=order.market, order=order.order_id).error("may still fill: not cancelled in time")
-    if ending.left:
-        return Exit.PARTIAL
-    if began and not (ending.recorded or ending.hurried):
+    code = Exit.PARTIAL if ending.left else Exit.OK
+    if code is Exit.OK and began and not (ending.recorded or ending.hurried):
         logger.error("the journal has no record of this end: the next start finds out what is so")
-        return Exit.FAILURE
-    logger.bind(open_orders=0, took_s=round(ending.took_s, 1)).success("✓ Shutdown complete")
-    return Exit.OK
+        code = Exit.FAILURE
+    named = {line.market.id: line.market.slug for line in ending.after.markets.values()}
+    left = [{"order_id": order.order_id, "slug": named.get(order.market, order.market)} for order in ending.left]
+    document = final(closing(ending.before, ending.after), ending.after.engine.pid, left, code)
+    try:
+        keep(data_dir, document)
+    except OSError as error:
+        logger.warning("the final statistics could not be kept: {}", error)
+    if began:
+        Output(options).show(document, Text(final_lines(document)))
+    if code is Exit.OK:
+        logger.bind(open_orders=0, took_s=round(ending.took_s, 1)).success("✓ Shutdown complete")
+    return code
