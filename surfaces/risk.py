@@ -71,18 +71,25 @@ def _cell(line: MarketLine, cell: CellNote) -> str:
 
 def _reading(reading: Reading) -> Document:
     control = CONTROLS.get(reading.control)
-    used = None if not reading.limit or reading.value is None else round(reading.value / reading.limit, 4)
     return {
         "control": reading.control,
         "scope": reading.scope,
         "value": reading.value,
         "limit": reading.limit,
         "unit": reading.unit,
-        "used": used,
+        "used": _used(reading),
         "holds": reading.holds,
         "blocks": None if control is None else control.blocks,
         "note": reading.note,
     }
+
+
+def _used(reading: Reading) -> float | None:
+    """Return how much of a limit is used up; of one that must not be fallen below, how near that is."""
+    value, limit = reading.value, reading.limit
+    if reading.unit.endswith("at least"):
+        value, limit = limit, value
+    return None if not limit or value is None else round(value / limit, 4)
 
 
 def _control(control: Control) -> Document:

@@ -6,11 +6,14 @@ forecast.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from models.messages.control import Reading
 from models.snapshot import Board, MarketLine
 from models.units import DOLLAR, ONE, SHARE, cash_of
+
+_BY_MARKET: Final = frozenset({"open_positions"})
+"""Counts of markets: one that is counted already uses up no more of them."""
 
 
 class Bound(NamedTuple):
@@ -40,10 +43,12 @@ def order_size(board: Board, line: MarketLine) -> OrderSize:
 def bounds(readings: Iterable[Reading], line: MarketLine, size: OrderSize) -> tuple[Bound, ...]:
     """Return the limits that orders of that size use up in a market, the one that binds first in front."""
     scopes = {"all", line.market.slug, f"event {line.market.group}"}
+    used_up = () if line.exposure is None or line.exposure.worst_case == 0 else _BY_MARKET
     found = [
         bound
         for reading in readings
         if reading.scope in scopes or reading.scope.startswith(f"{line.market.slug} ")
+        if reading.control not in used_up
         for bound in _bound(reading, size)
     ]
     return tuple(sorted(found, key=lambda bound: bound.orders))

@@ -117,6 +117,7 @@ def test_risk_says_where_every_control_stands(served: Served) -> None:
         Reading("duplicate", "all", 3, 12, "count"),
         Reading("market_worst_case", "market-1", 30.5, 150.0, "dollars"),
         Reading("market_worst_case", "market-2", 160.0, 150.0, "dollars", holds=True, note="since noon"),
+        Reading("cash_reserve", "all", 100.0, 25.0, "dollars at least"),
     ]
     with served.client() as client:
         found = client.get("/v1/risk")
@@ -127,6 +128,7 @@ def test_risk_says_where_every_control_stands(served: Served) -> None:
         "control": "market_worst_case", "scope": "market-1", "value": 30.5, "limit": 150.0, "unit": "dollars",
         "used": 0.2033, "holds": False, "blocks": "open", "note": "",
     }  # fmt: skip
+    assert found["readings"][3]["used"] == 0.25, "a reserve is used up as it is come near"
     assert [one["scope"] for one in of_one["readings"]][:2] == ["all", "market-1"]
     assert "market-2" not in [one["scope"] for one in of_one["readings"]]
     assert {control["name"] for control in found["controls"]} == CONTROLS.keys()
@@ -143,7 +145,9 @@ def test_the_limit_that_binds_first_is_counted_in_orders(served: Served) -> None
     served.engine.readings += [
         Reading("open_orders_market", "market-1", 1, 4, "count"),
         Reading("market_worst_case", "market-1", 145.0, 150.0, "dollars"),
+        Reading("open_positions", "all", 3, 3, "count"),
     ]
+    served.engine.fill(1)
     with served.client() as client:
         (found,) = client.get("/v1/risk/explain", market="market-1")["markets"]
     assert (found["order_shares"], found["order_usd"]) == (5.0, 2.5)
