@@ -1,10 +1,13 @@
 """The file that keeps a kill over every end of the process: written whole, read as closed whatever stands in it."""
 
+import fcntl
 import os
 from pathlib import Path
+from threading import Event
 
 from msgspec import json
 
+from actors.runtime.clock import monotonic_ns
 from models.text import clean
 from models.words import rfc3339
 
@@ -38,5 +41,26 @@ def write_latch(latch: Path, reason: str, who: str, now_ns: int) -> None:
     folder = os.open(latch.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def nobody_passes(latch: Path, within_s: float) -> bool:
+    """Wait until no order is on its way out past the latch; False where one hangs there.
+
+    Every gate holds the folder of its latch while an order passes, and looks at the latch before. So whoever has
+    written the latch, and then had the folder for a moment, knows that no order leaves any more.
+    """
+    folder, until_ns, waiting = os.open(latch.parent, os.O_RDONLY), monotonic_ns() + int(within_s * 1e9), Event()
+    try:
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if monotonic_ns() > until_ns:
+                    return False
+                waiting.wait(0.005)
+            else:
+                return True
     finally:
         os.close(folder)

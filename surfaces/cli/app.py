@@ -197,9 +197,9 @@ _COMMANDS: Final = {
         "keel flatten fed-cut-jan --timeout 120",
     ),
     ("kill",): (
-        "surfaces.cli.control:kill",
+        "bin.kill:command",
         _CONTROL,
-        "Let no order out any more, over restarts too. Never asks; --clear lifts it.",
+        "Let no order out any more, over restarts too. Never asks; --clear lifts it, --offline needs no engine.",
         'keel kill --reason "prices look wrong"',
     ),
     ("monitor", "top"): (

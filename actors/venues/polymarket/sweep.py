@@ -8,8 +8,6 @@ from collections.abc import Callable
 from threading import Event
 from typing import Final
 
-from loguru import logger
-
 from actors.runtime.clock import Clock
 from actors.venues.polymarket.clob_answers import OpenOrder
 from actors.venues.polymarket.clob_client import ClobClient
@@ -53,7 +51,6 @@ def sweep(
         waiting.wait(_PAUSE_S)
     if listed is None or (not listed and clean < _CLEAN_READS):
         raise Unproven(trouble or ("it was cut short" if enough() else f"not within {within_s:g} s"))
-    logger.bind(open_orders=len(listed)).info("the venue was asked what rests there")
     return listed
 
 
