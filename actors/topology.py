@@ -163,6 +163,7 @@ class Topology:
             control.RaiseCell: lambda _: (RISK, *rows),
             control.KillLatched: lambda _: seen,
             control.MarketHeld: lambda _: rows,
+            losses.LossesNoted: lambda _: rows,
             control.ReadRisk: lambda _: (RISK,),
             control.RiskRead: lambda _: board,
             # From the executor.

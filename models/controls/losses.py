@@ -43,12 +43,15 @@ from models.messages.control import ClearKill, CommandApplied, Kill, Reading
 from models.messages.losses import Baseline, GoodMark, Hold, LossesNoted, Worth
 from models.messages.market import BookUpdated, MarketResolved
 from models.messages.orders import FillCounted, FillVoided, MergeChanged, PositionsRedeemed
+from models.messages.position import LedgerSnapshot
 from models.messages.runtime import WakeAt
 from models.units import DOLLAR, Money, Size, format_size
 
 _MINUTE_NS: Final = 60 * SECOND_NS
 _STEPS: Final = 1_000
 """A peak is written down when it has risen by the wallet over this, and a minute has passed since the last record."""
+
+_NOTHING: Final = Baseline(0)
 
 Messages = tuple[Message, ...]
 
@@ -74,7 +77,7 @@ class Losses(Guard):
         """The loss that has killed, in words, until a person lifts it."""
         self._periods: dict[str, Baseline] = {}
         """Empty before the first fill."""
-        self._peak = Peak(Baseline(0))
+        self._peak = Peak(_NOTHING)
         self._halted: dict[MarketId, Baseline] = {}
         """Markets that a loss has halted, with the baseline since."""
         self._watches: dict[str, Watch] = {rule.control: Watch() for rule in RULES}
@@ -120,14 +123,14 @@ class Losses(Guard):
 
     def readings(self, now_ns: int) -> Iterator[Reading]:
         for rule in RULES:
-            change, since = self._change(rule, now_ns)
+            change, since = self._change(rule), self._since(rule, now_ns)
             holds = self._holds.get(rule.control) is not None or self._killed.startswith(f"{rule.control}:")
             yield _reading(rule.control, "all", change, since, self._limits[rule.control], holds=holds)
         for market in self._worths.traded():
-            change, since = self._market_change(market, now_ns)
-            holds = self._holds.get(MARKET_LOSS, market) is not None
+            change, holds = self._market_change(market), self._holds.get(MARKET_LOSS, market) is not None
             if holds or change.total < 0:
-                yield _reading(MARKET_LOSS, self._slug(market), change, since, self._market_limit, holds=holds)
+                slug, since = self._slug(market), self._market_since(market, now_ns)
+                yield _reading(MARKET_LOSS, slug, change, since, self._market_limit, holds=holds)
         for market, size, mark in self._worths.unpaired(now_ns):
             seconds = self._unmarked_ns(mark, now_ns) / SECOND_NS
             holds, note = self._holds.get(NO_MARK, market) is not None, f"{format_size(size)} shares unpaired"
@@ -144,10 +147,15 @@ class Losses(Guard):
                 self._lift_recalled |= bool(self._killed)
             case MarketResolved():
                 self._worths.recall_result(entry)
+            case LedgerSnapshot():
+                self._worths.recall(entry.market, entry.tag)
             case FillCounted() | FillVoided() | MergeChanged() | PositionsRedeemed():
                 market, tag, own_ns = _moved(entry)
                 self._begin(at_ns)
                 self._count(market, self._worths.recall(market, tag), own_ns)
+            case LedgerSnapshot():
+                self._begin(at_ns)
+                self._worths.recall(entry.market, entry.tag)
             case _:
                 pass
         return ()
@@ -176,6 +184,7 @@ class Losses(Guard):
         if not self._periods:
             self._periods = {name: Baseline(now_ns // length * length) for name, length in PERIODS.items()}
             self._peak = Peak(Baseline(now_ns))
+            self._holds.changed = True
 
     def _roll(self, now_ns: int) -> Messages:
         """Begin the hour and the day at what was won when the last ones ended, and let go what they held."""
@@ -231,28 +240,28 @@ class Losses(Guard):
         return (*out, *self._wake(self._noted_ns + _MINUTE_NS if risen else None, now_ns))
 
     def _judge(self, rule: Rule, now_ns: int) -> Messages:
-        change, since = self._change(rule, now_ns)
-        limit, watch, hold = self._limits[rule.control], self._watches[rule.control], self._holds.get(rule.control)
+        change, limit, watch = self._change(rule), self._limits[rule.control], self._watches[rule.control]
+        hold = self._holds.get(rule.control)
         if not watch.trips(change, limit, now_ns):
             clean = watch.clean_since_ns is not None and now_ns - watch.clean_since_ns >= self._clean_ns
             return self._lifted(hold) if clean else ()
-        reason = loss_text(rule.control, change, since, limit)
-        if rule.state is not TradingState.KILLED:
-            return () if hold is not None else (self._holds.put(Hold(rule.control, None, reason)),)
-        if self._killed:
+        if hold is not None or (self._killed and rule.state is TradingState.KILLED):
             return ()
+        reason = loss_text(rule.control, change, self._since(rule, now_ns), limit)
+        if rule.state is not TradingState.KILLED:
+            return (self._holds.put(Hold(rule.control, None, reason)),)
         self._killed, self._holds.changed = reason, True
         return (self._kill(now_ns),)
 
     def _judge_market(self, market: MarketId, now_ns: int) -> Messages:
-        change, since = self._market_change(market, now_ns)
+        change = self._market_change(market)
         watch = self._market_watches.setdefault(market, Watch())
-        if not watch.trips(change, self._market_limit, now_ns):
+        trips = watch.trips(change, self._market_limit, now_ns)
+        if watch.beyond_since_ns is None:
             del self._market_watches[market]
+        if not trips or self._holds.get(MARKET_LOSS, market) is not None:
             return ()
-        if self._holds.get(MARKET_LOSS, market) is not None:
-            return ()
-        until_ns = now_ns + self._market_halt_ns
+        until_ns, since = now_ns + self._market_halt_ns, self._market_since(market, now_ns)
         reason = f"{loss_text(MARKET_LOSS, change, since, self._market_limit)}, until {time_text(until_ns, now_ns)}"
         return (self._holds.put(Hold(MARKET_LOSS, market, reason, until_ns)),)
 
@@ -290,20 +299,23 @@ class Losses(Guard):
 
     # What is said
 
-    def _change(self, rule: Rule, now_ns: int) -> tuple[Worth, str]:
-        """Return what was won or lost since a rule's baseline, and since when that is."""
-        if rule.baseline != "peak":
-            base = self._periods.get(rule.baseline, Baseline(now_ns))
-            return self._worths.total.less(base.worth), time_text(base.since_ns, now_ns)
-        base = self._peak.baseline
-        change = self._worths.total.less(base.worth)
-        return change, f"the peak at {time_text(base.since_ns or now_ns, now_ns)}"
+    def _base(self, rule: Rule) -> Baseline:
+        return self._peak.baseline if rule.baseline == "peak" else self._periods.get(rule.baseline, _NOTHING)
 
-    def _market_change(self, market: MarketId, now_ns: int) -> tuple[Worth, str]:
+    def _change(self, rule: Rule) -> Worth:
+        """Return what was won or lost since a rule's baseline."""
+        return self._worths.total.less(self._base(rule).worth)
+
+    def _since(self, rule: Rule, now_ns: int) -> str:
+        since = time_text(self._base(rule).since_ns or now_ns, now_ns)
+        return f"the peak at {since}" if rule.baseline == "peak" else since
+
+    def _market_change(self, market: MarketId) -> Worth:
+        return self._worths.of(market).less(self._halted.get(market, _NOTHING).worth)
+
+    def _market_since(self, market: MarketId, now_ns: int) -> str:
         base = self._halted.get(market)
-        if base is None:
-            return self._worths.of(market), "the first fill here"
-        return self._worths.of(market).less(base.worth), time_text(base.since_ns, now_ns)
+        return "the first fill here" if base is None else time_text(base.since_ns, now_ns)
 
     def _unmarked_ns(self, mark: Mark, now_ns: int) -> int:
         """Return for how long something could not be marked."""
