@@ -3,9 +3,13 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.loss_rules import LossParameters
 from models.controls.market_guard import MarketParameters
+from models.controls.markouts import MarkoutParameters
 from models.controls.pace import PaceParameters
 from models.controls.price_guard import PriceParameters
+from models.controls.rejects import RejectParameters
+from models.controls.repetition import RepetitionParameters
 from models.coordinator import CoordinatorParameters
 from models.executor import ExecutorParameters
 from models.feeds import FeedParameters
@@ -43,6 +47,10 @@ class EngineParameters(msgspec.Struct, frozen=True):
     pace: PaceParameters = PaceParameters()
     price: PriceParameters = PriceParameters()
     market: MarketParameters = MarketParameters()
+    losses: LossParameters = LossParameters()
+    rejects: RejectParameters = RejectParameters()
+    repetition: RepetitionParameters = RepetitionParameters()
+    markouts: MarkoutParameters = MarkoutParameters()
     executor: ExecutorParameters = ExecutorParameters()
     gate: GateParameters = GateParameters()
     paper: PaperParameters = PaperParameters()

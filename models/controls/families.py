@@ -5,10 +5,14 @@ from typing import Final
 
 from models.controls.cash import Cash
 from models.controls.control import Control, Guard
+from models.controls.losses import Losses
 from models.controls.market_guard import MarketGuard
+from models.controls.markouts import MarkoutControls
 from models.controls.order_size import OrderSize
 from models.controls.pace import Pace
 from models.controls.price_guard import PriceGuard
+from models.controls.rejects import Rejects
+from models.controls.repetition import Repetition
 from models.controls.worst_cases import WorstCases
 from models.engine import EngineParameters
 from models.exposure import Exposures
@@ -24,6 +28,10 @@ FAMILIES: Final[tuple[type[Guard], ...]] = (
     Limits,
     Cash,
     WorstCases,
+    Losses,
+    Rejects,
+    Repetition,
+    MarkoutControls,
 )
 """In the order in which intents are held against them, and in which people are shown them: the cheapest first."""
 
@@ -44,6 +52,10 @@ def guards(
         Limits(risk, exposures, parameters.inventory.max_net_diff, tier),
         Cash(risk, exposures, cash),
         WorstCases(risk, exposures, groups),
+        Losses(parameters.losses, parameters.marks, risk.wallet_usd, exposures),
+        Rejects(parameters.rejects, markets),
+        Repetition(parameters.repetition, markets),
+        MarkoutControls(parameters.markouts, markets),
     )
 
 

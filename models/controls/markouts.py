@@ -64,7 +64,7 @@ class MarkoutParameters(msgspec.Struct, frozen=True):
         parameter("Fills are judged by their mark-out after this; taken up to 1, 5, 30 or 60.", "seconds", ge=1, le=60),
     ] = 5
     adverse_sigmas: Annotated[
-        float, parameter("So many standard errors below zero are no chance any more.", "count", ge=1, le=10)
+        float, parameter("So many standard errors below zero are no chance any more.", "ratio", ge=1, le=10)
     ] = 3.0
     adverse_fills: Annotated[
         int, parameter("Fewer samples of a desk's fills on one side are not judged.", "count", ge=5, le=_SAMPLES_MAX)

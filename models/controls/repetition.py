@@ -1,0 +1,118 @@
+"""The same thing done again and again: fills of one side that nothing takes back.
+
+Why orders are counted, and not the trades that fill them: one order that five takers fill was decided on once. Why any
+fill of the other side ends the count: whoever buys both sides makes a market, and a hedge is the other side by nature.
+Buying NO is selling YES.
+
+After a death of risk the count and the pause are those of before, from the fills in the journal.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from models.cells import TradingState
+from models.controls.control import Control, Guard
+from models.controls.timed_cells import Cells, TimedCells
+from models.deadlines import Deadlines
+from models.markets import Market
+from models.messages.base import MarketId, Message
+from models.messages.control import CommandApplied, Reading, SetOperatorState
+from models.messages.orders import FillCounted
+from models.parameters import parameter
+from models.phase import signed_size
+
+REPETITION: Final = "repetition"
+_SECOND_NS: Final = 1_000_000_000
+
+
+class RepetitionParameters(msgspec.Struct, frozen=True):
+    """How often one side may be filled without the other."""
+
+    fills: Annotated[
+        int, parameter("So many filled orders of one side of a market, without any of the other, pause it.", "count",
+                       ge=2, le=1_000)
+    ] = 6  # fmt: skip
+    window_s: Annotated[int, parameter("Within this time.", "seconds", ge=1, le=3_600)] = 60
+    pause_s: Annotated[int, parameter("The market is paused for so long.", "seconds", ge=1, le=86_400)] = 300
+
+
+class _Run:
+    """Filled orders of one side, with the time of the first fill of each."""
+
+    __slots__ = ("orders", "side")
+
+    def __init__(self, side: int) -> None:
+        self.side = side
+        self.orders: dict[str, int] = {}
+
+
+class Repetition(Guard):
+    """Counts the fills of every market. `markets` names them for people."""
+
+    controls = (
+        Control(
+            REPETITION, "after", "all", "the market is paused",
+            "filled orders of one side of a market (buying YES, or buying NO) since the last fill of the other side",
+            ("repetition.fills", "repetition.window_s", "repetition.pause_s"),
+        ),
+    )  # fmt: skip
+    hears = (FillCounted, SetOperatorState)
+    timer = REPETITION
+
+    def __init__(self, parameters: RepetitionParameters, markets: Mapping[MarketId, Market]) -> None:
+        self._parameters = parameters
+        self._markets = markets
+        self._window_ns = parameters.window_s * _SECOND_NS
+        self._runs: dict[MarketId, _Run] = {}
+        self._deadlines = Deadlines(self.timer)
+        self._cells = TimedCells(self._deadlines, REPETITION, TradingState.CANCEL_ONLY)
+
+    def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
+        cells = self._filled(message, now_ns) if isinstance(message, FillCounted) else self._cells.lifted(message)
+        return *cells, *self._deadlines.ask()
+
+    def woke(self, now_ns: int) -> tuple[Message, ...]:
+        lifted = [cell for key in self._deadlines.take_due(now_ns) for cell in self._cells.due(key)]
+        return *lifted, *self._deadlines.ask()
+
+    def recall(self, entry: Any, at_ns: int) -> tuple[Message, ...]:
+        return self.heard(entry, at_ns) if isinstance(entry, FillCounted | CommandApplied) else ()
+
+    def recalled(self, now_ns: int) -> tuple[Message, ...]:
+        return self.woke(now_ns)
+
+    def _filled(self, fill: FillCounted, now_ns: int) -> Cells:
+        side = signed_size(fill.outcome, fill.side, 1)
+        run = self._runs.get(fill.market)
+        if run is None or run.side != side:
+            run = self._runs[fill.market] = _Run(side)
+        run.orders.setdefault(fill.order_id, now_ns)
+        self._forget(run, now_ns)
+        if len(run.orders) < self._parameters.fills:
+            return ()
+        reason = (
+            f"{len(run.orders)} orders that {_verb(side)} were filled within {self._parameters.window_s} s "
+            f">= {self._parameters.fills}, and none of the other side"
+        )
+        run.orders.clear()
+        return self._cells.hold(fill.market, reason, now_ns + self._parameters.pause_s * _SECOND_NS)
+
+    def _forget(self, run: _Run, now_ns: int) -> None:
+        for order_id in [order_id for order_id, at_ns in run.orders.items() if now_ns - at_ns > self._window_ns]:
+            del run.orders[order_id]
+
+    def readings(self, now_ns: int) -> Iterator[Reading]:
+        held = dict(self._cells)
+        for market, run in self._runs.items():
+            self._forget(run, now_ns)
+            known = self._markets.get(market)
+            yield Reading(
+                REPETITION, market if known is None else known.slug, len(run.orders), self._parameters.fills, "fills",
+                market in held, held.get(market, _verb(run.side)),
+            )  # fmt: skip
+
+
+def _verb(side: int) -> str:
+    return "buy YES" if side > 0 else "buy NO"
