@@ -27,6 +27,7 @@ from models.messages.position import InventoryUpdated
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, DeadLettered, Woke
 from models.orders import TERMINAL, OrderState
 from models.snapshot import Board, DeskLine, Engine, LogLine, MarketLine, OrderLine
+from models.statistics import Tally
 from models.words import outcome_text, price_text, shares_text, state_word
 
 _ANSWERS_KEPT: Final = 200
@@ -47,6 +48,7 @@ class BoardMachine:
         self._risk: RiskRead | None = None
         self._sequences: dict[tuple[Tag, MarketId], int] = {}
         self._chronicle = Chronicle()
+        self._tally = Tally()
         self._snapshots = 0
         self._folds: dict[type[Message], Callable[[Any, int], tuple[Message, ...] | None]] = {
             BookUpdated: self._book,
@@ -100,6 +102,8 @@ class BoardMachine:
             frozenset(self._fences),
             self._feeds.copy(),
             self._risk,
+            self._tally.idle(now_ns),
+            self._tally.holds(now_ns),
         )
 
     def new_lines(self) -> tuple[LogLine, ...]:
@@ -119,6 +123,7 @@ class BoardMachine:
         self._set_market(message.market, exposure=message)
 
     def _state(self, message: TradingStateChanged, now_ns: int) -> None:
+        self._tally.state_changed(message)
         before = self._words(message.market)
         self._set_market(message.market, state=message.state, cells=message.cells)
         self._log_words(message.market, before, message.cells[0].reason if message.cells else "", now_ns)
@@ -167,6 +172,7 @@ class BoardMachine:
         self._sequences[at] = message.sequence
         self._add(*at, decisions=message.sequence - (counted if message.sequence > counted else 0))
         self._set_desk(*at, explanation=message.explanation)
+        self._tally.decided(message.explanation)
         self._log_words(message.market, before, message.explanation.reason, now_ns)
 
     def _explained(self, message: Explained, _now_ns: int) -> None:

@@ -167,11 +167,20 @@ class Counts(msgspec.Struct, frozen=True):
     last_error_ns: int | None = None
 
 
+class Spell(msgspec.Struct, frozen=True, gc=False):
+    """How often something was so, and for how long in all, summed over the desks or markets where it was."""
+
+    what: str
+    times: int
+    ns: int
+
+
 class Board(msgspec.Struct, frozen=True):
     """Everything that people may see, at `at_ns`.
 
     `commands` holds the newest answers of risk, `fences` those read; `feeds` what each connection has been through;
-    `risk` where the controls stood when somebody last asked.
+    `risk` where the controls stood when somebody last asked. `idle` are the spells of desks without a quote by their
+    reason, `holds` those in which nothing could be placed by what held it.
     """
 
     snapshot_id: int
@@ -186,6 +195,8 @@ class Board(msgspec.Struct, frozen=True):
     fences: frozenset[str]
     feeds: dict[str, FeedCounted] = {}
     risk: RiskRead | None = None
+    idle: tuple[Spell, ...] = ()
+    holds: tuple[Spell, ...] = ()
 
     @property
     def profit(self) -> Profit:

@@ -1,15 +1,17 @@
 """`pause`, `resume`, `reduce`, `flatten`, `kill`, `stop`: what an operator says to a running engine."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from cyclopts import Parameter
 
 from surfaces.cli.errors import CommandError, Exit
-from surfaces.cli.options import DEFAULTS, Options
+from surfaces.cli.options import DEFAULTS, Global, Options
 from surfaces.cli.output import Output, Text
 from surfaces.cli.session import Document, carry_out, confirm, connect, names
 from surfaces.client import EngineClient
+from surfaces.final import kept, left_text
 
 DryRun = Annotated[bool, Parameter(name="--dry-run", negative="", help="Show what would happen; do nothing.")]
 Markets = Annotated[str, Parameter(help="Markets by slug or condition id; none: all.", show_default=False)]
@@ -60,8 +62,20 @@ def kill(
     return carry_out(options, lambda client, _: client.post("/v1/kill", reason=reason, dry_run=dry_run), "")
 
 
-def stop(*, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
-    """Stop the engine in good order: no new quotes, orders cancelled, everything written. Returns when it has ended."""
+def stop(
+    *,
+    flatten: Annotated[
+        bool, Parameter(negative="", help="First get rid of what is held, for at most --timeout; asks.")
+    ] = False,
+    dry_run: DryRun = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Stop the engine in good order: no new quotes, orders cancelled, everything written. Returns when it has ended.
+
+    What is left, orders that may still fill or shares that could not be unwound in time, is named, and exits with 8.
+    """
+    if flatten:
+        return _flatten_and_stop(dry_run, options)
     with connect(options) as client:
         if dry_run:
             document = client.get("/v1/status")
@@ -77,8 +91,7 @@ def stop(*, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
             message = f"the engine (pid {pid}) is still stopping after {options.timeout:g} s"
             raise CommandError("timeout", message, "ask again, or wait longer with --timeout", retryable=True)
         time.sleep(0.05)
-    Output(options).show({"schema": "keel.stop/1", "stopped": True, "pid": pid}, Text([f"stopped (pid {pid})"]))
-    return Exit.OK
+    return _ended(pid, options)
 
 
 def set_state(verb: str, markets: tuple[str, ...], dry_run: bool, options: Options) -> int:
@@ -91,6 +104,29 @@ def set_state(verb: str, markets: tuple[str, ...], dry_run: bool, options: Optio
     if verb == "flatten":
         return carry_out(options, send, "Go on?", watched=True)
     return carry_out(options, send, "Trade?")
+
+
+def _ended(pid: int, options: Global) -> int:
+    """Say what the engine has left, as it says so itself."""
+    final = kept(options.data_dir, pid)
+    left, unknown = ([], True) if final is None else (final["left"], False)
+    lines = [f"stopped (pid {pid})", *(f"  may still fill: {left_text(order)}" for order in left)]
+    if unknown:
+        lines.append(f"  nobody knows what it left: {options.data_dir} has no final statistics of it; see its log")
+    document = {"schema": "keel.stop/1", "stopped": True, "pid": pid, "left": left, "final": final}
+    Output(options).show(document, Text(lines))
+    return Exit.PARTIAL if left or unknown else Exit.OK
+
+
+def _flatten_and_stop(dry_run: bool, options: Global) -> int:
+    """Unwind first, for as long as there is time, then stop whatever came of it."""
+    # A script reads one document: that of the end, which says what is held.
+    shown = options if options.format == "table" or dry_run else replace(options, quiet=True)
+    unwound = set_state("flatten", (), dry_run, shown)
+    if dry_run:
+        return unwound
+    stopped = stop(options=options)
+    return stopped or unwound
 
 
 def _kill_status(options: Options) -> int:

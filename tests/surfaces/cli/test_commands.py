@@ -15,6 +15,7 @@ from models.messages.decisions import Gate
 from models.units import SHARE
 from surfaces.cli.app import run
 from surfaces.control_server import ControlServer
+from surfaces.final import keep
 from tests.little_engine import NO, LittleEngine
 from tests.surfaces.conftest import Served
 
@@ -205,9 +206,25 @@ def test_stop_returns_when_the_process_has_ended(served: Served, keel: Keel) -> 
 
     ended = subprocess.Popen([sys.executable, "-c", ""])
     served.engine.engine_pid(ended.pid)
+    keep(served.data_dir, {"pid": ended.pid, "left": []})
     code, out, _ = keel("stop", "--timeout", "20")
     assert (code, out) == (0, f"stopped (pid {ended.pid})\n")
     assert served.engine.ended
+    ended.wait()
+
+
+def test_stop_names_what_is_left_and_says_so_where_nobody_knows(served: Served, keel: Keel) -> None:
+    import subprocess
+
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    served.engine.engine_pid(ended.pid)
+    keep(served.data_dir, {"pid": ended.pid + 1, "left": []})
+    code, out, _ = keel("stop", "--timeout", "20")
+    assert code == 8
+    assert "nobody knows what it left" in out
+    keep(served.data_dir, {"pid": ended.pid, "left": [{"order_id": "0x1", "slug": "market-1"}]})
+    code, out, _ = keel("stop", "--timeout", "20")
+    assert (code, out) == (8, f"stopped (pid {ended.pid})\n  may still fill: market-1 0x1\n")
     ended.wait()
 
 
