@@ -113,6 +113,9 @@ def load(
     endpoints = cast(EndpointParameters, structs.pop("endpoints"))
     account = cast(AccountParameters, structs.pop("account"))
     engine = EngineParameters(**cast(dict[str, Any], structs))
+    against_each_other = tuple(_against_each_other(engine, found.given))
+    if against_each_other:
+        raise ConfigurationError(against_each_other, decision.mode)
     if "risk.start_paused" not in found.given:
         risk = msgspec.structs.replace(engine.risk, start_paused=decision.mode == "live")
         engine = msgspec.structs.replace(engine, risk=risk)
@@ -238,6 +241,15 @@ def _contradictions(given: Mapping[str, Given], mode: Mode) -> Iterator[Problem]
         )
     if mode == "live" and "tag" not in given:
         yield Problem("mode live", "tag", "expected a name of the desk, because money is traded under it")
+
+
+def _against_each_other(engine: EngineParameters, given: Mapping[str, Given]) -> Iterator[Problem]:
+    """Yield what is right by itself and senseless beside another value: the default of one, or what was given."""
+    for name, wanted in engine.losses.contradictions():
+        path = f"losses.{name}"
+        found = given.get(path)
+        place = "default" if found is None else found.place
+        yield Problem(place, path, f"expected {wanted}", show(KEYS[path], getattr(engine.losses, name)))
 
 
 def _percent(edge: Price) -> str:

@@ -18,21 +18,26 @@ DAY_NS: Final = 24 * HOUR_NS
 
 
 class LossParameters(msgspec.Struct, frozen=True):
-    """How much may be lost, as shares of the wallet, before less is risked or nothing any more."""
+    """How much may be lost before less is risked, or nothing any more."""
 
     hour_loss: Annotated[
-        float, parameter("A loss within a UTC hour from which on risk is only reduced.", "ratio", gt=0, le=0.25)
+        float,
+        parameter("Part of the wallet lost in a UTC hour that leaves only reducing.", "ratio", gt=0, le=0.25),
     ] = 0.025
     day_loss: Annotated[
-        float, parameter("A loss within a UTC day from which on risk is only reduced.", "ratio", gt=0, le=0.25)
+        float,
+        parameter("Part of the wallet lost in a UTC day that leaves only reducing.", "ratio", gt=0, le=0.25),
     ] = 0.03
     day_loss_kill: Annotated[
-        float, parameter("A loss within a UTC day that kills; at least `day_loss`.", "ratio", gt=0, le=0.25)
+        float,
+        parameter("Part of the wallet lost in a UTC day that kills; at least `day_loss`.", "ratio", gt=0, le=0.25),
     ] = 0.05
     drawdown: Annotated[
-        float, parameter("A loss since the highest point of all that kills.", "ratio", gt=0, le=0.5)
+        float, parameter("Part of the wallet lost since the highest point that kills.", "ratio", gt=0, le=0.5)
     ] = 0.08
-    market_loss: Annotated[float, parameter("A loss in one market that halts it.", "ratio", gt=0, le=0.25)] = 0.015
+    market_loss: Annotated[
+        float, parameter("Part of the wallet lost in one market that halts it.", "ratio", gt=0, le=0.25)
+    ] = 0.015
     market_halt_s: Annotated[
         int, parameter("A market with such a loss is halted for so long.", "seconds", ge=60, le=604_800)
     ] = 86_400

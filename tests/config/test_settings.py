@@ -307,3 +307,22 @@ def test_the_profile_small_250_can_trade() -> None:
     assert engine.maker.bid_size == 5_000_000
     assert engine.inventory.max_net_diff == 10_000_000
     assert engine.inventory.max_position_value == 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("day_loss", "3"), ("day_loss_kill", "5"), ("drawdown", "8"), ("market_loss", "-0.015")]
+)
+def test_a_loss_limit_of_a_hundredfold_or_below_zero_is_refused_with_its_path(name: str, value: str) -> None:
+    (problem,) = problems({f"losses.{name}": value})
+    assert (problem.key, problem.value) == (f"losses.{name}", value)
+
+
+def test_a_kill_before_the_reducing_is_refused_with_its_path() -> None:
+    write("losses:\n  day_loss: 0.04\n  day_loss_kill: 0.035\n")
+    (problem,) = problems()
+    assert str(problem) == (
+        "config.yaml line 3: losses.day_loss_kill = '0.035': expected at least day_loss, which is 0.04: "
+        "less is risked before nothing is"
+    )
+    (problem,) = problems({"losses.day_loss": "0.06"}, config_file=None)
+    assert (problem.place, problem.key, problem.value) == ("default", "losses.day_loss_kill", "0.05")
