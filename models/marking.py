@@ -1,18 +1,15 @@
-"""The marks of all desks: profit for people and for the record, and a halt where a naked position has no price.
+"""The marks of all desks: profit for people, and for the record. What follows from a loss is for risk to say.
 
-Why on a timer and not on every book: a price changes thousands of times a second, and what follows from it (a row in
-the journal, a halt after a minute without a mark) is asked for every few seconds. While nothing is held there is no
-timer.
+Why on a timer and not on every book: a price changes thousands of times a second, and a row in the journal is asked for
+once a minute. While nothing is held there is no timer.
 """
 
 from typing import Final
 
 from msgspec.structs import replace
 
-from models.cells import TradingState
 from models.marks import Marker, MarkParameters
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import RaiseCell
 from models.messages.market import BookUpdated, MarketResolved
 from models.messages.position import InventoryUpdated, Position
 from models.messages.records import ProfitMarked
@@ -21,7 +18,6 @@ from models.snapshot import Profit
 
 TIMER: Final = "marks"
 
-_SOURCE: Final = "marks"
 _CHECK_NS: Final = 5_000_000_000
 _RECORD_NS: Final = 60_000_000_000
 _MS: Final = 1_000_000
@@ -39,7 +35,6 @@ class Marking:
         self._by_market: dict[MarketId, list[Desk]] = {}
         self._recorded: dict[Desk, Profit] = {}
         self._record_ns = 0
-        self._unmarked: set[MarketId] = set()
         self._waking = False
 
     def position_changed(self, update: InventoryUpdated, book: BookUpdated | None, now_ns: int) -> tuple[Message, ...]:
@@ -73,8 +68,8 @@ class Marking:
         return {desk: self._profit(desk, now_ns) for desk in self._markers}
 
     def woke(self, now_ns: int) -> tuple[Message, ...]:
-        """Raise and lift the cells of markets without a mark, write profits down, look again while it may be needed."""
-        out: list[Message] = [*self._cells(now_ns), *self._records(now_ns)]
+        """Write profits down, and look again while there may be another one."""
+        out = self._records(now_ns)
         held = any(position.yes.shares or position.no.shares for position in self._positions.values())
         self._waking = held or self._unrecorded(now_ns) != {}
         if self._waking:
@@ -88,17 +83,6 @@ class Marking:
         needs_mark = position.yes.shares != position.no.shares
         marked_ns = now_ns - mark.age_ns if needs_mark and mark.age_ns is not None else None
         return Profit(position.realized, mark.unrealized, position.fees, position.rebates, marked_ns)
-
-    def _cells(self, now_ns: int) -> list[Message]:
-        out: list[Message] = []
-        for market, desks in self._by_market.items():
-            unmarked = any(self._markers[desk].mark(now_ns).no_mark for desk in desks)
-            if unmarked == (market in self._unmarked):
-                continue
-            self._unmarked ^= {market}
-            state = TradingState.HALTED if unmarked else TradingState.ACTIVE
-            out.append(RaiseCell(market, _SOURCE, state, "no_mark" if unmarked else ""))
-        return out
 
     def _records(self, now_ns: int) -> list[Message]:
         if now_ns - self._record_ns < _RECORD_NS:

@@ -1,10 +1,8 @@
-"""Marks become profit on the board, rows in the journal, and a halt where a naked position has no price."""
+"""Marks become profit on the board, and rows in the journal."""
 
-from models.cells import TradingState
 from models.markets import NO
 from models.marking import TIMER
 from models.messages.base import Message
-from models.messages.control import RaiseCell
 from models.messages.market import MarketResolved
 from models.messages.position import InventoryUpdated, Leg, Position
 from models.messages.records import ProfitMarked
@@ -73,17 +71,6 @@ def test_a_resolved_market_is_worth_what_it_pays() -> None:
     engine.show(MarketResolved(engine.id(1), 10_000, START_NS))
     profit = engine.board.look().profit
     assert (profit.unrealized, profit.marked_ns) == (2_600_000, START_NS)
-
-
-def test_a_minute_without_a_mark_halts_that_market_and_a_mark_lifts_it() -> None:
-    engine = LittleEngine(1)
-    (asked,) = hold(engine, NAKED)
-    assert asked == WakeAt(START_NS + 5 * SECOND, TIMER)
-    assert not any(isinstance(said, RaiseCell) for said in wake(engine, 55))
-    assert RaiseCell(engine.id(1), "marks", TradingState.HALTED, "no_mark") in wake(engine, 5)
-    assert not any(isinstance(said, RaiseCell) for said in wake(engine, 5))
-    engine.book(1)
-    assert RaiseCell(engine.id(1), "marks", TradingState.ACTIVE, "") in wake(engine, 5)
 
 
 def test_profit_is_written_down_once_a_minute_when_it_changed() -> None:
