@@ -187,6 +187,23 @@ def migrate(database: Database) -> tuple[str, ...]:
     return tuple(Runner(database, str(_MIGRATIONS)).up())
 
 
+def unharmed(url: str) -> None:
+    """Have SQLite look whether its pages are whole; PostgreSQL looks after its own.
+
+    Raises:
+        StoreError: they are not.
+    """
+    if sqlite_file(url) is None:
+        return
+    database = open_reader(url)
+    try:
+        _quick_check(database, url)
+    except PeeweeException as error:
+        raise StoreError(f"cannot read {redacted(url)}: {_reason(error)}", cause="damaged") from error
+    finally:
+        database.close()
+
+
 def checkpoint(database: Database) -> None:
     """Fold SQLite's write-ahead log into the database file, so that the file alone is whole."""
     if isinstance(database, SqliteDatabase):
@@ -258,7 +275,8 @@ def _migrations(database: Database) -> list[Any]:
 def _quick_check(database: Database, url: str) -> None:
     found = database.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
-        raise StoreError(f"{redacted(url)} is damaged: {found}")
+        fix = "put a whole backup back, or let keel db recover set it aside and ask the venue"
+        raise StoreError(f"{redacted(url)} is damaged: {' '.join(found.split())}", fix=fix, cause="damaged")
 
 
 def _reason(error: Exception) -> str:

@@ -5,16 +5,31 @@ Rows are dictionaries with the columns of `tables.py`, newest first; integers as
 # peewee carries no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Any, Final, Self, TypeAlias
 
 import msgspec
-from peewee import Case, Model, Select, fn
+from peewee import Case, Model, PeeweeException, Select, fn
 
-from actors.store.chain import verify
-from actors.store.database import open_reader
-from actors.store.rows import KILL, OPEN_STATES
-from actors.store.tables import TABLES, Audit, Decision, Error, Event, Fact, Fill, Order, PnlSnapshot, PositionSnapshot
+from actors.store.chain import Head, check, verify
+from actors.store.database import open_reader, sqlite_file
+from actors.store.lease import Holder, holder
+from actors.store.rows import ACCOUNT, KILL, OPEN_STATES, RESET
+from actors.store.tables import (
+    TABLES,
+    Audit,
+    Decision,
+    Error,
+    Event,
+    Fact,
+    Fill,
+    Journal,
+    Order,
+    PnlSnapshot,
+    PositionSnapshot,
+)
+from actors.store.trouble import trouble
 from models.markets import Side
 from models.messages.base import MarketId, Tag
 from models.units import Money, Size
@@ -49,6 +64,7 @@ class Reader:
 
     def __init__(self, url: str) -> None:
         """Open for reading. Raises StoreError where there is nothing to read."""
+        self._url = url
         self._database = open_reader(url)
 
     def __enter__(self) -> Self:
@@ -121,7 +137,11 @@ class Reader:
         return self._rows(_of(Error, None, None, since_ns).order_by(Error.id.desc()), limit)
 
     def profits(self, tag: Tag | None = None, since_ns: int = 0) -> list[Profit]:
-        """Return each desk's profit by market, from fills since a time (voided ones do not count)."""
+        """Return each desk's profit by market, from fills since a time (voided ones do not count).
+
+        What was before a reset of the database is not counted.
+        """
+        since_ns = max(since_ns, self.reset_ns)
         buys, sells = Fill.side == Side.BUY.value, Fill.side == Side.SELL.value
         query = (
             _of(Fill, None, tag, since_ns)
@@ -153,9 +173,39 @@ class Reader:
         value = Fact.select(Fact.value).where(Fact.key == KILL).scalar(self._database)
         return None if value is None else msgspec.json.decode(value)
 
-    def verify(self) -> int:
-        """Walk the journal's chain and return how many entries it has. Raises StoreError at the first broken one."""
-        return verify(self._database).seq
+    @property
+    def reset_ns(self) -> int:
+        """When a person began the count of profits anew; 0: never."""
+        return int(Fact.select(Fact.value).where(Fact.key == RESET).scalar(self._database) or 0)
+
+    @property
+    def account(self) -> str:
+        """The wallet whose live trading this is; empty: none's."""
+        return Fact.select(Fact.value).where(Fact.key == ACCOUNT).scalar(self._database) or ""
+
+    @property
+    def holder(self) -> Holder | None:
+        """Who writes here, or wrote here last."""
+        return holder(self._database)
+
+    def entries(self) -> int:
+        """Return the number of the journal's last entry."""
+        return int(Journal.select(fn.MAX(Journal.seq)).scalar(self._database) or 0)
+
+    def verify(self, kept: Head | None = None, told: Callable[[int], object] = lambda _: None) -> int:
+        """Walk the journal's chain and return how many entries it has; `kept` is where it ended when last looked at.
+
+        Raises:
+            Older: it ends before that, or is another journal.
+            Broken: an entry was edited, removed or inserted; the first one is named.
+            StoreError: it cannot be read.
+        """
+        try:
+            found = verify(self._database, told=told).seq
+            check(self._database, kept, newest=0)
+        except PeeweeException as error:
+            raise trouble(error, sqlite_file(self._url)) from error
+        return found
 
     def _newest(self, table: Any, *columns: str) -> dict[tuple[Tag, MarketId], Record]:
         """Return what each desk last said of each market."""

@@ -110,6 +110,12 @@ OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in T
 KILL: Final = "kill"
 """Key of the kill latch in `meta`: JSON with `request`, `at_ns` and `reason`; null after a person cleared it."""
 
+ACCOUNT: Final = "account"
+"""Key of the wallet that is traded live, in `meta`."""
+
+RESET: Final = "reset"
+"""Key of the time, in nanoseconds, at which the count of profits began anew, in `meta`."""
+
 _BOOK_LEVELS = 5
 
 

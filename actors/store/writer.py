@@ -27,7 +27,7 @@ from peewee import (
 from actors.store.chain import GENESIS, Entry, Head, Older, check, link, read_page
 from actors.store.database import checkpoint, open_writer, sqlite_file
 from actors.store.heads import Heads
-from actors.store.rows import KILL, Row
+from actors.store.rows import ACCOUNT, KILL, Row
 from actors.store.tables import (
     Audit,
     BookSnapshot,
@@ -57,7 +57,6 @@ _PRUNE_STEP: Final = 10_000
 """Rows deleted in one step, so that no order waits long behind it."""
 
 _RUNS = "runs"
-_ACCOUNT = "account"
 _ENDED_RECALLED: Final = 5_000
 """Orders that ended last and are recalled beside those that have not: the venue may repeat itself about them."""
 _drivers_errors = ExceptionWrapper(EXCEPTIONS)
@@ -223,7 +222,7 @@ class Writer:
             StoreError: the log could not be folded in; the database is closed all the same, and whole.
         """
         try:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, StoreError):
                 self.keep_head()
             checkpoint(self.database)
         except PeeweeException as error:
@@ -270,11 +269,11 @@ class Writer:
 
     def _count_run(self, now_ns: int, account: str) -> str:
         facts = dict(Fact.select(Fact.key, Fact.value).tuples().execute(self.database))
-        runs, owner = int(facts.get(_RUNS) or 0) + 1, facts.get(_ACCOUNT) or ""
+        runs, owner = int(facts.get(_RUNS) or 0) + 1, facts.get(ACCOUNT) or ""
         if runs > 1 and owner != account:
             whose = f"live trading of {owner}" if owner else "runs that moved no money"
             raise StoreError(f"the database belongs to {whose}: name another with --db or --data-dir")
-        facts = {_RUNS: str(runs)} | ({_ACCOUNT: account} if account else {})
+        facts = {_RUNS: str(runs)} | ({ACCOUNT: account} if account else {})
         self.write([Row(Fact, {"key": key, "value": value}) for key, value in facts.items()], ())
         return f"{runs}-{now_ns // 1_000_000}"
 

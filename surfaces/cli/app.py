@@ -32,7 +32,8 @@ _ENGINE = Group("Engine", sort_key=2)
 _CONTROL = Group("Control", sort_key=3)
 _OBSERVE = Group("Observe", sort_key=4)
 _RESEARCH = Group("Research", sort_key=5)
-_MORE = Group("More", sort_key=6)
+_DATA = Group("Data", sort_key=6)
+_MORE = Group("More", sort_key=7)
 
 
 def build_app() -> App:
@@ -269,6 +270,43 @@ _FAMILIES: Final = (
                 "surfaces.cli.markets:show",
                 "Show all that is known of one market.",
                 "keel markets show fed-cut-jan",
+            ),
+        },
+    ),
+    (
+        "db",
+        _DATA,
+        "The database: is it whole, copy it, bring it up to date.",
+        {
+            "status": (
+                "bin.db:status",
+                "Say what it is: its rows, its version, who writes it.",
+                "keel db status --json",
+            ),
+            "verify": (
+                "bin.db:verify",
+                "Read the whole journal: was any entry edited, removed, inserted or cut off? Exits with 9 if so.",
+                "keel db verify --json",
+            ),
+            "backup": (
+                "bin.db:backup",
+                "Copy it as it is at this moment, beside a running engine, and read the copy through.",
+                "keel db backup /mnt/backups",
+            ),
+            "migrate": (
+                "bin.db:migrate",
+                "Bring the tables of an older version up to date, after a copy was made.",
+                "keel db migrate --dry-run",
+            ),
+            "reset": (
+                "bin.db:reset",
+                "Empty what people read of the past and count profits from now on; the journal stays. Asks.",
+                "keel db reset --tables events,decisions",
+            ),
+            "recover": (
+                "bin.db:recover",
+                "Set a damaged or restored database aside; the next start asks the venue what is so. Asks.",
+                "keel db recover --dry-run",
             ),
         },
     ),
