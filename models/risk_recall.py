@@ -21,7 +21,7 @@ from models.limits import RiskParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, MarketParked, RaiseCell
-from models.messages.market import FlowUpdated
+from models.messages.market import BookUpdated, FlowUpdated
 from models.messages.orders import (
     FillCounted,
     FillSettled,
@@ -63,10 +63,9 @@ class RecalledRisk(RiskMachine):
 
     def recall(self, entry: Message, at_ns: int) -> None:
         """Learn one entry, at its own time; kinds that say nothing of money or cells are passed over."""
-        if isinstance(entry, Checkpointed):
-            return self._recall_checkpoint(entry)
-        self._has_lived = True
         match entry:
+            case Checkpointed():
+                self._recall_checkpoint(entry)
             case SubmitOrder():
                 self._exposures.of(entry.order.market).approved(entry.order)
             case OrderChanged():
@@ -77,21 +76,24 @@ class RecalledRisk(RiskMachine):
                 self._recall_move(entry.fill.market, entry.fill.tag, entry, at_ns)
             case CommandApplied():
                 self._recall_command(entry)
-            case _:
-                super().step(entry, at_ns)
+            case _:  # to those who decide alone: the guards are told below that it was long ago
+                handler = self._handlers.get(type(entry))
+                if handler is not None:
+                    handler(entry, at_ns)
+        self._has_lived = True
         for guard in self._guards:
             self._followed(guard.recall(entry, at_ns), at_ns)
 
     def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
-        """Deny intents and take in flows at once; None for what has to wait until all is recalled."""
+        """Deny intents, take in flows and books at once; None for what has to wait until all is recalled."""
         match message:
             case PlaceOrder():
                 return (denied(message, _RECOVERING, now_ns),)
             case PlaceBundle():
                 return tuple(denied(leg, _RECOVERING, now_ns) for leg in message.legs)
-            case FlowUpdated():
-                self.step(message, now_ns)  # what follows from it is said in the end
-                return ()
+            case FlowUpdated() | BookUpdated():
+                said = self.step(message, now_ns)  # what follows from it is said in the end, but for what is to wake it
+                return tuple(each for each in said if isinstance(each, WakeAt))
             case _:
                 return None
 
