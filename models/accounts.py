@@ -258,9 +258,19 @@ class Accounts:
         fill = event if isinstance(event, FillCounted) else event.fill
         if known:
             self._ledger.recall(event)
-        if fill.trade_id.startswith(FEE_OF):
-            self._told.add((fill.trade_id.removeprefix(FEE_OF), fill.order_id.removeprefix(FEE_OF)))
+        self._recall_fee(fill)
         self._apply(fill.tag, fill.market, event)
+
+    def recall_counted(self, event: FillEvent) -> None:
+        """Know of a fill, or of the fee of one, that is in the position already."""
+        fill = event if isinstance(event, FillCounted) else event.fill
+        self._recall_fee(fill)
+        if not fill.trade_id.startswith(FEE_OF):
+            self._ledger.recall(event)
+
+    def recall_position(self, held: LedgerSnapshot) -> None:
+        """Hold what a desk was said to hold."""
+        self._apply(held.tag, held.market, held)
 
     def recall_merge(self, changed: MergeChanged) -> None:
         """Begin or end a merge; one that came to nothing (size 0) was never under way."""
@@ -275,6 +285,10 @@ class Accounts:
     def recall_payout(self, redeemed: PositionsRedeemed) -> None:
         """Pay a desk out."""
         self._apply(redeemed.tag, redeemed.market, redeemed)
+
+    def _recall_fee(self, fill: FillCounted) -> None:
+        if fill.trade_id.startswith(FEE_OF):
+            self._told.add((fill.trade_id.removeprefix(FEE_OF), fill.order_id.removeprefix(FEE_OF)))
 
     def _recall_operation(self, changed: Operation) -> None:
         if changed.state in _ENDS:

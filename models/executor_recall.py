@@ -28,6 +28,8 @@ from models.messages.orders import (
     PositionsRedeemed,
     SubmitOrder,
 )
+from models.messages.position import LedgerSnapshot
+from models.messages.recall import Checkpointed
 from models.messages.runtime import ActorFailed, ActorRestarted
 from models.order_register import OrderRecord
 from models.orders import TERMINAL, OrderEvent, TimeInForce
@@ -54,33 +56,10 @@ class RecalledExecutor(ExecutorMachine):
 
     def recall(self, entry: Message, at_ns: int) -> None:
         """Learn one entry; kinds that say nothing of orders and accounts are passed over."""
+        if isinstance(entry, Checkpointed):
+            self._recall_checkpoint(entry)
         self._reading.lived(at_ns)
-        match entry:
-            case SubmitOrder():
-                record = self._unsent.pop(entry.order_id, None)
-                if record is None:
-                    record = self._orders.add(entry.order_id, entry.order)
-                record.sent_ns = entry.submitted_ns
-            case OrderChanged():
-                self._recall_order(entry)
-            case FillCounted():
-                self._accounts.recall_fill(entry, known=self._orders.of_id(entry.order_id) is not None)
-            case FillSettled() | FillVoided():
-                self._accounts.recall_fill(entry, known=self._orders.of_id(entry.fill.order_id) is not None)
-            case MergeChanged():
-                self._accounts.recall_merge(entry)
-            case PositionsRedeemed():
-                self._accounts.recall_payout(entry)
-            case RedemptionChanged():
-                self._accounts.recall_redemption(entry)
-            case MarketResolved():
-                self._accounts.resolve(entry)
-            case RaiseCell():
-                self._reading.recall(entry)
-            case HoldingsFound():
-                self._reading.recall_found(entry)
-            case _:
-                pass
+        self._learn(entry)
 
     def meanwhile(self, message: Message, now_ns: int) -> tuple[Message, ...] | None:
         """Take in at once what does not depend on what is recalled; None for what has to wait for it."""
@@ -109,6 +88,45 @@ class RecalledExecutor(ExecutorMachine):
             for market in dict.fromkeys(market for members in groups.values() for market in members):
                 out += (self._accounts.snapshot(tag, market, now_ns), *self._restated(tag, market, now_ns))
         return (*out, *self._deadlines.ask())
+
+    def _learn(self, entry: Message) -> None:
+        match entry:
+            case SubmitOrder():
+                record = self._unsent.pop(entry.order_id, None)
+                if record is None:
+                    record = self._orders.add(entry.order_id, entry.order)
+                record.sent_ns = entry.submitted_ns
+            case OrderChanged():
+                self._recall_order(entry)
+            case FillCounted() | FillSettled() | FillVoided():
+                fill = entry if isinstance(entry, FillCounted) else entry.fill
+                self._accounts.recall_fill(entry, known=self._orders.of_id(fill.order_id) is not None)
+            case MergeChanged():
+                self._accounts.recall_merge(entry)
+            case PositionsRedeemed():
+                self._accounts.recall_payout(entry)
+            case RedemptionChanged():
+                self._accounts.recall_redemption(entry)
+            case MarketResolved():
+                self._accounts.resolve(entry)
+            case RaiseCell():
+                self._reading.recall(entry)
+            case HoldingsFound():
+                self._reading.recall_found(entry)
+            case LedgerSnapshot():
+                self._accounts.recall_position(entry)
+            case _:
+                pass
+
+    def _recall_checkpoint(self, before: Checkpointed) -> None:
+        """Learn what stands for all that was before it. It is the first entry, or nothing that is not known."""
+        if self._reading.has_lived:
+            return
+        self._reading.lived(before.began_ns)
+        for _, entry in before.entries:
+            self._learn(entry)
+        for fill in before.fills:
+            self._accounts.recall_counted(fill)
 
     def _recall_order(self, event: OrderChanged) -> None:
         record = self._orders.of_id(event.order_id)

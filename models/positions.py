@@ -59,6 +59,11 @@ def cash_flow(position: Position) -> Money:
     return position.realized - position.fees - position.yes.cost - position.no.cost
 
 
+def profit_realised(position: Position) -> Money:
+    """Return what is certain of a position's profit: fees paid, rebates accrued."""
+    return position.realized - position.fees + position.rebates
+
+
 def after_merges(position: Position) -> Position:
     """Return the position as it will be once the merges under way are confirmed: what limits and gates look at."""
     return _merged(position, position.merging) if position.merging else position

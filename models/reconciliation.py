@@ -67,6 +67,11 @@ class Reconciliation:
         self._began_ns = at_ns if self._began_ns is None else self._began_ns
         self._known_ns = max(at_ns, self._known_ns or 0)
 
+    @property
+    def has_lived(self) -> bool:
+        """Whether anything is known of an earlier time."""
+        return self._began_ns is not None
+
     def need(self, market: MarketId | None, since_ns: int) -> None:
         """Ask for a read that begins no earlier than that."""
         self._needed_ns[market] = max(since_ns, self._needed_ns.get(market, 0))

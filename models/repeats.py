@@ -11,11 +11,13 @@ between pays for nothing.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Final
 
 from models.messages.base import MarketId, Message, Tag
 from models.messages.operations import Batch, RedemptionChanged
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
+from models.messages.recall import Checkpointed
 from models.units import Size
 
 _COUNTED: Final = 1
@@ -46,8 +48,27 @@ class Repeats:
                 return self._changed(entry, 0)
             case PositionsRedeemed() if self._provisional[entry.tag, entry.market]:
                 return ()
+            case Checkpointed():
+                self._begin(entry)
+                return (entry,)
             case _:
                 return (entry,)
+
+    def forget(self, fills: Iterable[tuple[str, str]]) -> None:
+        """Drop fills, by trade and order, of which nothing is written again."""
+        for at in fills:
+            self._fills.pop(at, None)
+
+    def _begin(self, checkpoint: Checkpointed) -> None:
+        """Know what a checkpoint says: nothing that was before it is written again but what it names."""
+        for fill in checkpoint.fills:
+            if isinstance(fill, FillCounted):
+                self._counted(fill)
+            else:
+                self._fills[_at(fill.fill)] = _SETTLED if isinstance(fill, FillSettled) else _VOIDED
+        for _, entry in checkpoint.entries:
+            if isinstance(entry, MergeChanged | RedemptionChanged):
+                self._changed(entry, entry.size if isinstance(entry, MergeChanged) else 0)
 
     def _changed(self, changed: MergeChanged | RedemptionChanged, size: Size) -> tuple[Message, ...]:
         step = (changed.operation, changed.state, size, changed.batch)

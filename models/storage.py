@@ -19,6 +19,10 @@ class JournalParameters(msgspec.Struct, frozen=True):
     kept_while_refused: Annotated[
         int, parameter("Messages about orders and fills that are kept while the database refuses.", "count", ge=1)
     ] = 50_000
+    checkpoint_every: Annotated[
+        int,
+        parameter("Entries after which the journal sums itself up, so that a start reads no more.", "count", ge=100),
+    ] = 25_000
     events_keep_days: Annotated[
         int,
         parameter("Days for which events, decisions, book snapshots, latencies and errors are kept.", "count", ge=1),

@@ -21,7 +21,7 @@ from actors.store.tables import Fill, Journal, Order
 from actors.store.trouble import StoreError
 from models.messages.base import Message
 from models.messages.orders import OrderChanged, SubmitCancel, SubmitOrder
-from models.messages.recall import Chained
+from models.messages.recall import Chained, Checkpointed
 
 NEWEST: Final = 200_000
 """How many entries a start walks through; it takes about half a second."""
@@ -148,17 +148,29 @@ def read_back(database: Database, after: int = 0, *, ended: int = 0) -> Iterator
         after = page[-1].seq
 
 
-def read_page(database: Database, after: int, limit: int, *, ended: int = 0) -> list[Entry]:
-    """Return the next entries of `read_back` after number `after`; none where there are no more."""
+def newest_checkpoint(database: Database, after: int = 0) -> int | None:
+    """Return the number of the newest entry that stands for all before it, None where none came after `after`."""
+    newest = Journal.select(fn.MAX(Journal.seq)).where(Journal.kind == Checkpointed.__name__)
+    found: int | None = newest.where(Journal.seq > after).scalar(database)
+    return found
+
+
+def read_page(database: Database, after: int, limit: int, *, ended: int | None = 0) -> list[Entry]:
+    """Return the next entries of `read_back` after number `after`; none where there are no more. `ended` None: all."""
+    query = Journal.select(Journal.seq, Journal.at_ns, Journal.body)
+    if ended is not None:
+        query = query.where(_may_be_spoken_of(ended))
+    found: list[tuple[int, int, str]] = _page(database, query, after, limit)
+    return [Entry(seq, at_ns, _decoder.decode(body)) for seq, at_ns, body in found]
+
+
+def _may_be_spoken_of(ended: int) -> Any:
     not_ended = Order.select(Order.order_id).where(Order.state.in_(OPEN_STATES))
     unsettled = Fill.select(Fill.order_id).where(Fill.status == "pending")
     newest = Order.select(Order.order_id).order_by(Order.changed_ns.desc()).limit(ended)
     subject = Journal.subject
     wanted = Journal.kind.not_in([kind.__name__ for kind in (SubmitOrder, SubmitCancel, OrderChanged)])
-    wanted |= subject.in_(not_ended) | subject.in_(unsettled) | subject.in_(newest)
-    query = Journal.select(Journal.seq, Journal.at_ns, Journal.body).where(wanted)
-    found: list[tuple[int, int, str]] = _page(database, query, after, limit)
-    return [Entry(seq, at_ns, _decoder.decode(body)) for seq, at_ns, body in found]
+    return wanted | subject.in_(not_ended) | subject.in_(unsettled) | subject.in_(newest)
 
 
 def _page(database: Database, query: Any, after: int, limit: int) -> Any:

@@ -28,6 +28,7 @@ from actors.store.tables import Error, Event
 from actors.store.tape import Place
 from actors.store.trouble import StoreError
 from actors.store.writer import Writer
+from models.compaction import Compaction
 from models.messages.base import Message
 from models.messages.market import BookUpdated
 from models.messages.operations import SubmitRedemption
@@ -99,6 +100,9 @@ class JournalActor(BaseActor):
         self._untold = False
         """Whether the database has not yet taken the record of its trouble."""
         self._emergency = EmergencyFile(outlets.emergency)
+        self._compaction = Compaction()
+        self._recalling = False
+        """While it reads, entries that are written are still to be read."""
         self._start_over()
 
     def on_start(self) -> None:
@@ -128,6 +132,8 @@ class JournalActor(BaseActor):
             self._wake(_FLUSH, self._parameters.flush_ms * _MS)
         if not self._writer.keeps_head:
             self._wake(_HEAD, _SECOND_NS)
+        if self._compaction.taken >= self._parameters.checkpoint_every:
+            self._checkpoint()
 
     def on_stop(self) -> None:
         if self._waiting:
@@ -193,13 +199,27 @@ class JournalActor(BaseActor):
             self._commit()
         if self._waiting:
             raise StoreError("the core cannot be rebuilt while the database refuses")
+        if not after:
+            self._compaction, self._recalling = Compaction(), True
         page = self._writer.read_back(after, _PAGE)
+        for entry in page:
+            self._compaction.take(entry.message, entry.at_ns)
         entries = tuple((entry.at_ns, entry.message) for entry in page)
         recalled = Recalled(entries, page[-1].seq) if page else RecallEnded()
         for name in (self._outlets.risk, self._outlets.executor):
             self.context.send(name, recalled)
         if not page:
+            self._recalling = False
             self._outlets.release_gate()
+
+    def _checkpoint(self) -> None:
+        """Write down what the chain says, so that a start reads only what comes after; when nothing else waits."""
+        if self._recalling or self._waiting or self._trouble is not None:
+            return
+        try:
+            self._writer.write((), [(self.now_ns, self._compaction.checkpoint())])
+        except StoreError as error:
+            self._refused(error)
 
     def _commit(self) -> None:
         self._urgent = False
@@ -218,6 +238,8 @@ class JournalActor(BaseActor):
                 self.context.send(self._outlets.venue, message)
             else:
                 self.context.send(self._outlets.operations, message)
+        for at_ns, message in () if self._recalling else chained:
+            self._compaction.take(message, at_ns)
         self.written.update(type(waiting.message).__name__ for waiting in self._waiting)
         self._start_over()
         self._taken()

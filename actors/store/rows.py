@@ -49,6 +49,7 @@ from models.messages.orders import (
     SubmitOrder,
 )
 from models.messages.position import InventoryUpdated
+from models.messages.recall import Checkpointed
 from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
 from models.messages.runtime import (
     ActorFailed,
@@ -92,6 +93,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         ActorRestarted: lambda m: m.name,
         ActorQuarantined: lambda m: m.name,
         StoppedCleanly: lambda m: m.run,
+        Checkpointed: lambda _: "all",
     }
 )
 """The kinds that enter the chain, and what each is about: the order, trade, merge, market, request or actor."""

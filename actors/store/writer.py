@@ -24,7 +24,7 @@ from peewee import (
     fn,
 )
 
-from actors.store.chain import GENESIS, Entry, Head, Older, check, link, read_page
+from actors.store.chain import GENESIS, Entry, Head, Older, check, link, newest_checkpoint, read_page
 from actors.store.database import checkpoint, open_writer, sqlite_file
 from actors.store.heads import Heads
 from actors.store.rows import ACCOUNT, KILL, Row
@@ -186,11 +186,16 @@ class Writer:
     def read_back(self, after: int, limit: int) -> list[Entry]:
         """Return the next entries of this run after number `after` from which the core is rebuilt.
 
+        The first is the newest checkpoint, where there is one: what was before it is in it.
+
         Raises:
             StoreError: the database refused.
         """
         try:
-            return read_page(self.database, max(after, self._began), limit, ended=_ENDED_RECALLED)
+            checkpointed = newest_checkpoint(self.database, self._began)
+            if checkpointed is None:
+                return read_page(self.database, max(after, self._began), limit, ended=_ENDED_RECALLED)
+            return read_page(self.database, max(after, checkpointed - 1), limit, ended=None)
         except PeeweeException as error:
             raise self._trouble(error) from error
 

@@ -16,7 +16,7 @@ from models.messages.base import MarketId, Tag
 from models.messages.losses import GoodMark, Worth
 from models.messages.market import BookUpdated, MarketResolved
 from models.messages.position import Position
-from models.positions import net_diff
+from models.positions import net_diff, profit_realised
 from models.units import Money, Size
 
 Desk: TypeAlias = tuple[MarketId, Tag]
@@ -92,7 +92,7 @@ class Worths:
     def recall(self, market: MarketId, tag: Tag) -> Money:
         """Learn what a desk has realised by now; marks follow when all is recalled."""
         desk = (market, tag)
-        return self._put(desk, Worth(_realised(self._position(desk)), 0))
+        return self._put(desk, Worth(profit_realised(self._position(desk)), 0))
 
     def recall_result(self, result: MarketResolved) -> None:
         """Learn what a market pays."""
@@ -142,7 +142,7 @@ class Worths:
             del self._unpaired[market][tag]
             if not self._unpaired[market]:
                 del self._unpaired[market]
-        return self._put((market, tag), Worth(_realised(position), marker.mark(now_ns).unrealized or 0))
+        return self._put((market, tag), Worth(profit_realised(position), marker.mark(now_ns).unrealized or 0))
 
     def _put(self, desk: Desk, worth: Worth) -> Money:
         change = worth.less(self._worths.get(desk, _NOTHING))
@@ -150,7 +150,3 @@ class Worths:
         self._markets[desk[0]] = self.of(desk[0]).plus(change)
         self.total = self.total.plus(change)
         return change.realised
-
-
-def _realised(position: Position) -> Money:
-    return position.realized - position.fees + position.rebates

@@ -24,8 +24,43 @@ from models.messages.orders import (
     SubmitCancel,
     SubmitOrder,
 )
+from models.messages.position import LedgerSnapshot
 from models.messages.records import StoppedCleanly
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted
+
+
+class Checkpointed(Message, frozen=True, gc=False):
+    """All that the entries before it say that still counts, as a shorter chain: whoever learns it need not read them.
+
+    `entries` are in the order in which they are to be learned, each with its time; the positions among them have the
+    `fills` in them already, which are those of orders that the venue may still speak of. `began_ns` is when the first
+    entry of all was journalled.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    dispensable: ClassVar[bool] = False
+    began_ns: int
+    entries: "tuple[tuple[int, Kept], ...]"
+    fills: tuple[FillCounted | FillSettled | FillVoided, ...]
+
+
+Kept: TypeAlias = (
+    SubmitOrder
+    | OrderChanged
+    | MergeChanged
+    | RedemptionChanged
+    | HoldingsFound
+    | MarketResolved
+    | CommandApplied
+    | RaiseCell
+    | MarketHeld
+    | LossesNoted
+    | ActorFailed
+    | ActorRestarted
+    | ActorQuarantined
+    | LedgerSnapshot
+)
+"""What a checkpoint may consist of."""
 
 Chained: TypeAlias = (
     SubmitOrder
@@ -47,6 +82,7 @@ Chained: TypeAlias = (
     | ActorRestarted
     | ActorQuarantined
     | StoppedCleanly
+    | Checkpointed
 )
 """Messages that enter the journal's chain: from them, and from nothing else, risk and executor are rebuilt."""
 
