@@ -15,7 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from bin.lock import only_engine
-from bin.run import built, ended_by_signals, interruptible
+from bin.run import built, interruptible
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Global, Options
 from surfaces.cli.output import Output, Text
@@ -56,6 +56,7 @@ def command(
     from bin.catalogue import Endpoints
     from bin.engine import EndedEarly
     from bin.logs import log_to
+    from bin.serving import ended_by_signals
     from config.settings import load
 
     # The profile's $250 are for ten markets; with less a market the venue would refuse what it cannot cover.

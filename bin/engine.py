@@ -54,6 +54,7 @@ from actors.topology import (
 )
 from actors.venues.paper import PaperVenue
 from bin.catalogue import Endpoints, read_catalogue
+from bin.cautions import cautions
 from bin.feeds import market_feeds
 from bin.kill_watch import KillWatch
 from bin.logs import log_event
@@ -62,11 +63,10 @@ from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
 from models.messages.base import Lane, Message, Tag
-from models.messages.control import Kill, RaiseCell, SetOperatorState
+from models.messages.control import Kill, RaiseCell, ReadRisk, SetOperatorState
 from models.messages.runtime import ActorRestarted, DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
 from models.snapshot import LogLine
-from models.units import format_size
 from surfaces.control_server import ControlServer
 
 if TYPE_CHECKING:
@@ -115,10 +115,12 @@ class EndedEarly(Exception):
 class Engine:
     """Built by `Engine(options)`, run by `start`, `wait`, `stop`.
 
-    `leave` ends the process with an exit code when going on would be worse.
+    `leave` ends the process with an exit code when going on would be worse; `alive` is called while nothing is stuck.
     """
 
-    def __init__(self, options: Options, leave: Callable[[int], object] = os._exit) -> None:
+    def __init__(
+        self, options: Options, leave: Callable[[int], object] = os._exit, alive: Callable[[], object] = lambda: None
+    ) -> None:
         self.options = options
         self.clock = SystemClock()
         rules = options.parameters.gate if options.mode == "live" else None
@@ -171,7 +173,7 @@ class Engine:
             Random(options.seed).random,
             recalls=options.mode == "live",
         )
-        self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL))
+        self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL), alive=alive)
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
         self._kill_watch = KillWatch(self.gate, self.control, self.board, self.clock, self._live)
         self._server = ControlServer(self.control, options.data_dir)
@@ -208,27 +210,22 @@ class Engine:
         if killed is not None:
             self.tell(Kill(killed, "latch", "start-up"))
         self._kill_watch.start()
+        self.tell(ReadRisk("start-up"))
         _keep_for_good()
         self._watchdog.start()
         return self._server.start()
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the core knows all that there is to know: risk answers a question only when it has been recalled."""
+        return self.board.look().risk is not None
 
     def warnings(self) -> Iterable[str]:
         """Say what keeps the configured strategy from ever trading here, and what is odd about the database."""
         if self._writer.warning:
             yield self._writer.warning
-        for tag, strategy in self.options.desks.items():
-            if not self._assembly.groups[tag]:
-                yield f"{strategy} decides on none of the {len(self.catalogue.markets)} markets"
-        if self._live is not None and self._live.merge_unavailable:
-            yield f"merge unavailable: {self._live.merge_unavailable}; a full market stays so until its pairs are gone"
-        size = self.options.parameters.maker.bid_size
-        small = [market.slug for market in self.catalogue.markets.values() if size < market.min_order_size]
-        if "maker" in self.options.desks.values() and small:
-            least = min(self.catalogue.markets[market].min_order_size for market in self.catalogue.markets)
-            yield (
-                f"size_below_minimum: {format_size(size)} < {format_size(least)} shares (PM_BID_SIZE): "
-                f"{len(small)} of {len(self.catalogue.markets)} markets will not be quoted"
-            )
+        merge_unavailable = "" if self._live is None else self._live.merge_unavailable
+        yield from cautions(self.options.desks, self._assembly, self.catalogue, merge_unavailable)
 
     def wait(self, timeout_s: float) -> bool:
         """Wait until somebody asks the engine to end; False when the time is over first."""

@@ -4,7 +4,6 @@ import os
 import signal
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
-from itertools import chain, repeat
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -13,8 +12,7 @@ from cyclopts import Parameter
 from bin.live import admitted, refuse_unasked
 from bin.lock import only_engine, only_engine_of, only_writer, told_of_storage
 from surfaces.cli.errors import CommandError, Exit
-from surfaces.cli.options import DEFAULTS, Global, Options
-from surfaces.cli.output import Output, Text
+from surfaces.cli.options import DEFAULTS, Options
 
 if TYPE_CHECKING:
     from actors.assembly import Mode
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     from actors.store.writer import Writer
     from bin.catalogue import Endpoints
     from bin.engine import Engine
-    from bin.shutdown import Ending
     from config.settings import Settings
 
 _LOOK_S: Final = 0.5
@@ -124,8 +121,14 @@ def command(
             chosen = "paper" if live is None else chosen
         if live is None:
             alone("")
-        engine = built(settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0])
-        return _serve(engine, settings, data_dir, options)
+        from bin.notify import Notifier
+        from bin.serving import serve
+
+        notifier = Notifier()
+        engine = built(
+            settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0], alive=notifier.alive
+        )  # fmt: skip
+        return serve(engine, settings, data_dir, notifier, options)
 
 
 def configured_endpoints(settings: "Settings") -> "Endpoints":
@@ -150,10 +153,12 @@ def built(
     live: "LiveVenue | None" = None,
     writer: "Writer | None" = None,
     leave: Callable[[int], object] = os._exit,
+    alive: Callable[[], object] = lambda: None,
 ) -> "Engine":
-    """Build an engine, which calls `leave` when going on would be worse than ending. `writer`: its database, if open.
+    """Build an engine. `writer`: its database, if open.
 
-    Raises CommandError for whatever keeps it from starting.
+    It calls `leave` when going on would be worse than ending, and `alive` while nothing in it is stuck. Raises
+    CommandError for whatever keeps it from starting.
     """
     from actors.store.database import resolve_url
     from bin.catalogue import UnknownMarket, VenueUnreachable
@@ -178,6 +183,7 @@ def built(
                     writer=writer,
                 ),
                 leave,
+                alive,
             )
     except UnknownMarket as error:
         raise CommandError("not_found", str(error), error.hint) from error
@@ -199,72 +205,3 @@ def interruptible() -> Generator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def ended_by_signals(engine: "Engine") -> Generator[None]:
-    """Let Ctrl-C and SIGTERM ask the engine to end in good order, until it has; a second one, to do so at once."""
-    numbers, asks = (signal.SIGINT, signal.SIGTERM), chain((engine.end,), repeat(engine.hurry))
-    before = [signal.signal(number, lambda *_: next(asks)()) for number in numbers]
-    try:
-        yield
-    finally:
-        for number, handler in zip(numbers, before, strict=True):
-            signal.signal(number, handler)
-
-
-def _serve(engine: "Engine", settings: "Settings", data_dir: Path, options: Global) -> int:
-    from loguru import logger
-
-    from bin.engine import EndedEarly
-    from bin.kill_watch import killed_by_signal
-    from bin.logs import log_to
-
-    log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
-    with ended_by_signals(engine), killed_by_signal(engine.gate.trip):
-        began = False
-        try:
-            socket = engine.start()
-            began = True
-            logger.bind(
-                mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
-            ).info("running; stop with Ctrl-C or: keel stop")
-            if engine.options.mode == "live":
-                logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
-            for warning in engine.warnings():
-                logger.warning(warning)
-            # A signal that the system gave to another thread is acted on when this one wakes.
-            while not engine.wait(_LOOK_S):
-                pass
-        except EndedEarly:
-            logger.info("asked to end before it had begun")
-        finally:
-            ending = engine.stop()
-    return _told(ending, data_dir, options, began=began)
-
-
-def _told(ending: "Ending", data_dir: Path, options: Global, *, began: bool) -> int:
-    """Say what the run came to and what is left of it; return the exit code."""
-    from loguru import logger
-
-    from models.statistics import closing
-    from surfaces.final import final, final_lines, keep
-
-    for order in ending.left:
-        logger.bind(market=order.market, order=order.order_id).error("may still fill: not cancelled in time")
-    code = Exit.PARTIAL if ending.left else Exit.OK
-    if code is Exit.OK and began and not (ending.recorded or ending.hurried):
-        logger.error("the journal has no record of this end: the next start finds out what is so")
-        code = Exit.FAILURE
-    named = {line.market.id: line.market.slug for line in ending.after.markets.values()}
-    left = [{"order_id": order.order_id, "slug": named.get(order.market, order.market)} for order in ending.left]
-    document = final(closing(ending.before, ending.after), ending.after.engine.pid, left, code)
-    try:
-        keep(data_dir, document)
-    except OSError as error:
-        logger.warning("the final statistics could not be kept: {}", error)
-    if began:
-        Output(options).show(document, Text(final_lines(document)))
-    if code is Exit.OK:
-        logger.bind(open_orders=0, took_s=round(ending.took_s, 1)).success("✓ Shutdown complete")
-    return code

@@ -8,7 +8,7 @@ looks, so does the handler.
 import faulthandler
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from threading import Event, Thread
 
 from loguru import logger
@@ -55,7 +55,7 @@ class Watchdog:
     """Watches the pool, the threads and the timers of a process; tells `listeners`, and aborts where it must.
 
     `stall_s`: how long the interpreter may stand still as a whole before the process is ended from outside it (None:
-    not watched).
+    not watched). `alive` is called after each look that has found nothing stuck or late, for whoever watches us.
     """
 
     def __init__(
@@ -65,12 +65,14 @@ class Watchdog:
         timers: TimerThread,
         listeners: Iterable[str] = (),
         stall_s: float | None = 10.0,
+        alive: Callable[[], object] = lambda: None,
     ) -> None:
         self._pool = pool
         self._threads = threads
         self._timers = timers
         self._listeners = tuple(listeners)
         self._stall_s = stall_s
+        self._alive = alive
         self._clock = threads.clock
         self._directory = threads.directory
         self._abort = threads.emergency.abort
@@ -118,6 +120,8 @@ class Watchdog:
         self._look_for_recovered(now_ns)
         self._look_at_clock()
         self._looked_ns = now_ns
+        if self.healthy:
+            self._alive()
 
     def _run(self) -> None:
         try:

@@ -1,0 +1,102 @@
+"""An engine at work in this process, from its start to its last word: signals, service manager, the last figures."""
+
+import signal
+from collections.abc import Generator
+from contextlib import contextmanager
+from itertools import chain, repeat
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from loguru import logger
+
+from bin.engine import EndedEarly, Engine
+from bin.kill_watch import killed_by_signal
+from bin.logs import log_to
+from bin.notify import Notifier
+from bin.shutdown import Ending
+from models.snapshot import Board
+from models.statistics import closing
+from surfaces.cli.errors import Exit
+from surfaces.cli.options import Global
+from surfaces.cli.output import Output, Text
+from surfaces.final import final, final_lines, keep
+
+if TYPE_CHECKING:
+    from config.settings import Settings
+
+_LOOK_S: Final = 0.5
+
+
+@contextmanager
+def ended_by_signals(engine: Engine) -> Generator[None]:
+    """Let Ctrl-C and SIGTERM ask the engine to end in good order, until it has; a second one, to do so at once."""
+    numbers, asks = (signal.SIGINT, signal.SIGTERM), chain((engine.end,), repeat(engine.hurry))
+    before = [signal.signal(number, lambda *_: next(asks)()) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+def serve(engine: Engine, settings: "Settings", data_dir: Path, notifier: Notifier, options: Global) -> int:
+    """Run an engine until it is asked to end; say what it came to, and return the exit code."""
+    log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
+    with ended_by_signals(engine), killed_by_signal(engine.gate.trip):
+        began = False
+        try:
+            socket = engine.start()
+            began = True
+            logger.bind(
+                mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
+            ).info("running; stop with Ctrl-C or: keel stop")
+            if engine.options.mode == "live":
+                logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
+            for warning in engine.warnings():
+                logger.warning(warning)
+            _attend(engine, notifier)
+        except EndedEarly:
+            logger.info("asked to end before it had begun")
+        finally:
+            notifier.stopping()
+            ending = engine.stop()
+    return _told(ending, data_dir, options, began=began)
+
+
+def _attend(engine: Engine, notifier: Notifier) -> None:
+    """Wait for the end, and keep the service manager informed until then."""
+    ready = False
+    # A signal that the system gave to another thread is acted on when this one wakes.
+    while not engine.wait(_LOOK_S):
+        if not ready and engine.is_ready:
+            ready = True
+            notifier.ready()
+        notifier.status(_standing(engine.board.look()) if ready else "recovering")
+
+
+def _standing(board: Board) -> str:
+    """Return how it stands, in a line that changes when that does."""
+    words = sorted({board.word(desk) for desk in board.desks.values()})
+    return f"{board.engine.mode}: {'/'.join(words)}, {len(board.markets)} markets, {len(board.orders)} open orders"
+
+
+def _told(ending: Ending, data_dir: Path, options: Global, *, began: bool) -> int:
+    """Say what the run came to and what is left of it; return the exit code."""
+    for order in ending.left:
+        logger.bind(market=order.market, order=order.order_id).error("may still fill: not cancelled in time")
+    code = Exit.PARTIAL if ending.left else Exit.OK
+    if code is Exit.OK and began and not (ending.recorded or ending.hurried):
+        logger.error("the journal has no record of this end: the next start finds out what is so")
+        code = Exit.FAILURE
+    named = {line.market.id: line.market.slug for line in ending.after.markets.values()}
+    left = [{"order_id": order.order_id, "slug": named.get(order.market, order.market)} for order in ending.left]
+    document = final(closing(ending.before, ending.after), ending.after.engine.pid, left, code)
+    try:
+        keep(data_dir, document)
+    except OSError as error:
+        logger.warning("the final statistics could not be kept: {}", error)
+    if began:
+        Output(options).show(document, Text(final_lines(document)))
+    if code is Exit.OK:
+        logger.bind(open_orders=0, took_s=round(ending.took_s, 1)).success("✓ Shutdown complete")
+    return code
