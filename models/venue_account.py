@@ -66,6 +66,8 @@ class VenueAccount(VenueAnswers):
         self._begun = not self._live
         self._failed_reads = 0
         self._is_reading = False
+        self._reads_again_for = ""
+        """Why the account has to be read again once the read under way has ended."""
         self._failed_looks = 0
         self._is_looking = False
         self._trades_in: tuple[MarketId, ...] = ()
@@ -110,10 +112,13 @@ class VenueAccount(VenueAnswers):
 
     def _read_soon(self, reason: str, now_ns: int) -> Messages:
         """Read the account now, or when the read under way has ended."""
-        return () if self._is_reading else self._read(reason, now_ns)
+        if self._is_reading:
+            self._reads_again_for = reason
+            return ()
+        return self._read(reason, now_ns)
 
     def _read(self, reason: str, now_ns: int) -> Messages:
-        self._is_reading = True
+        self._is_reading, self._reads_again_for = True, ""
         self._deadlines.put(_ACCOUNT, now_ns + self._parameters.read_answer_ms * _MS)
         under_way = [record.sent_ns or record.placed.created_ns for record in self._orders.open_in(None)]
         provisional_ns = self._accounts.oldest_provisional_ns()
@@ -147,7 +152,7 @@ class VenueAccount(VenueAnswers):
             if record.order_id not in listed:
                 out += self._not_listed(record, read, now_ns)
         if self._reading.is_needed:
-            out += self._read("again", now_ns)
+            out += self._read(self._reads_again_for or "again", now_ns)
         return *out, *(() if self._is_looking else self._look(now_ns))
 
     def _look(self, now_ns: int) -> Messages:

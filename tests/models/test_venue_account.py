@@ -117,7 +117,7 @@ def test_a_read_under_way_is_not_begun_anew_and_one_that_is_late_enough_follows_
         floor.connect()
     assert floor.reads() == ["cadence"]
     floor.read(asked_ns=asked_ns)
-    assert floor.reads() == ["cadence", "again"]
+    assert floor.reads() == ["cadence", "user_feed"]
     floor.approve(BID)
     assert [reason for reason, _ in floor.denials()] == ["not_reconciled"]
     floor.read()
@@ -208,7 +208,7 @@ def test_for_one_markets_sake_a_read_under_way_is_not_begun_anew() -> None:
     floor.connect("elsewhere")
     assert floor.reads() == ["cadence"]
     floor.read(asked_ns=asked_ns)
-    assert floor.reads() == ["cadence", "again"]
+    assert floor.reads() == ["cadence", "user_feed"]
 
 
 def test_trades_are_read_since_the_oldest_thing_that_is_under_way() -> None:
