@@ -4,15 +4,23 @@ from collections.abc import Callable
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.cells import TradingState
+from models.controls.control import Guard
+from models.controls.loss_rules import LossParameters
+from models.controls.losses import Losses
+from models.controls.worst_cases import WorstCases
+from models.depth import Depth
+from models.exposure import Exposures
 from models.flow import FlowParameters
 from models.inventory import InventoryParameters
-from models.limits import RiskParameters
-from models.markets import NO, YES
+from models.limits import Limits, RiskParameters
+from models.markets import NO, YES, Side
+from models.marks import MarkParameters
 from models.messages.base import Message
 from models.messages.control import ClearKill, ExposureUpdated, Kill, MarketParked, RaiseCell
-from models.messages.market import FlowUpdated, MarketResolved
+from models.messages.market import BookUpdated, FlowUpdated, MarketResolved
 from models.messages.orders import (
     FillCounted,
     FillSettled,
@@ -28,11 +36,14 @@ from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarte
 from models.orders import OrderState
 from models.phase import PhaseParameters
 from models.repeats import Repeats
+from models.risk import RiskMachine
 from models.risk_recall import RecalledRisk
-from models.units import ONE, SHARE
+from models.units import DOLLAR, ONE, SHARE
 from tests.models.supervisor import GROUP, MARKETS, MS, M, N, Supervisor, states
 
 SILENCE_NS = FlowParameters().silence_max_ns
+SECOND = 1_000 * MS
+INVENTORY = InventoryParameters(max_net_diff=1_000 * SHARE)
 
 
 class Journalled(Supervisor):
@@ -41,7 +52,16 @@ class Journalled(Supervisor):
     def __init__(self, *, start_paused: bool = False) -> None:
         super().__init__(start_paused=start_paused)
         self.limits = RiskParameters(start_paused=start_paused)
+        self.machine = RiskMachine(
+            MARKETS, self.limits, PhaseParameters(), INVENTORY, {GROUP: (M, N)}, guards=self.controls
+        )
         self.chain: list[tuple[int, Message]] = []
+
+    def controls(self, exposures: Exposures) -> tuple[Guard, ...]:
+        """What is held and open, and what is lost: of a wallet so small that it often is too much."""
+        self.losses = Losses(LossParameters(), MarkParameters(), 4 * DOLLAR, exposures)
+        limits = self.limits
+        return (Limits(limits, exposures, INVENTORY.max_net_diff), WorstCases(limits, exposures), self.losses)
 
     def tell(self, message: Message) -> tuple[Message, ...]:
         out = super().tell(message)
@@ -54,8 +74,8 @@ class Journalled(Supervisor):
 
     def begin_anew(self) -> RecalledRisk:
         """Let one that was told nothing yet take the place of this one."""
-        groups = {GROUP: (M, N)}
-        machine = RecalledRisk(MARKETS, self.limits, PhaseParameters(), InventoryParameters(), groups, FlowParameters())
+        groups, phase, flow = {GROUP: (M, N)}, PhaseParameters(), FlowParameters()
+        machine = RecalledRisk(MARKETS, self.limits, phase, INVENTORY, groups, flow, self.controls)
         self.machine = machine
         return machine
 
@@ -88,9 +108,48 @@ def cells(risk: Supervisor) -> set[object]:
     }  # fmt: skip
 
 
+def lost(risk: Journalled) -> dict[str, object]:
+    """What the loss limits count from, what they hold, and what they have seen realised."""
+    losses = risk.losses
+    worths = losses._worths
+    return {
+        "baselines": (losses._periods, losses._halted),
+        "holds": ({hold: hold.market for hold in losses._holds.all()}, losses._killed),
+        "realised": {market: worths.of(market).realised for market in worths.traded()},
+    }
+
+
 def last_order(risk: Journalled, state: OrderState) -> object:
     submitted = [entry.order for _, entry in risk.chain if isinstance(entry, SubmitOrder)]
     return submitted and risk.tell(risk.changed(submitted[-1], state))
+
+
+def book(risk: Journalled, cents: int) -> object:
+    """A good book of M around a price."""
+    bids, asks = ({price * 100: 1_000 * SHARE} for price in (cents - 1, cents + 1))
+    touch = (cents - 1) * 100, (cents + 1) * 100
+    return risk.tell(BookUpdated(M, 1, 1, 100, Depth(bids), Depth(asks), *touch, *touch, None, risk.now_ns, 0))
+
+
+def lose(risk: Journalled, market: str) -> None:
+    """Two shares are bought and sold for less, by orders that nothing could stop any more."""
+    risk.trades += 2
+    bought = FillCounted(
+        f"t{risk.trades}", f"o{risk.trades}", f"i{risk.trades}", "tag", market, YES, Side.BUY, 4_900, 2 * SHARE,
+        980_000, 0, 0, True, risk.now_ns,
+    )  # fmt: skip
+    sold = replace(bought, trade_id=f"t{risk.trades - 1}", side=Side.SELL, cash=900_000, cost_out=980_000)
+    for fill in (bought, sold):
+        risk.tell(fill)
+        risk.tell(FillSettled(fill, risk.now_ns))
+
+
+def look(risk: Journalled, after_ns: int) -> object:
+    """Let time pass, and the losses be looked at twice."""
+    risk.now_ns += after_ns
+    risk.tell(Woke("losses"))
+    risk.now_ns += 2 * SECOND
+    return risk.tell(Woke("losses"))
 
 
 def last_fill(risk: Journalled) -> object:
@@ -122,6 +181,13 @@ ACTS: dict[str, Callable[[Journalled], object]] = {
     "lives": lambda risk: risk.tell(ActorRestarted(f"book/{M}", M, 1)),
     "quarantine": lambda risk: risk.tell(ActorQuarantined("event/e", GROUP, "died once too often")),
     "resolved": lambda risk: risk.tell(MarketResolved(N, ONE, 0)),
+    "lose": lambda risk: lose(risk, M),
+    "lose elsewhere": lambda risk: lose(risk, N),
+    "cheap": lambda risk: book(risk, 5),
+    "dear": lambda risk: book(risk, 95),
+    "look": lambda risk: look(risk, 2 * SECOND),
+    "next hour": lambda risk: look(risk, 3_600 * SECOND),
+    "tomorrow": lambda risk: look(risk, 86_400 * SECOND),
     "later": lambda risk: setattr(risk, "now_ns", risk.now_ns + 100 * MS),
 }
 
@@ -142,27 +208,30 @@ def played(history: list[str]) -> Journalled:
     for act in history:
         ACTS[act](risk)
         risk.now_ns += MS
+    risk.tell(Woke("losses"))
     return risk
 
 
 @given(histories)
 @example(["no", "fill", "fill", "fill"])
+@example(["yes", "fill", "fill", "cheap", "look", "look", "clear", "tomorrow"])
+@example(["yes", "fill", "dear", "look", "next hour", "fill", "cheap", "look", "kill", "clear", "void"])
 @settings(max_examples=200)
 def test_it_holds_the_same_exposures_and_cells_after_any_history(history: list[str]) -> None:
     risk = played(history)
-    before = exposures(risk), cells(risk), risk.machine._parked
+    before = exposures(risk), cells(risk), lost(risk), risk.machine._parked
     risk.recall()
-    assert (exposures(risk), cells(risk), risk.machine._parked) == before
+    assert (exposures(risk), cells(risk), lost(risk), risk.machine._parked) == before
 
 
 @given(histories, st.data())
 def test_it_holds_the_same_whatever_stretch_of_its_chain_stands_twice(history: list[str], data: st.DataObject) -> None:
     risk = played(history)
-    before = exposures(risk), cells(risk), risk.machine._parked
+    before = exposures(risk), cells(risk), lost(risk), risk.machine._parked
     begin = data.draw(st.integers(0, len(risk.chain)))
     end = data.draw(st.integers(begin, len(risk.chain)))
     risk.recall(risk.chain[:end] + risk.chain[begin:])
-    assert (exposures(risk), cells(risk), risk.machine._parked) == before
+    assert (exposures(risk), cells(risk), lost(risk), risk.machine._parked) == before
 
 
 def test_in_the_end_every_market_is_told_its_state_and_its_exposure() -> None:
