@@ -204,7 +204,9 @@ class Gate:
     def refusal(self, one: Leaving) -> str | None:
         """Return why an order would not pass now; asked before it shares a request with others."""
         with self._lock:
-            return self._refusal((one,))
+            refusal = self._refusal((one,))
+            self.refused += refusal is not None
+            return refusal
 
     @contextmanager
     def request(self) -> Generator[None]:
