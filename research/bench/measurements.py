@@ -3,6 +3,7 @@
 from typing import Final
 
 from research.bench.actors import markets_in_one_process, pool_against_threads
+from research.bench.gate import gate
 from research.bench.machines import actors_over_machines, replay
 from research.bench.market_data import book, decode
 from research.bench.processes import help_seconds, memory
@@ -149,6 +150,17 @@ MEASUREMENTS: Final = (
         ),
         lambda quick: stop_under_a_hanging_order(windows=2 if quick else 14),
         rounds_max=1,
+    ),
+    Measurement(
+        "gate",
+        "an order in the gate, against a lock and a look",
+        (
+            Figure("gate_us", "us", at_most=20),
+            Figure("ratio", "x"),
+            Figure("told_us", "us"),
+            Figure("bare_us", "us"),
+        ),
+        lambda quick: gate(2 if quick else 20),
     ),
     Measurement(
         "commit",
