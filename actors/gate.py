@@ -70,6 +70,7 @@ class Gate:
         self.entered = self.left = self.refused = 0
         """Orders that were approved, that left, and that were not let out."""
         self._latch = latch
+        self._path = str(latch)
         self._clock = clock
         self._rules = rules
         self._lock = Lock()
@@ -230,7 +231,7 @@ class Gate:
     def _looked(self) -> str | None:
         if self._killed is None:
             try:
-                os.lstat(self._latch)
+                os.lstat(self._path)
             except FileNotFoundError:
                 return None
             except OSError as error:

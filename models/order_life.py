@@ -134,15 +134,15 @@ class OrderLife:
         changed = self._ended(record, OrderEvent.NOT_SENT, refusal.reason, now_ns)
         if refusal.detail is None:
             return changed
-        denied = IntentDenied(
-            placed.intent, placed.tag, placed.market, placed.outcome, placed.side,
-            refusal.reason, refusal.detail, now_ns,
-        )  # fmt: skip
-        return denied, *changed
+        return _denied(placed, refusal.reason, refusal.detail, now_ns), *changed
 
     def _not_journalled(self, failed: OrderNotJournalled, now_ns: int) -> Messages:
         record = self._orders.of_id(failed.order_id)
-        return () if record is None else self._ended(record, OrderEvent.NOT_SENT, failed.reason, now_ns)
+        changed = () if record is None else self._ended(record, OrderEvent.NOT_SENT, failed.reason, now_ns)
+        if record is None or not changed:
+            return ()
+        word, _, detail = failed.reason.partition(": ")
+        return _denied(record.placed, word, detail or failed.reason, now_ns), *changed
 
     # Cancels
 
@@ -313,3 +313,7 @@ class OrderLife:
     def _unanswered(self, record: OrderRecord, reason: str, now_ns: int) -> Messages:
         """Take an order for one of unknown fate: it may stand."""
         return (record.changed(reason, now_ns),) if record.happened(OrderEvent.TIMED_OUT) else ()
+
+
+def _denied(placed: PlaceOrder, reason: str, detail: str, now_ns: int) -> IntentDenied:
+    return IntentDenied(placed.intent, placed.tag, placed.market, placed.outcome, placed.side, reason, detail, now_ns)

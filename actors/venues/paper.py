@@ -38,7 +38,7 @@ class PaperVenue(MachineActor):
         with self._gate.passes((Leaving(message.order_id, message.order),)) as refusal:
             if refusal is None:
                 return super().on_receive(message)
-        stopped = OrderNotJournalled(message.order_id, f"gate closed: {refusal}")
+        stopped = OrderNotJournalled(message.order_id, f"gate: {refusal}")
         for name in self._tell(stopped):
             self.context.send(name, stopped)
         return (stopped,)
