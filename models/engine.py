@@ -3,6 +3,7 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.failures import FailureParameters
 from models.controls.loss_rules import LossParameters
 from models.controls.market_guard import MarketParameters
 from models.controls.markouts import MarkoutParameters
@@ -10,6 +11,8 @@ from models.controls.pace import PaceParameters
 from models.controls.price_guard import PriceParameters
 from models.controls.rejects import RejectParameters
 from models.controls.repetition import RepetitionParameters
+from models.controls.settlement import SettlementParameters
+from models.controls.unknowns import UnknownParameters
 from models.coordinator import CoordinatorParameters
 from models.executor import ExecutorParameters
 from models.feeds import FeedParameters
@@ -49,6 +52,9 @@ class EngineParameters(msgspec.Struct, frozen=True):
     market: MarketParameters = MarketParameters()
     losses: LossParameters = LossParameters()
     rejects: RejectParameters = RejectParameters()
+    unknowns: UnknownParameters = UnknownParameters()
+    settlement: SettlementParameters = SettlementParameters()
+    failures: FailureParameters = FailureParameters()
     repetition: RepetitionParameters = RepetitionParameters()
     markouts: MarkoutParameters = MarkoutParameters()
     executor: ExecutorParameters = ExecutorParameters()

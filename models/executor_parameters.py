@@ -104,6 +104,10 @@ class ExecutorParameters(msgspec.Struct, frozen=True):
     slow_answers_ms: Annotated[
         int, parameter("Live: quotes are pulled when half of the last 20 answers to orders took longer.", "ms", gt=0)
     ] = 750
+    slow_tail_ms: Annotated[
+        int, parameter("Live: quotes are pulled when more than 5 % of the last minute's answers to orders took longer.",
+                       "ms", gt=0)
+    ] = 500  # fmt: skip
     slow_answer_ms: Annotated[
         int, parameter("Live: quotes are pulled when one answer to an order took longer.", "ms", gt=0)
     ] = 3_000

@@ -86,6 +86,12 @@ class RiskParameters(msgspec.Struct, frozen=True):
     ] = False
 
 
+def most_open_orders(parameters: RiskParameters, enabled: int, tier: str) -> int:
+    """Return how many orders may be open in all: by the limit or the markets, and so many that all can be cancelled."""
+    wanted = parameters.open_orders_total or _ORDERS_PER_MARKET * enabled
+    return min(wanted, TIERS[tier.lower()].cancels_burst // 2)
+
+
 class Limits(Guard):
     """Holds intents against `exposures`. `max_net_diff` bounds each desk's |net| in a market."""
 
@@ -124,8 +130,7 @@ class Limits(Guard):
         self._exposures = exposures
         self._max_net_diff = max_net_diff
         self._per_market = parameters.open_orders_per_market
-        wanted = parameters.open_orders_total or _ORDERS_PER_MARKET * enabled
-        self._in_all = min(wanted, TIERS[tier.lower()].cancels_burst // 2)
+        self._in_all = most_open_orders(parameters, enabled, tier)
         self._positions = parameters.open_positions or enabled
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:

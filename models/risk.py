@@ -142,8 +142,11 @@ class RiskMachine(Halts):
     def _guard_refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], now_ns: int) -> Refusal | None:
         same = tuple(leg for leg in before if leg.market == order.market)
         opens = not lowers_net(order, self._exposures.of(order.market), same)
-        refusals = (guard.refusal(order, before, opens, now_ns) for guard in self._guards)
-        return next((refusal for refusal in refusals if refusal is not None), None)
+        for guard in self._guards:
+            refusal = guard.refusal(order, before, opens, now_ns)
+            if refusal is not None:
+                return refusal
+        return None
 
     def _state_refusal(self, order: PlaceOrder, market: Market, before: tuple[PlaceOrder, ...]) -> Refusal | None:
         cells = self._states.covering(order.market, order.tag)
@@ -244,8 +247,10 @@ class RiskMachine(Halts):
         return tuple(out)
 
     def _hold(self, held: MarketHeld, now_ns: int) -> Messages:
-        self._states.stand_back(held.market, held.control, held.ticks_back, held.reason)
         cell = RaiseCell(held.market, held.control, held.state, held.reason)
+        if held.market is None:
+            return (held, *self._raise(cell, now_ns))
+        self._states.stand_back(held.market, held.control, held.ticks_back, held.reason)
         return (held, *self._raise(cell, now_ns), *self._states.changed((held.market,), now_ns))
 
     def _woke(self, woke: Woke, now_ns: int) -> Messages:

@@ -3,9 +3,13 @@
 Why quotes are pulled: who needs three seconds to place an order needs as long to take it off, and a quote that cannot
 be taken off is an option for everybody else. What lowers the risk goes on. Why one order asks when the pause is over:
 if the venue is still slow, one stands there and not one in every market.
+
+Why answers age: an hour ago the venue was another one. What is older than a minute counts nowhere, and the pause ends
+by itself, with or without a new order.
 """
 
 from collections import deque
+from itertools import islice
 from statistics import median
 from typing import Final
 
@@ -15,16 +19,54 @@ _MS: Final = 1_000_000
 _SAMPLES: Final = 20
 """Answers of which the median counts; fewer say nothing yet."""
 
+_KEPT_MAX: Final = 1_000
+_KEPT_NS: Final = 60_000 * _MS
+
+
+class AnswerTimes:
+    """How long answers of the last minute took, the latest thousand of them."""
+
+    def __init__(self) -> None:
+        self._took_ns: deque[tuple[int, int]] = deque(maxlen=_KEPT_MAX)
+
+    def add(self, took_ns: int, now_ns: int) -> None:
+        """Take note of an answer."""
+        self._took_ns.append((now_ns, took_ns))
+
+    def count(self, now_ns: int) -> int:
+        """Return how many there are."""
+        while self._took_ns and now_ns - self._took_ns[0][0] > _KEPT_NS:
+            self._took_ns.popleft()
+        return len(self._took_ns)
+
+    def median_ns(self, now_ns: int) -> int | None:
+        """Return the median of the last 20, None where there are fewer."""
+        count = self.count(now_ns)
+        if count < _SAMPLES:
+            return None
+        return int(median(took_ns for _, took_ns in islice(self._took_ns, count - _SAMPLES, count)))
+
+    def p95_ns(self, now_ns: int) -> int | None:
+        """Return what 95 of 100 answers did not exceed, None where there are fewer than 20."""
+        count = self.count(now_ns)
+        return None if count < _SAMPLES else sorted(took_ns for _, took_ns in self._took_ns)[-(-95 * count // 100) - 1]
+
+    def clear(self) -> None:
+        """Begin anew."""
+        self._took_ns.clear()
+
 
 class SlowAnswers:
     """A breaker: closed while answers come fast, open for a pause after they did not, then one quote is the question.
 
-    Trips when the median of the last 20 answers is above `median_ms`, or one answer took more than `one_ms`.
+    Trips when the median of the last 20 answers is above `median_ms`, when more than 5 of 100 took longer than
+    `tail_ms`, or one more than `one_ms`.
     """
 
-    def __init__(self, median_ms: int, one_ms: int, pause_ms: int) -> None:
-        self._median_ns, self._one_ns, self._pause_ns = median_ms * _MS, one_ms * _MS, pause_ms * _MS
-        self._took_ns: deque[int] = deque(maxlen=_SAMPLES)
+    def __init__(self, median_ms: int, tail_ms: int, one_ms: int, pause_ms: int) -> None:
+        self._median_ns, self._tail_ns = median_ms * _MS, tail_ms * _MS
+        self._one_ns, self._pause_ns = one_ms * _MS, pause_ms * _MS
+        self._times = AnswerTimes()
         self._asking = False
         self._question: str | None = None
         self.until_ns: int | None = None
@@ -38,12 +80,14 @@ class SlowAnswers:
             why = self._slower(took_ns, self._median_ns, "the answer took")
             self._asking, self._question = False, None
         else:
-            self._took_ns.append(took_ns)
-            why = self._slower(took_ns, self._one_ns, "an answer took")
-            if why is None and len(self._took_ns) == _SAMPLES:
-                why = self._slower(int(median(self._took_ns)), self._median_ns, "half of the answers took")
+            self._times.add(took_ns, now_ns)
+            why = (
+                self._slower(took_ns, self._one_ns, "an answer took")
+                or self._slower(self._times.median_ns(now_ns), self._median_ns, "half of the answers took")
+                or self._slower(self._times.p95_ns(now_ns), self._tail_ns, "5 % of the answers took at least")
+            )
         if why is not None:
-            self._took_ns.clear()
+            self._times.clear()
             self.until_ns = now_ns + self._pause_ns
         return why
 
@@ -70,5 +114,7 @@ class SlowAnswers:
             self._question = None
 
     @staticmethod
-    def _slower(took_ns: int, limit_ns: int, what: str) -> str | None:
-        return f"{what} {took_ns // _MS} ms > {limit_ns // _MS} ms" if took_ns > limit_ns else None
+    def _slower(took_ns: int | None, limit_ns: int, what: str) -> str | None:
+        if took_ns is None or took_ns <= limit_ns:
+            return None
+        return f"{what} {took_ns // _MS} ms > {limit_ns // _MS} ms"

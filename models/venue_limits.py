@@ -53,7 +53,9 @@ class VenueLimits(OrderLife):
         )
         self._gate = VenueGate(parameters.mode_pause_first_ms, parameters.mode_pause_max_ms)
         self._held = TradingState.ACTIVE
-        self._slow = SlowAnswers(parameters.slow_answers_ms, parameters.slow_answer_ms, parameters.slow_pause_ms)
+        self._slow = SlowAnswers(
+            parameters.slow_answers_ms, parameters.slow_tail_ms, parameters.slow_answer_ms, parameters.slow_pause_ms
+        )
         self._lapses_ns = 0
         if self._live:
             self._handlers |= {

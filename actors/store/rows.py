@@ -86,7 +86,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
         RaiseCell: lambda m: m.market or "all",
-        MarketHeld: lambda m: m.market,
+        MarketHeld: lambda m: m.market or "all",
         LossesNoted: lambda _: "losses",
         HoldingsFound: lambda m: m.market,
         ActorFailed: lambda m: m.name,

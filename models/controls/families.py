@@ -5,6 +5,7 @@ from typing import Final
 
 from models.controls.cash import Cash
 from models.controls.control import Control, Guard
+from models.controls.failures import FailedTrades
 from models.controls.losses import Losses
 from models.controls.market_guard import MarketGuard
 from models.controls.markouts import MarkoutControls
@@ -13,10 +14,12 @@ from models.controls.pace import Pace
 from models.controls.price_guard import PriceGuard
 from models.controls.rejects import Rejects
 from models.controls.repetition import Repetition
+from models.controls.settlement import Settlement
+from models.controls.unknowns import Unknowns
 from models.controls.worst_cases import WorstCases
 from models.engine import EngineParameters
 from models.exposure import Exposures
-from models.limits import Limits
+from models.limits import Limits, most_open_orders
 from models.markets import Group
 from models.units import Money
 
@@ -30,6 +33,9 @@ FAMILIES: Final[tuple[type[Guard], ...]] = (
     WorstCases,
     Losses,
     Rejects,
+    Unknowns,
+    Settlement,
+    FailedTrades,
     Repetition,
     MarkoutControls,
 )
@@ -54,6 +60,9 @@ def guards(
         WorstCases(risk, exposures, groups),
         Losses(parameters.losses, parameters.marks, risk.wallet_usd, exposures),
         Rejects(parameters.rejects, markets),
+        Unknowns(parameters.unknowns, most_open_orders(risk, max(1, len(markets)), tier)),
+        Settlement(parameters.settlement, markets),
+        FailedTrades(parameters.failures, markets),
         Repetition(parameters.repetition, markets),
         MarkoutControls(parameters.markouts, markets),
     )

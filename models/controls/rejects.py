@@ -5,8 +5,6 @@ crossed, because the book moved while it was on its way (after three in a minute
 `models/own_orders.py`; those beyond `crossings` a minute in a market count here too), and a FOK or FAK that found
 nothing to take. Nor is what the venue says of itself: that it takes no orders now has a cell of its own
 (`models/venue_mode.py`). Our own refusals never get this far.
-
-After a death of risk counts and cells are those of before, from the orders in the journal.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,12 +13,11 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from models.cells import TradingState
-from models.controls.control import Control, Guard
-from models.controls.timed_cells import Cells, Recent, TimedCells
-from models.deadlines import Deadlines
+from models.controls.control import Control
+from models.controls.timed import Held, Recent, TimedControls
 from models.markets import Market
-from models.messages.base import MarketId, Message
-from models.messages.control import CommandApplied, Reading, SetOperatorState
+from models.messages.base import MarketId
+from models.messages.control import Reading, SetOperatorState
 from models.messages.orders import OrderChanged
 from models.orders import OrderState
 from models.parameters import parameter
@@ -71,8 +68,8 @@ class RejectParameters(msgspec.Struct, frozen=True):
     ] = 3  # fmt: skip
 
 
-class Rejects(Guard):
-    """Counts what the venue answers to orders. `markets` names them for people."""
+class Rejects(TimedControls):
+    """Counts what the venue answers to orders."""
 
     controls = (
         Control(
@@ -91,48 +88,26 @@ class Rejects(Guard):
             ("rejects.ratio", "rejects.ratio_window_s", "rejects.ratio_orders", "rejects.clean_s"),
         ),
     )  # fmt: skip
-    hears = (OrderChanged, SetOperatorState)
+    counts = (OrderChanged,)
+    hears = (*counts, SetOperatorState)
     timer = "rejects"
 
     def __init__(self, parameters: RejectParameters, markets: Mapping[MarketId, Market]) -> None:
+        pause, reduce = TradingState.CANCEL_ONLY, TradingState.REDUCING
+        super().__init__(markets, {IN_MARKET: pause, IN_ALL: reduce, RATIO: reduce})
         self._parameters = parameters
-        self._markets = markets
         self._asked: set[str] = set()
         self._crossings: dict[MarketId, Recent] = {}
         self._in_market: dict[MarketId, Recent] = {}
         self._in_all = Recent(_MINUTE_NS)
         self._refused = Recent(parameters.ratio_window_s * _SECOND_NS)
         self._answered = Recent(parameters.ratio_window_s * _SECOND_NS)
-        self._deadlines = Deadlines(self.timer)
-        self._cells = {
-            control: TimedCells(self._deadlines, control, state)
-            for control, state in (
-                (IN_MARKET, TradingState.CANCEL_ONLY), (IN_ALL, TradingState.REDUCING), (RATIO, TradingState.REDUCING)
-            )
-        }  # fmt: skip
-
-    def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
-        if isinstance(message, OrderChanged):
-            cells = self._changed(message, now_ns)
-        else:
-            cells = tuple(cell for held in self._cells.values() for cell in held.lifted(message))
-        return *cells, *self._deadlines.ask()
-
-    def woke(self, now_ns: int) -> tuple[Message, ...]:
-        due = self._deadlines.take_due(now_ns)
-        lifted = [cell for key in due for held in self._cells.values() for cell in held.due(key)]
-        return *lifted, *self._deadlines.ask()
-
-    def recall(self, entry: Any, at_ns: int) -> tuple[Message, ...]:
-        return self.heard(entry, at_ns) if isinstance(entry, OrderChanged | CommandApplied) else ()
-
-    def recalled(self, now_ns: int) -> tuple[Message, ...]:
-        return self.woke(now_ns)
 
     # Counting
 
-    def _changed(self, order: OrderChanged, now_ns: int) -> Cells:
+    def counted(self, message: Any, now_ns: int) -> Held:
         """Count the venue's first word on an order."""
+        order: OrderChanged = message
         if order.state is OrderState.PLACING:
             self._asked.add(order.order_id)
             return ()
@@ -153,44 +128,42 @@ class Rejects(Guard):
             return crossings.add(now_ns) > self._parameters.crossings
         return not any(part in said for part in _NO_FAULT)
 
-    def _rejected(self, order: OrderChanged, now_ns: int) -> Cells:
+    def _rejected(self, order: OrderChanged, now_ns: int) -> Held:
         limits, market = self._parameters, order.market
         clean_ns = now_ns + limits.clean_s * _SECOND_NS
         counted = self._in_market.setdefault(market, Recent(_MINUTE_NS))
         here, in_all, refused = counted.add(now_ns), self._in_all.add(now_ns), self._refused.add(now_ns)
-        out: Cells = ()
+        out: Held = ()
         if here >= limits.market:
             counted.clear()
             reason = f"{here} orders refused within 60 s >= {limits.market}, the last: {order.reason}"
             pause_ns = limits.market_pause_s * _SECOND_NS
-            out += self._cells[IN_MARKET].hold(market, reason, now_ns + pause_ns)
+            out += self.cells[IN_MARKET].hold(market, reason, now_ns + pause_ns, now_ns)
         if in_all >= limits.total:
             reason = f"{in_all} orders refused within 60 s >= {limits.total}, the last: {order.reason}"
-            out += self._cells[IN_ALL].hold(None, reason, clean_ns)
+            out += self.cells[IN_ALL].hold(None, reason, clean_ns, now_ns)
         answered = self._answered.count(now_ns)
         if answered >= limits.ratio_orders and refused > limits.ratio * answered:
             figures = f"{refused} of {answered} orders refused within {limits.ratio_window_s} s"
             reason = f"{figures}, {refused / answered:.2f} > {limits.ratio:g}, the last: {order.reason}"
-            out += self._cells[RATIO].hold(None, reason, clean_ns)
+            out += self.cells[RATIO].hold(None, reason, clean_ns, now_ns)
         return out
 
     # What is read
 
     def readings(self, now_ns: int) -> Iterator[Reading]:
         limits = self._parameters
-        paused = dict(self._cells[IN_MARKET])
         for market, counted in self._in_market.items():
-            known = self._markets.get(market)
+            held = self.cells[IN_MARKET].reason(market)
             yield Reading(
-                IN_MARKET, market if known is None else known.slug, counted.count(now_ns), limits.market, "refusals",
-                market in paused, paused.get(market, ""),
+                IN_MARKET, self.slug(market), counted.count(now_ns), limits.market, "refusals", held is not None,
+                held or "",
             )  # fmt: skip
-        held = {control: dict(cells) for control, cells in self._cells.items()}
+        held = self.cells[IN_ALL].reason(None)
         yield Reading(
-            IN_ALL, "all", self._in_all.count(now_ns), limits.total, "refusals", None in held[IN_ALL],
-            held[IN_ALL].get(None, ""),
+            IN_ALL, "all", self._in_all.count(now_ns), limits.total, "refusals", held is not None, held or ""
         )  # fmt: skip
         answered, refused = self._answered.count(now_ns), self._refused.count(now_ns)
-        part = refused / answered if answered >= limits.ratio_orders else None
-        note = held[RATIO].get(None, f"{refused} of {answered} answered orders")
-        yield Reading(RATIO, "all", part, limits.ratio, "ratio", None in held[RATIO], note)
+        part, held = refused / answered if answered >= limits.ratio_orders else None, self.cells[RATIO].reason(None)
+        note = held or f"{refused} of {answered} answered orders"
+        yield Reading(RATIO, "all", part, limits.ratio, "ratio", held is not None, note)

@@ -3,8 +3,6 @@
 Why orders are counted, and not the trades that fill them: one order that five takers fill was decided on once. Why any
 fill of the other side ends the count: whoever buys both sides makes a market, and a hedge is the other side by nature.
 Buying NO is selling YES.
-
-After a death of risk the count and the pause are those of before, from the fills in the journal.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,12 +11,11 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from models.cells import TradingState
-from models.controls.control import Control, Guard
-from models.controls.timed_cells import Cells, TimedCells
-from models.deadlines import Deadlines
+from models.controls.control import Control
+from models.controls.timed import Held, TimedControls
 from models.markets import Market
-from models.messages.base import MarketId, Message
-from models.messages.control import CommandApplied, Reading, SetOperatorState
+from models.messages.base import MarketId
+from models.messages.control import Reading, SetOperatorState
 from models.messages.orders import FillCounted
 from models.parameters import parameter
 from models.phase import signed_size
@@ -48,8 +45,8 @@ class _Run:
         self.orders: dict[str, int] = {}
 
 
-class Repetition(Guard):
-    """Counts the fills of every market. `markets` names them for people."""
+class Repetition(TimedControls):
+    """Counts the fills of every market."""
 
     controls = (
         Control(
@@ -58,32 +55,18 @@ class Repetition(Guard):
             ("repetition.fills", "repetition.window_s", "repetition.pause_s"),
         ),
     )  # fmt: skip
-    hears = (FillCounted, SetOperatorState)
+    counts = (FillCounted,)
+    hears = (*counts, SetOperatorState)
     timer = REPETITION
 
     def __init__(self, parameters: RepetitionParameters, markets: Mapping[MarketId, Market]) -> None:
+        super().__init__(markets, {REPETITION: TradingState.CANCEL_ONLY})
         self._parameters = parameters
-        self._markets = markets
         self._window_ns = parameters.window_s * _SECOND_NS
         self._runs: dict[MarketId, _Run] = {}
-        self._deadlines = Deadlines(self.timer)
-        self._cells = TimedCells(self._deadlines, REPETITION, TradingState.CANCEL_ONLY)
 
-    def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
-        cells = self._filled(message, now_ns) if isinstance(message, FillCounted) else self._cells.lifted(message)
-        return *cells, *self._deadlines.ask()
-
-    def woke(self, now_ns: int) -> tuple[Message, ...]:
-        lifted = [cell for key in self._deadlines.take_due(now_ns) for cell in self._cells.due(key)]
-        return *lifted, *self._deadlines.ask()
-
-    def recall(self, entry: Any, at_ns: int) -> tuple[Message, ...]:
-        return self.heard(entry, at_ns) if isinstance(entry, FillCounted | CommandApplied) else ()
-
-    def recalled(self, now_ns: int) -> tuple[Message, ...]:
-        return self.woke(now_ns)
-
-    def _filled(self, fill: FillCounted, now_ns: int) -> Cells:
+    def counted(self, message: Any, now_ns: int) -> Held:
+        fill: FillCounted = message
         side = signed_size(fill.outcome, fill.side, 1)
         run = self._runs.get(fill.market)
         if run is None or run.side != side:
@@ -97,20 +80,20 @@ class Repetition(Guard):
             f">= {self._parameters.fills}, and none of the other side"
         )
         run.orders.clear()
-        return self._cells.hold(fill.market, reason, now_ns + self._parameters.pause_s * _SECOND_NS)
+        until_ns = now_ns + self._parameters.pause_s * _SECOND_NS
+        return self.cells[REPETITION].hold(fill.market, reason, until_ns, now_ns)
 
     def _forget(self, run: _Run, now_ns: int) -> None:
         for order_id in [order_id for order_id, at_ns in run.orders.items() if now_ns - at_ns > self._window_ns]:
             del run.orders[order_id]
 
     def readings(self, now_ns: int) -> Iterator[Reading]:
-        held = dict(self._cells)
         for market, run in self._runs.items():
             self._forget(run, now_ns)
-            known = self._markets.get(market)
+            held = self.cells[REPETITION].reason(market)
             yield Reading(
-                REPETITION, market if known is None else known.slug, len(run.orders), self._parameters.fills, "fills",
-                market in held, held.get(market, _verb(run.side)),
+                REPETITION, self.slug(market), len(run.orders), self._parameters.fills, "fills", held is not None,
+                held or _verb(run.side),
             )  # fmt: skip
 
 

@@ -97,12 +97,12 @@ class CellNote(msgspec.Struct, frozen=True, gc=False):
 class MarketHeld(Message, frozen=True, gc=False):
     """A control of risk holds a market by a cell, or keeps its quotes `ticks_back` behind their price; or lets it go.
 
-    For controls that could not work out again, from what else is journalled, whether they hold it. `until_ns` is when
-    they let go by themselves, None where a person has to.
+    For controls that could not work out again, from what else is journalled, whether they hold it. `market` None: all.
+    `until_ns` is when they let go by themselves, None where they will not, or cannot say yet.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER
-    market: MarketId
+    market: MarketId | None
     control: str
     state: TradingState
     ticks_back: int

@@ -31,6 +31,7 @@ SMALL: Mapping[str, str] = {
     "inventory.max_position_value": "10",
     "risk.wallet_usd": "500",
     "executor.slow_answers_ms": "60000",
+    "executor.slow_tail_ms": "60000",
     "executor.slow_answer_ms": "60000",
 }
 """Settings under which a desk trades all the time and never has much at risk, however slow the machine is."""

@@ -13,6 +13,7 @@ SETTINGS = {
     "executor__lapse_ms": "5000",
     "executor__slow_answer_ms": "2800",
     "executor__slow_answers_ms": "2800",
+    "executor__slow_tail_ms": "2800",
     "executor__slow_pause_ms": "2000",
 }
 

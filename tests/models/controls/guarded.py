@@ -1,7 +1,7 @@
 """A risk supervisor with one family of controls, whose timers come as time passes."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 from models.cells import TradingState
 from models.controls.control import Guard
@@ -13,6 +13,7 @@ from models.markets import YES, Outcome, Side
 from models.messages.base import Message
 from models.messages.control import Reading, ReadRisk, RiskRead, TradingStateChanged
 from models.messages.orders import FillCounted, IntentDenied
+from models.messages.recall import Chained
 from models.messages.runtime import WakeAt, Woke
 from models.orders import OrderState
 from models.phase import PhaseParameters
@@ -27,11 +28,12 @@ Family = Callable[[Exposures], tuple[Guard, ...]]
 Kind = TypeVar("Kind", bound=Message)
 _LIMITS = RiskParameters(wallet_usd=1_000_000 * DOLLAR, open_orders_per_market=1_000, open_orders_total=1_000)
 _NEVER_NAKED = PhaseParameters(flat_band=1_000_000 * SHARE)
+_CHAINED = get_args(Chained)
 _NETS = InventoryParameters(max_net_diff=1_000_000 * SHARE)
 
 
 class Guarded(Supervisor):
-    """Whatever is said to it is kept as a chain, from which `recalled` builds another one."""
+    """What is said to it and by it is kept as a chain, from which `recalled` builds another one."""
 
     def __init__(self, family: Family) -> None:
         super().__init__()
@@ -77,7 +79,7 @@ class Guarded(Supervisor):
         machine = RecalledRisk(MARKETS, _LIMITS, _NEVER_NAKED, _NETS, {GROUP: (M, N)}, FlowParameters(), self.family)
         again.machine = machine
         for at_ns, entry in self.chain:
-            if not isinstance(entry, Woke | WakeAt | TradingStateChanged):
+            if isinstance(entry, _CHAINED):
                 machine.recall(entry, at_ns)
         again.take(machine.recalled(again.now_ns))
         for market in (M, N):
