@@ -30,7 +30,7 @@ from actors.topology import (
     inventory_name,
 )
 from models.depth import EMPTY, Depth
-from models.messages import runtime
+from models.messages import recall, runtime
 from models.messages.base import Message
 from models.messages.market import BookUpdated, FlowUpdated, ReferenceUpdated
 from models.messages.orders import OrderChanged
@@ -48,6 +48,7 @@ WITHOUT_ARROW: dict[type[Message], str] = {
     runtime.DeadLettered: "told by the dead letters to who watches their lane",
     runtime.ActorDown: "told to the supervisor of the actor alone",
     runtime.HandlerStuck: "told by the watchdog to its listeners, before it aborts",
+    recall.Checkpointed: "the journal writes it itself, and reads it back in a page",
     runtime.ControlMailLate: "told by the watchdog to its listeners",
 }
 

@@ -25,7 +25,7 @@ from models.messages.orders import (
     SubmitCancel,
 )
 from models.messages.position import InventoryUpdated, Leg, Position
-from models.messages.recall import Chained
+from models.messages.recall import Chained, Checkpointed
 from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerStuck
 from models.orders import OrderState
@@ -54,6 +54,7 @@ def story(make: Any) -> list[Any]:
         DecisionMade("maker", "0xab", 4, False, explained),
         ProfitMarked("maker", "0xab", 1, None, None, 2, 3, 12),
         StoppedCleanly("1-0", 3, 19),
+        Checkpointed(1, (), ()),
         LatencyMeasured("tick_to_decision", 10, 1, 2, 3, 4, 13),
         CommandApplied("r1", "kill", None, True, None, 14),
         CommandAnswered("r1", "cli root", "kill", None, {"reason": "test"}, "killed", 13, 14),
