@@ -1,0 +1,16 @@
+"""What an engine does to the process that it runs in."""
+
+import gc
+
+from bin.engine import _keep_for_good
+
+
+def test_the_collector_does_not_go_through_what_the_start_has_made() -> None:
+    before = gc.get_freeze_count()
+    made = [[number] for number in range(1_000)]
+    try:
+        _keep_for_good()
+        assert gc.get_freeze_count() >= before + len(made)
+        assert not any(found is made[0] for found in gc.get_objects())
+    finally:
+        gc.unfreeze()
