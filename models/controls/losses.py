@@ -148,16 +148,14 @@ class Losses(Guard):
             case MarketResolved():
                 self._worths.recall_result(entry)
             case LedgerSnapshot():
+                self._begin(at_ns)
                 self._worths.recall(entry.market, entry.tag)
             case FillCounted() | FillVoided() | MergeChanged() | PositionsRedeemed():
                 market, tag, own_ns = _moved(entry)
                 self._begin(at_ns)
                 self._count(market, self._worths.recall(market, tag), own_ns)
-            case LedgerSnapshot():
-                self._begin(at_ns)
-                self._worths.recall(entry.market, entry.tag)
             case _:
-                pass
+                return ()  # it says nothing of money
         return ()
 
     def recalled(self, now_ns: int) -> Messages:

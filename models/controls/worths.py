@@ -107,9 +107,9 @@ class Worths:
             self._keep(market, tag, marker, position, now_ns)
 
     def all_marked_since(self, at_ns: int, now_ns: int) -> bool:
-        """Whether everything whose price moves has had a good mark since a time."""
+        """Whether everything whose price moves has had a good mark after a time."""
         goods = [marker.last_good(now_ns) for _, marker in self._markers()]
-        return all(good is not None and good.at_ns >= at_ns for good in goods)
+        return all(good is not None and good.at_ns > at_ns for good in goods)
 
     def _position(self, desk: Desk) -> Position:
         market, tag = desk

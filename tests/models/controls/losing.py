@@ -84,12 +84,17 @@ class Losing:
             self.tell(Woke(timer))
         self.now_ns = until_ns
 
+    def jump(self, seconds: float) -> None:
+        """Let time pass in which nobody is at work; what was due meanwhile is so at its end."""
+        self.now_ns += int(seconds * S)
+        self.later(0)
+
     def book(self, bid: int, ask: int, market: str = M, *, size: int = 1_000, unusable: str | None = None) -> None:
         """A book of one level each side."""
         prices = bid * 100, ask * 100
-        depths = [Depth({price: size * SHARE} if 0 < price < ONE else {}) for price in prices]
-        touch = max(0, prices[0]), min(prices[1], ONE)
-        self.tell(BookUpdated(market, 1, 1, 100, *depths, *touch, *touch, unusable, self.now_ns, self.now_ns))
+        bids, asks = (Depth({price: size * SHARE} if 0 < price < ONE else {}) for price in prices)
+        low, high = max(0, prices[0]), min(prices[1], ONE)
+        self.tell(BookUpdated(market, 1, 1, 100, bids, asks, low, high, low, high, unusable, self.now_ns, self.now_ns))
 
     def trade(
         self,
