@@ -176,6 +176,7 @@ class Topology:
             lanes.DriftFound: lambda _: seen,
             lanes.HoldingsFound: lambda _: seen,
             lanes.CashRead: lambda _: (RISK,),
+            lanes.CashFound: lambda _: rows,
             orders.SubmitMerge: lambda _: self._operations,
             operations.SubmitRedemption: lambda _: self._operations,
             orders.OrderChanged: self._order_changed,

@@ -22,7 +22,7 @@ from models.fees_in_shares import FEE_OF
 from models.halts import VERBS
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import CommandApplied, MarketHeld, RaiseCell
-from models.messages.lanes import HoldingsFound
+from models.messages.lanes import CashFound, HoldingsFound
 from models.messages.losses import LossesNoted
 from models.messages.market import MarketResolved
 from models.messages.operations import RedemptionChanged
@@ -95,6 +95,7 @@ class Compaction:
             PositionsRedeemed: lambda paid, _: self._moved(paid.tag, paid.market, paid, paid.at_ns),
             LedgerSnapshot: self._snapshot,
             MarketResolved: lambda said, at_ns: self._words.setdefault((MarketResolved, said.market), (at_ns, said)),
+            CashFound: lambda said, at_ns: self._say(CashFound, said, at_ns),
             HoldingsFound: lambda said, at_ns: self._say((HoldingsFound, said.market), said, at_ns),
             LossesNoted: self._noted,
             MarketHeld: self._held,

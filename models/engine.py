@@ -3,6 +3,7 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.cash_drift import CashDriftParameters
 from models.controls.failures import FailureParameters
 from models.controls.loss_rules import LossParameters
 from models.controls.market_guard import MarketParameters
@@ -55,6 +56,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     unknowns: UnknownParameters = UnknownParameters()
     settlement: SettlementParameters = SettlementParameters()
     failures: FailureParameters = FailureParameters()
+    cash_drift: CashDriftParameters = CashDriftParameters()
     repetition: RepetitionParameters = RepetitionParameters()
     markouts: MarkoutParameters = MarkoutParameters()
     executor: ExecutorParameters = ExecutorParameters()

@@ -31,7 +31,7 @@ from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
-from models.messages.lanes import DriftFound, HoldingsFound
+from models.messages.lanes import CashFound, DriftFound, HoldingsFound
 from models.messages.losses import LossesNoted
 from models.messages.market import BookEpochChanged, BookResynchronised, BookUpdated, MarketResolved, TradeSeen
 from models.messages.operations import RedemptionChanged
@@ -89,6 +89,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         MarketHeld: lambda m: m.market or "all",
         LossesNoted: lambda _: "losses",
         HoldingsFound: lambda m: m.market,
+        CashFound: lambda _: "all",
         ActorFailed: lambda m: m.name,
         ActorRestarted: lambda m: m.name,
         ActorQuarantined: lambda m: m.name,
@@ -101,7 +102,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 DURABLE: Final = frozenset(
     {
         SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
-        CommandApplied, StoppedCleanly, LossesNoted, MarketHeld,
+        CashFound, CommandApplied, StoppedCleanly, LossesNoted, MarketHeld,
     }
 )  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
@@ -354,6 +355,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         DriftFound: lambda m, _run, _now: (
             _event("drift", m.market, m.at_ns, outcome=m.outcome, held=m.held, least=m.least, most=m.most),
         ),
+        CashFound: lambda m, _run, _now: (_event("cash_found", None, m.at_ns, cash=m.cash),),
         HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
         StoppedCleanly: lambda m, _run, _now: (_event("clean_stop", None, m.at_ns, run=m.run, fills=m.fills),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from models.controls.cash import Cash
+from models.controls.cash_drift import CashDrift
 from models.controls.control import Control, Guard
 from models.controls.failures import FailedTrades
 from models.controls.losses import Losses
@@ -36,6 +37,7 @@ FAMILIES: Final[tuple[type[Guard], ...]] = (
     Unknowns,
     Settlement,
     FailedTrades,
+    CashDrift,
     Repetition,
     MarkoutControls,
 )
@@ -63,6 +65,7 @@ def guards(
         Unknowns(parameters.unknowns, most_open_orders(risk, max(1, len(markets)), tier)),
         Settlement(parameters.settlement, markets),
         FailedTrades(parameters.failures, markets),
+        CashDrift(parameters.cash_drift, exposures),
         Repetition(parameters.repetition, markets),
         MarkoutControls(parameters.markouts, markets),
     )

@@ -63,9 +63,10 @@ class RejectParameters(msgspec.Struct, frozen=True):
                        le=86_400)
     ] = 300  # fmt: skip
     crossings: Annotated[
-        int, parameter("So many post-only orders of a market that would have crossed are no fault within a minute.",
-                       "count", ge=0, le=1_000)
-    ] = 3  # fmt: skip
+        int,
+        parameter("So many post-only orders of a market that would have crossed are no fault within a minute: three "
+                  "for each side of each token.", "count", ge=0, le=1_000),
+    ] = 12  # fmt: skip
 
 
 class Rejects(TimedControls):

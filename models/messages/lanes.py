@@ -167,6 +167,14 @@ class CashRead(Message, frozen=True, gc=False):
     at_ns: int
 
 
+class CashFound(Message, frozen=True, gc=False):
+    """Risk's own: so much of the cash is not of our trades. It was there before us, or was paid in since."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    cash: Money
+    at_ns: int
+
+
 class HoldingsRead(Message, frozen=True):
     """What the wallet holds of some markets, YES and NO; one that is not named was not read, or could not be."""
 

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 
 from models.messages.base import Lane, Message
 from models.messages.control import CommandApplied, MarketHeld, RaiseCell
-from models.messages.lanes import HoldingsFound
+from models.messages.lanes import CashFound, HoldingsFound
 from models.messages.losses import LossesNoted
 from models.messages.market import MarketResolved
 from models.messages.operations import RedemptionChanged
@@ -50,6 +50,7 @@ Kept: TypeAlias = (
     | MergeChanged
     | RedemptionChanged
     | HoldingsFound
+    | CashFound
     | MarketResolved
     | CommandApplied
     | RaiseCell
@@ -73,6 +74,7 @@ Chained: TypeAlias = (
     | PositionsRedeemed
     | RedemptionChanged
     | HoldingsFound
+    | CashFound
     | MarketResolved
     | CommandApplied
     | RaiseCell

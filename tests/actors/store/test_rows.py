@@ -11,7 +11,7 @@ from models.markets import Side
 from models.messages.audit import CommandAnswered
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
-from models.messages.lanes import DriftFound, HoldingsFound
+from models.messages.lanes import CashFound, DriftFound, HoldingsFound
 from models.messages.losses import Baseline, Hold, LossesNoted
 from models.messages.market import BookEpochChanged, BookResynchronised, MarketResolved, TradeSeen
 from models.messages.operations import RedemptionChanged
@@ -72,6 +72,7 @@ def story(make: Any) -> list[Any]:
         ActorQuarantined("market/0xab", "0xab", "book/0xab died once too often"),
         DriftFound("0xab", 0, 9, 5, 5, 17),
         HoldingsFound("0xab", 7, 0, 18),
+        CashFound(100, 18),
         HandlerStuck("risk", "PlaceOrder", 6_000_000_000, "stack"),
     ]
 

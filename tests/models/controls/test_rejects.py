@@ -64,7 +64,7 @@ def test_four_refusals_or_what_is_no_fault_pause_nothing() -> None:
     answered(risk, OrderState.REJECTED, "order couldn't be fully filled. FOK orders are fully filled or killed.", N, 9)
     answered(risk, OrderState.REJECTED, "no orders found to match with FAK order.", N, 9)
     answered(risk, OrderState.REJECTED, "Trading is currently disabled", N, 9)
-    answered(risk, OrderState.REJECTED, CROSSES, N, 3)
+    answered(risk, OrderState.REJECTED, CROSSES, N, 12)
     answered(risk, OrderState.NEVER_SENT, "limit", N, 9)
     (reading,) = risk.readings("rejects_market")
     assert (reading.scope, reading.value, reading.limit, reading.holds) == ("slug-m", 4, 5, False)
@@ -83,9 +83,9 @@ def test_a_market_whose_orders_are_refused_takes_none_for_a_minute() -> None:
     assert risk.readings("rejects_market")[0].holds
 
 
-def test_more_than_three_crossings_a_minute_count() -> None:
+def test_more_than_three_crossings_a_minute_of_each_slot_count() -> None:
     risk = guarded()
-    answered(risk, OrderState.REJECTED, CROSSES, count=7)
+    answered(risk, OrderState.REJECTED, CROSSES, count=16)
     assert risk.state() is TradingState.ACTIVE
     answered(risk, OrderState.REJECTED, CROSSES)
     assert risk.state() is TradingState.CANCEL_ONLY
