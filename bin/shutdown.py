@@ -51,7 +51,9 @@ if TYPE_CHECKING:
 SHUTDOWN: Final = "shutdown"
 """Why the gate is closed, and why orders are cancelled, in an end that somebody asked for."""
 
-_WHOLE_S: Final = 30.0
+WHOLE_S: Final = 30.0
+"""How long all of it may take before the process is ended."""
+
 _QUIET_S: Final = 2.0
 _SWEEP_S: Final = 10.0
 _ANSWERS_S: Final = 5.0
@@ -128,7 +130,7 @@ class Shutdown:
     def run(self) -> Ending:
         """End everything; what cannot be done in time is left, and named."""
         if self._ending is None:
-            last = Timer(_WHOLE_S, self._running.abort, [f"the shutdown took longer than {_WHOLE_S:g} s"])
+            last = Timer(WHOLE_S, self._running.abort, [f"the shutdown took longer than {WHOLE_S:g} s"])
             last.daemon = True
             last.start()
             try:
