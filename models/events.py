@@ -7,9 +7,9 @@ can lose one of its stakes and no more; and a YES in one is covered by the NO of
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from models.exposure import Losses
 from models.markets import Group, Market
 from models.messages.base import MarketId
+from models.stakes import Losses
 from models.units import Money
 
 

@@ -1,67 +1,22 @@
-"""What could happen to a market's money: kept from the ledger's events and the orders alone, by payoff in each outcome.
+"""Every market's positions and open orders as the risk supervisor counts them itself, and what all of them come to.
 
-Why by payoff and not by sum: a pair of YES and NO is riskless however large it is, and a resting NO bid lowers the loss
-of a YES holder in one outcome and raises it in the other. The worst case is the worst of the outcomes, each with those
-resting and in-flight orders filled that make it worse.
+It is kept from the ledger's events and the orders alone. Past profit and loss is no part of what can be lost
+(`models/stakes.py`), but it is of the cash.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias
-
-import msgspec
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final, NamedTuple
 
 from models.fees import taker_fee
-from models.markets import NO, YES, Fees, Market, Outcome, Side, neg_risk_siblings, would_trade
+from models.markets import Fees, Market, Outcome, Side, neg_risk_siblings, would_trade
 from models.messages.base import MarketId, Message, Tag
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.messages.position import Position
 from models.orders import TERMINAL, UNCERTAIN
 from models.phase import signed_size
 from models.positions import advance, cash_flow, leg_of, net_diff
-from models.units import ONE, Money, Price, Size, cash_of, cash_of_rounded_up
-
-Losses: TypeAlias = tuple[Money, Money, Money]
-"""What is lost where YES wins, where NO wins, and where the market is void; negative is what is won."""
-
-_PAYOUTS_OF_YES: Final = (ONE, 0, ONE // 2)
-
-
-class RestingOrder(msgspec.Struct, frozen=True, gc=False):
-    """An order that can still fill: approved, on its way, resting, being cancelled, or of unknown fate.
-
-    `fee` is what filling the rest of it would cost besides, 0 for one that only rests.
-    """
-
-    tag: Tag
-    outcome: Outcome
-    side: Side
-    price: Price
-    remaining: Size
-    fee: Money = 0
-
-
-class Nets(NamedTuple):
-    """YES minus NO in micro-shares: now, with every order filled that raises it, and with every one that lowers it."""
-
-    now: Size
-    up: Size
-    down: Size
-
-
-class Lean(NamedTuple):
-    """Dollars at cost of the unpaired YES, less those of the unpaired NO: as far up and down as orders can take it."""
-
-    up: Money
-    down: Money
-
-
-class Holding(NamedTuple):
-    """What all desks hold of a market together."""
-
-    yes: Size = 0
-    no: Size = 0
-    yes_cost: Money = 0
-    no_cost: Money = 0
+from models.stakes import Holding, Nets, RestingOrder, Stakes, stakes_of
+from models.units import Money, Size
 
 
 class MarketExposure:
@@ -73,7 +28,10 @@ class MarketExposure:
         self.holding = Holding()
         self._fees = fees or Fees()
         self._positions: dict[Tag, Position] = {}
-        self._losses: Losses | None = None
+        self._stakes: Stakes | None = None
+        self._asked: tuple[PlaceOrder, ...] = ()
+        self._then: Stakes | None = None
+        """What was asked for last besides: several controls ask for the same, and then it is approved."""
 
     @property
     def net(self) -> Size:
@@ -100,7 +58,7 @@ class MarketExposure:
         position = advance(self._positions.get(tag, Position()), event)
         if position is not None:
             self._positions[tag] = position
-            self._losses = None
+            self._now(None)
             legs = [(one.yes, one.no) for one in self._positions.values()]
             self.holding = Holding(
                 sum(yes.shares for yes, _ in legs),
@@ -111,8 +69,9 @@ class MarketExposure:
 
     def approved(self, order: PlaceOrder) -> None:
         """Count an approved intent at once, before the executor has said anything."""
+        then = None if order.intent in self.orders else self.stakes((order,))
         self.orders[order.intent] = self._resting(order)
-        self._losses = None
+        self._now(then)
 
     def order_changed(self, event: OrderChanged) -> None:
         """Follow an order; a cancelling or unknown one keeps its exposure until the venue has spoken."""
@@ -120,7 +79,7 @@ class MarketExposure:
             self.unknown.add(event.intent)
         else:
             self.unknown.discard(event.intent)
-        self._losses = None
+        self._now(None)
         standing = self._standing(event)
         if standing is None:
             self.orders.pop(event.intent, None)
@@ -148,9 +107,11 @@ class MarketExposure:
 
     def nets(self, before: tuple[PlaceOrder, ...] = (), tag: Tag | None = None) -> Nets:
         """Return the net of all desks, or of one, with what its orders could make of it."""
-        now = up = down = self.net if tag is None else net_diff(self._positions.get(tag, Position()))
+        if tag is None:
+            return self.stakes(before).nets
+        now = up = down = net_diff(self._positions.get(tag, Position()))
         for order in self._at_risk(before):
-            if tag in (None, order.tag):
+            if order.tag == tag:
                 move = signed_size(order.outcome, order.side, order.remaining)
                 up, down = up + max(move, 0), down + min(move, 0)
         return Nets(now, up, down)
@@ -169,36 +130,22 @@ class MarketExposure:
                 return own
         return None
 
-    def losses(self, extra: tuple[PlaceOrder, ...] = ()) -> Losses:
-        """Return the most that each outcome can cost: what is held and offered, and `extra` approved besides.
-
-        It is the cost of what is held, less what the outcome pays for it, plus the loss of every order that the outcome
-        turns against us. Past profit and loss is not part of it.
-        """
-        if self._losses is None:
-            self._losses = self._losses_of(self.orders.values(), self.holding)
+    def stakes(self, extra: tuple[PlaceOrder, ...] = ()) -> Stakes:
+        """Return what is held and offered, and `extra` as if it were approved besides."""
+        if self._stakes is None:
+            self._stakes = stakes_of(self.holding).with_orders(self.orders.values())
         if not extra:
-            return self._losses
-        more = self._losses_of(map(self._resting, extra), Holding())
-        return (self._losses[0] + more[0], self._losses[1] + more[1], self._losses[2] + more[2])
+            return self._stakes
+        if self._then is None or extra != self._asked:
+            self._asked, self._then = extra, self._stakes.with_orders(map(self._resting, extra))
+        return self._then
+
+    def _now(self, stakes: Stakes | None) -> None:
+        self._stakes, self._then = stakes, None
 
     def worst_case(self, extra: tuple[PlaceOrder, ...] = ()) -> Money:
         """Return the most of what is held and offered that can be lost, over YES, NO and VOID; never negative."""
-        return max(0, *self.losses(extra))
-
-    def bids(self, outcome: Outcome, extra: tuple[PlaceOrder, ...] = ()) -> Money:
-        """Return the dollars that filling all bids for a token would take, with the fees of those that take."""
-        return sum(
-            cash_of_rounded_up(order.price, order.remaining) + order.fee
-            for order in self._at_risk(extra)
-            if order.outcome == outcome and order.side is Side.BUY
-        )
-
-    def taken_by(self, order: PlaceOrder) -> Money:
-        """Return the dollars that filling an order takes, with its fee; 0 for a sale."""
-        if order.side is Side.SELL:
-            return 0
-        return cash_of_rounded_up(order.price, order.size) + self._resting(order).fee
+        return self.stakes(extra).worst_case
 
     def cash_flow(self) -> Money:
         """Return the dollars that the market has brought in so far, those of unsettled sales not; negative: spent."""
@@ -206,46 +153,6 @@ class MarketExposure:
             cash_flow(position) - sum(fill.cash - fill.fee for fill in position.provisional if fill.side is Side.SELL)
             for position in self._positions.values()
         )
-
-    def tied_up(self, outcome: Outcome, extra: tuple[PlaceOrder, ...] = ()) -> Money:
-        """Return the dollars that a token holds, or would hold with its bids filled: in pairs too, which risk none."""
-        held = self.holding.yes_cost if outcome == YES else self.holding.no_cost
-        return held + self.bids(outcome, extra)
-
-    def lean(self, extra: tuple[PlaceOrder, ...] = ()) -> Lean:
-        """Return which way the dollars of what is unpaired lean, once with all bids for YES filled, once with NO's.
-
-        Bids count from where they have paired off what is held of the other token. Sales only give up what is held.
-        """
-        held, net, cost = self.holding, self.net, 0
-        if net > 0 and held.yes > 0:
-            cost = held.yes_cost * net // held.yes
-        elif net < 0 and held.no > 0:
-            cost = held.no_cost * net // held.no
-        sizes: list[Size] = [0, 0]
-        for order in self._at_risk(extra):
-            if order.side is Side.BUY:
-                sizes[order.outcome] += order.remaining
-        return Lean(
-            cost + self._opened(YES, sizes[YES], max(0, -net), -cost, extra),
-            cost - self._opened(NO, sizes[NO], max(0, net), cost, extra),
-        )
-
-    def _opened(self, outcome: Outcome, size: Size, paired: Size, cost: Money, extra: tuple[PlaceOrder, ...]) -> Money:
-        """Return by how much bids move the lean: what they pair off is given up at its cost, the rest adds its own."""
-        if not size:
-            return 0
-        given_up = cost * min(size, paired) // paired if paired else 0
-        return given_up + self.bids(outcome, extra) * max(0, size - paired) // size
-
-    def _losses_of(self, orders: Iterable[RestingOrder], held: Holding) -> Losses:
-        cost = held.yes_cost + held.no_cost
-        standing = tuple(orders)
-        won, lost, void = (
-            cost - cash_of(at, held.yes) - cash_of(ONE - at, held.no) + sum(_loss(order, at) for order in standing)
-            for at in _PAYOUTS_OF_YES
-        )
-        return won, lost, void
 
     def _at_risk(self, before: tuple[PlaceOrder, ...]) -> list[RestingOrder]:
         return [*self.orders.values(), *map(self._resting, before)]
@@ -265,12 +172,13 @@ class MarketExposure:
 class Totals(NamedTuple):
     """What all markets come to: open orders, markets with anything in them, and dollars.
 
-    `worst_case` sums their worst cases, `bids` is what all bids would take, `up` and `down` sum their leans, and
-    `cash_flow` is what was earned so far, less what was spent.
+    `unknown` counts orders of unknown fate, `worst_case` sums the worst cases, `bids` is what all bids would take, `up`
+    and `down` sum their leans, and `cash_flow` is what was earned so far, less what was spent.
     """
 
     open_orders: int = 0
     in_use: int = 0
+    unknown: int = 0
     worst_case: Money = 0
     bids: Money = 0
     up: Money = 0
@@ -288,14 +196,11 @@ class Exposures:
         self._parts: dict[MarketId, Totals] = {}
         self._siblings = neg_risk_siblings(markets)
 
-    @property
-    def unknown(self) -> int:
-        """Orders of unknown fate in all markets."""
-        return sum(len(exposure.unknown) for exposure in self._exposures.values())
-
     def unknown_around(self, market: MarketId) -> int:
         """Return how many orders of unknown fate there are in a market and in the others of its neg-risk event."""
-        return sum(len(self.of(one).unknown) for one in (market, *self._siblings.get(market, ())))
+        if not self.totals.unknown:
+            return 0
+        return sum(self.part_of(one).unknown for one in (market, *self._siblings.get(market, ())))
 
     def of(self, market: MarketId) -> MarketExposure:
         """Return a market's exposure, an empty one where nothing was ever done."""
@@ -334,12 +239,14 @@ class Exposures:
 
     def _count(self, market: MarketId, exposure: MarketExposure) -> None:
         was, all_in_all = self.part_of(market), self.totals
-        lean = exposure.lean()
+        stakes = exposure.stakes()
+        lean = stakes.lean()
         part = self._parts[market] = Totals(
             len(exposure.orders),
             int(not exposure.is_flat),
-            exposure.worst_case(),
-            exposure.bids(YES) + exposure.bids(NO),
+            len(exposure.unknown),
+            stakes.worst_case,
+            stakes.bids,
             lean.up,
             lean.down,
             exposure.cash_flow(),
@@ -348,10 +255,3 @@ class Exposures:
 
 
 _NOTHING: Final = Totals()
-
-
-def _loss(order: RestingOrder, payout_of_yes: Price) -> Money:
-    """Return what an order would lose in an outcome if it filled, 0 where it would win: then it is not counted on."""
-    payout = payout_of_yes if order.outcome == YES else ONE - payout_of_yes
-    edge = payout - order.price if order.side is Side.BUY else order.price - payout
-    return max(0, cash_of_rounded_up(-edge, order.remaining) + order.fee)

@@ -9,7 +9,7 @@ orders are many for ten markets and few for a hundred, and what rests must be ta
 """
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -22,6 +22,9 @@ from models.messages.orders import PlaceOrder
 from models.parameters import parameter
 from models.phase import reduces, signed_size
 from models.units import DOLLAR, SHARE, Money, Size, format_price, format_size
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 _ORDERS_PER_MARKET = 4
 """Two on each side of a market, for YES and for NO."""
@@ -126,11 +129,18 @@ class Limits(Guard):
     def __init__(
         self, parameters: RiskParameters, exposures: Exposures, max_net_diff: Size, tier: str = "Standard"
     ) -> None:
-        enabled = max(1, len(exposures.markets))
         self._exposures = exposures
+        self._tier = tier
+        self._go_by(parameters, max_net_diff)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._go_by(parameters.risk, parameters.inventory.max_net_diff)
+
+    def _go_by(self, parameters: RiskParameters, max_net_diff: Size) -> None:
+        enabled = max(1, len(self._exposures.markets))
         self._max_net_diff = max_net_diff
         self._per_market = parameters.open_orders_per_market
-        self._in_all = most_open_orders(parameters, enabled, tier)
+        self._in_all = most_open_orders(parameters, enabled, self._tier)
         self._positions = parameters.open_positions or enabled
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
@@ -151,7 +161,7 @@ class Limits(Guard):
             "open_orders_total", "all", totals.open_orders, self._in_all, "count", totals.open_orders >= self._in_all
         )
         yield Reading("open_positions", "all", totals.in_use, self._positions, "count")
-        yield Reading("unknown_order", "all", self._exposures.unknown, None, "count")
+        yield Reading("unknown_order", "all", totals.unknown, None, "count")
         yield Reading("self_cross", "all", None, None, "count")
         yield Reading("not_settled", "all", None, None, "shares")
         limit = self._max_net_diff / SHARE

@@ -6,7 +6,7 @@ counted before we were told would count twice. Why an order waits for the first 
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from models.controls.control import Control, Guard, Refusal
 from models.exposure import Exposures
@@ -17,6 +17,9 @@ from models.messages.control import Reading
 from models.messages.lanes import CashRead
 from models.messages.orders import FillCounted, FillVoided, PlaceOrder
 from models.units import DOLLAR, Money, format_money
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 
 class Cash(Guard):
@@ -35,10 +38,13 @@ class Cash(Guard):
     def __init__(self, parameters: RiskParameters, exposures: Exposures, start: Money | None) -> None:
         self._exposures = exposures
         self._start = start
-        self._reserve = int(parameters.wallet_usd * parameters.cash_reserve)
+        self._reserve = _reserve(parameters)
         self._said: Money | None = None
         self._spent: Money = 0
         """What fills have taken that the venue's last word may not have counted."""
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._reserve = _reserve(parameters.risk)
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
         if order.side is Side.SELL:
@@ -46,7 +52,10 @@ class Cash(Guard):
         free = self._free()
         if free is None:
             return Refusal("cash_reserve", "the venue has not said yet what there is") if opens else None
-        left = free - sum(self._exposures.of(leg.market).taken_by(leg) for leg in (*before, order))
+        left = free
+        for leg in (*before, order):
+            exposure = self._exposures.of(leg.market)
+            left -= exposure.stakes((leg,)).bids - exposure.stakes().bids
         if left < 0:
             return Refusal("cash", f"{format_money(left)} dollars would be left < 0")
         if opens and left < self._reserve:
@@ -95,3 +104,7 @@ class Cash(Guard):
             for fill in position.provisional
             if fill.side is Side.BUY
         )
+
+
+def _reserve(parameters: RiskParameters) -> Money:
+    return int(parameters.wallet_usd * parameters.cash_reserve)

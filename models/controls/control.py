@@ -6,11 +6,14 @@ every refusal, so that `keel risk` and `keel why` can say how the number was com
 """
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 from models.messages.base import Message
 from models.messages.control import Reading
 from models.messages.orders import PlaceOrder
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 Blocks: TypeAlias = Literal["open", "all"]
 """What a control stops: orders that could raise what can be lost, or every order. No control stops a cancel."""
@@ -74,6 +77,9 @@ class Guard:
     def recalled(self, now_ns: int) -> tuple[Message, ...]:
         """Return what has to be said, and asked of the timer, now that all is recalled."""
         return ()
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        """Go by other parameters from now on; what was counted stays. Who does not override this goes on as it is."""
 
     def readings(self, now_ns: int) -> Iterable[Reading]:
         """Say where each control stands."""

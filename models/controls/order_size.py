@@ -6,6 +6,7 @@ exit is as large as what is held, and cutting it up would only keep the risk for
 """
 
 from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from models.controls.control import Control, Guard, Refusal
 from models.limits import RiskParameters
@@ -15,6 +16,9 @@ from models.messages.control import Reading
 from models.messages.orders import PlaceOrder
 from models.orders import TimeInForce
 from models.units import DOLLAR, SHARE, Money, Size, cash_of, format_money, format_size
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 _IMMEDIATE = (TimeInForce.FAK, TimeInForce.FOK)
 
@@ -39,8 +43,10 @@ class OrderSize(Guard):
 
     def __init__(self, parameters: RiskParameters, markets: Mapping[MarketId, Market]) -> None:
         self._markets = markets
-        self._usd = int(parameters.wallet_usd * parameters.order_usd)
-        self._shares = int(parameters.wallet_usd * parameters.order_shares)
+        self._go_by(parameters)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._go_by(parameters.risk)
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
         least = self._markets[order.market].min_order_size
@@ -70,6 +76,10 @@ class OrderSize(Guard):
             if shares > self._shares:
                 yield Reading("order_shares", market.slug, None, shares / SHARE, "shares", note=floor)
             yield Reading("order_minimum", market.slug, None, least / SHARE, "shares at least")
+
+    def _go_by(self, parameters: RiskParameters) -> None:
+        self._usd = int(parameters.wallet_usd * parameters.order_usd)
+        self._shares = int(parameters.wallet_usd * parameters.order_shares)
 
     def _limits(self, least: Size) -> tuple[Money, Size]:
         """Return the most dollars and shares of an order; a share never costs more than a dollar."""

@@ -112,9 +112,8 @@ class Pace(Guard):
 
     def _forget(self, now_ns: int) -> None:
         while self._approved and now_ns - self._approved[0][0] >= self._window_ns:
-            at_ns, same = self._approved.popleft()
-            if self._latest_ns.get(same) == at_ns:
-                del self._latest_ns[same]
+            _, same = self._approved.popleft()
+            self._latest_ns.pop(same, None)
 
 
 def _same(order: PlaceOrder) -> _Order:

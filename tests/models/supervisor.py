@@ -1,6 +1,10 @@
 """A risk supervisor with names for what one says to it."""
 
+from collections.abc import Callable
+
 from models.cells import TradingState
+from models.controls.control import Guard
+from models.exposure import Exposures
 from models.inventory import InventoryParameters
 from models.limits import RiskParameters
 from models.markets import Market, Outcome, Side
@@ -37,11 +41,12 @@ class Supervisor:
         *,
         max_net: int = 1_000,
         markets: dict[str, Market] = MARKETS,
+        guards: Callable[[Exposures], tuple[Guard, ...]] | None = None,
         **parameters: object,
     ) -> None:
         inventory = InventoryParameters(max_net_diff=max_net * SHARE)
         limits = RiskParameters(**parameters)  # pyright: ignore[reportArgumentType]
-        self.machine = RiskMachine(markets, limits, phase, inventory, {GROUP: (M, N)})
+        self.machine = RiskMachine(markets, limits, phase, inventory, {GROUP: (M, N)}, guards)
         self.now_ns = 1_000 * MS
         self.sequence = 0
         self.trades = 0

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from models.exposure import Exposures, MarketExposure, Nets, Totals
 from models.fees import taker_fee
 from models.markets import NO, YES, Fees, Market, Outcome, Side
-from models.messages.orders import FillCounted, FillSettled, MergeChanged, OrderChanged, PlaceOrder
+from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, OrderChanged, PlaceOrder
+from models.messages.position import Position
 from models.orders import OrderState, TimeInForce
 from models.units import DOLLAR, ONE, SHARE
 
@@ -223,3 +224,28 @@ def test_an_event_that_leaves_what_may_fill_as_it_was_is_known() -> None:
     assert not exposure.is_known(changed(placed, OrderState.CANCELLED))
     exposure.order_changed(changed(placed, OrderState.CANCELLED))
     assert exposure.is_known(changed(placed, OrderState.CANCELLED))
+
+
+def test_what_says_nothing_of_a_position_moves_none() -> None:
+    exposure = MarketExposure()
+    exposure.moved(TAG, order())
+    assert (exposure.is_flat, exposure.position(TAG)) == (True, Position())
+
+
+def test_only_desks_with_something_in_a_market_have_a_net_there() -> None:
+    exposure = exposed([bought(YES, 48, 5)], [])
+    exposure.moved("other", bought(YES, 48, 5))
+    exposure.moved("other", FillVoided(bought(YES, 48, 5), 0))
+    assert dict(exposure.nets_of_desks()) == {TAG: Nets(5 * SHARE, 5 * SHARE, 5 * SHARE)}
+
+
+def test_a_market_that_is_not_traded_any_more_counts_in_the_totals_alone() -> None:
+    exposures = Exposures({})
+    exposures.change("gone", lambda exposure: exposure.approved(order()))
+    assert exposures.totals == Totals(1, 1, 0, 5 * DOLLAR, 5 * DOLLAR, 5 * DOLLAR, 0)
+    assert list(exposures.in_use()) == []
+
+
+def test_an_order_that_is_approved_again_counts_once() -> None:
+    exposure = exposed([], [order(), order()])
+    assert exposure.worst_case() == 5 * DOLLAR
