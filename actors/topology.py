@@ -24,6 +24,7 @@ from models.messages import (
     position,
     recall,
     records,
+    reload,
 )
 from models.messages import runtime as runtime_messages
 from models.messages.base import MarketId, Message, Tag
@@ -173,7 +174,7 @@ class Topology:
             lanes.QueryOrder: lambda _: self._queries,
             lanes.ReadAccount: lambda _: self._queries,
             lanes.ReadHoldings: lambda _: self._queries,
-            lanes.DriftFound: lambda _: seen,
+            lanes.DriftFound: lambda _: (RISK, *seen),
             lanes.HoldingsFound: lambda _: seen,
             lanes.CashRead: lambda _: (RISK,),
             lanes.CashFound: lambda _: rows,
@@ -199,8 +200,8 @@ class Topology:
             operations.RedemptionReported: _executor,
             orders.OrderNotJournalled: _executor,
             orders.ForeignOrderSeen: _executor,
-            orders.UserFeedLost: _executor,
-            orders.UserFeedRestored: _executor,
+            orders.UserFeedLost: lambda _: (EXECUTOR, RISK),
+            orders.UserFeedRestored: lambda _: (EXECUTOR, RISK),
             orders.UserFeedProven: _executor,
             lanes.SubmitUnanswered: _executor,
             lanes.CancelUnanswered: _executor,
@@ -226,6 +227,8 @@ class Topology:
             audit.Fence: lambda _: board,
             records.ProfitMarked: lambda _: rows,
             records.StoppedCleanly: lambda _: rows,
+            records.SegmentOpened: lambda _: rows,
+            reload.ParametersChanged: lambda _: self._changeable(),
             records.FillMarkedOut: lambda _: rows,
             records.LatencyMeasured: lambda _: rows,
             runtime_messages.ActorFailed: lambda _: (EXECUTOR, *seen),
@@ -234,6 +237,12 @@ class Topology:
             runtime_messages.HandlerSlow: lambda _: (RISK, *rows),
             runtime_messages.HandlerRecovered: lambda _: (RISK, *rows),
         }
+
+    def _changeable(self) -> tuple[str, ...]:
+        """Who goes by parameters that may change: risk first, so that nobody is ahead of the limits."""
+        inventories = (inventory_name(tag, market_id) for tag, market_id in self._desk)
+        deciders = dict.fromkeys(name for names in self._desk.values() for name in names)
+        return (RISK, *inventories, *deciders)
 
     def _order_changed(self, message: orders.OrderChanged) -> tuple[str, ...]:
         told = (*self._desk.get((message.tag, message.market), ()), RISK, *self._seen)

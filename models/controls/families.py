@@ -16,7 +16,9 @@ from models.controls.price_guard import PriceGuard
 from models.controls.rejects import Rejects
 from models.controls.repetition import Repetition
 from models.controls.settlement import Settlement
+from models.controls.token_drift import TokenDrift
 from models.controls.unknowns import Unknowns
+from models.controls.watched import Watched
 from models.controls.worst_cases import WorstCases
 from models.engine import EngineParameters
 from models.exposure import Exposures
@@ -38,6 +40,8 @@ FAMILIES: Final[tuple[type[Guard], ...]] = (
     Settlement,
     FailedTrades,
     CashDrift,
+    TokenDrift,
+    Watched,
     Repetition,
     MarkoutControls,
 )
@@ -66,6 +70,8 @@ def guards(
         Settlement(parameters.settlement, markets),
         FailedTrades(parameters.failures, markets),
         CashDrift(parameters.cash_drift, exposures),
+        TokenDrift(parameters.executor, markets),
+        Watched(parameters.executor, parameters.feed, markets),
         Repetition(parameters.repetition, markets),
         MarkoutControls(parameters.markouts, markets),
     )

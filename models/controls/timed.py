@@ -81,6 +81,10 @@ class TimedCells:
             return ()
         return self.take(MarketHeld(market, self.control, TradingState.ACTIVE, 0, reason, None, now_ns))
 
+    def let_go_all(self, reason: str, now_ns: int) -> Held:
+        """Let go whatever is held."""
+        return tuple(said for market in tuple(self._held) for said in self.let_go(market, reason, now_ns))
+
     def take(self, held: MarketHeld) -> Held:
         """Hold a market as was said of it, or no longer."""
         key = f"{self.control} {held.market or ''}"

@@ -1,5 +1,7 @@
 """Quotes are pulled while answers are slow, and one quote asks whether they still are."""
 
+import pytest
+
 from models.slow_answers import AnswerTimes, SlowAnswers
 
 MS = 1_000_000
@@ -23,6 +25,7 @@ def test_answers_of_which_less_than_half_are_slow_do_not_trip_it() -> None:
         assert slow.answered(f"i{number}", (2_900 if number % 5 == 0 else 100) * MS, 0) is None
 
 
+@pytest.mark.control("latency", "nearly")
 def test_one_slow_answer_in_twenty_does_not_trip_it_and_more_do() -> None:
     slow = breaker(500)
     for number in range(40):

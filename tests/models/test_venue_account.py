@@ -34,6 +34,7 @@ def test_the_first_message_of_all_makes_it_read_the_account() -> None:
     assert floor.reads() == ["start"]
 
 
+@pytest.mark.control("user_feed", "blocks")
 def test_without_a_user_feed_nothing_is_sent() -> None:
     floor = LiveFloor(ready=False)
     floor.read()
@@ -362,8 +363,7 @@ def test_a_filled_order_that_is_still_listed_is_filled() -> None:
 
 
 # What is not ours
-
-
+@pytest.mark.control("foreign", "trips")
 def test_a_foreign_order_that_is_listed_halts_everything_and_is_cancelled() -> None:
     floor = LiveFloor()
     floor.read([STRANGER])
@@ -379,6 +379,7 @@ def test_a_foreign_order_or_fill_on_the_user_feed_halts_everything(trade_id: str
     assert floor.cancels() == ([("0xbad", "foreign")] if trade_id is None else [])
 
 
+@pytest.mark.control("foreign", "nearly")
 def test_an_own_order_is_not_foreign_whoever_says_so() -> None:
     floor = LiveFloor()
     order_id = floor.working(BID)
@@ -447,6 +448,7 @@ def test_pairs_that_are_being_merged_may_be_there_or_not(held: tuple[int, int]) 
     assert drifts(floor) == []
 
 
+@pytest.mark.control("drift", "trips")
 def test_a_difference_in_two_reads_is_reported_once_and_halts_the_market() -> None:
     floor = LiveFloor()
     floor.working(BID)
@@ -469,6 +471,7 @@ def test_a_difference_that_goes_away_lets_the_market_go_after_two_reads() -> Non
     assert floor.cells() == [(M, "drift", "HALTED"), (M, "drift", "ACTIVE")]
 
 
+@pytest.mark.control("drift", "nearly")
 def test_a_small_difference_is_reported_and_dust_is_not() -> None:
     floor = LiveFloor()
     floor.read(tokens={M: (0, 0)})

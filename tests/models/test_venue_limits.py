@@ -221,6 +221,7 @@ def test_a_stop_that_would_wait_too_long_is_left_to_the_venue_which_is_told_once
     assert all(S * 16 < one.until_ns - floor.now_ns < S * 17 for one in left)
 
 
+@pytest.mark.control("latency", "trips")
 def test_one_slow_answer_pulls_all_quotes_and_one_quote_asks_after_a_pause() -> None:
     floor = LiveFloor()
     first, second, third, fourth = quotes(4)

@@ -107,6 +107,7 @@ def test_a_lost_connection_is_told_with_when_it_was_last_heard_and_comes_back(de
     ]  # fmt: skip
 
 
+@pytest.mark.control("user_feed", "trips")
 def test_a_connection_that_never_answers_is_replaced_and_told_lost_once(desk: Desk) -> None:
     with socket_server(pongs=False) as venue:
         feed = desk.start(venue.url)
@@ -125,6 +126,7 @@ def test_an_outage_is_told_once_however_often_it_is_tried_again(desk: Desk) -> N
     assert desk.of(UserFeedLost)[0].heard_ns is None
 
 
+@pytest.mark.control("user_feed", "nearly")
 def test_pings_keep_a_quiet_connection(desk: Desk, venue: SocketServer) -> None:
     feed = desk.start(venue.url)
     desk.until(lambda: venue.heard.count("PING") >= 25)

@@ -114,6 +114,7 @@ def test_trading_comes_back_with_the_heartbeat(lanes: Lanes) -> None:
     assert lanes.gate.closed is None
 
 
+@pytest.mark.control("heartbeat", "trips")
 def test_a_venue_that_does_not_hear_us_stops_new_orders(lanes: Lanes) -> None:
     begin(lanes)
     lanes.within(HEART, 0.2)
@@ -144,6 +145,7 @@ def test_a_chain_that_ends_before_a_restart_has_taken_it_up_is_no_second_writer(
     assert lanes.gate.closed is None
 
 
+@pytest.mark.control("heartbeat", "nearly")
 @pytest.mark.parametrize(("fault", "more"), [("lose_answer", {"manner": "reset"}), ("error_though_done", {})])
 def test_a_beat_whose_answer_is_lost_is_no_second_writer(lanes: Lanes, fault: str, more: dict[str, Any]) -> None:
     beats = begin(lanes)
