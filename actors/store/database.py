@@ -214,7 +214,11 @@ def _postgres(url: str, options: str = "") -> PostgresqlDatabase:
     found: dict[str, Any] = parse(url, unquote_password=True, unquote_user=True)
     if not found["database"]:
         raise StoreError(f"{redacted(url)} names no database: postgresql://USER@HOST/NAME")
-    settings = f"-c synchronous_commit=on -c lock_timeout={int(BUSY_SECONDS * 1000)} {options}".strip()
+    # A server that has lost a client must find out soon: until then it keeps the client's lock.
+    watched = (
+        "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000"
+    )
+    settings = f"-c synchronous_commit=on -c lock_timeout={int(BUSY_SECONDS * 1000)} {watched} {options}".strip()
     try:
         return PostgresqlDatabase(
             **found,

@@ -128,7 +128,7 @@ class JournalActor(BaseActor):
     def on_turn_end(self) -> None:
         if self._urgent or self._passed_on or self._rows >= self._parameters.batch_rows:
             self._commit()
-        if self._waiting or self._untold:
+        if self._waiting or self._tries:
             self._wake(_FLUSH, self._parameters.flush_ms * _MS)
         if not self._writer.keeps_head:
             self._wake(_HEAD, _SECOND_NS)
@@ -149,7 +149,7 @@ class JournalActor(BaseActor):
         self._timers.discard(woke.timer)
         match woke.timer:
             case "flush":
-                self._urgent = bool(self._waiting) or self._untold
+                self._urgent = bool(self._waiting) or self._tries
             case "books":
                 self._wait(woke, self._samples.round(self.now_ns))
                 if self._samples.waiting:
@@ -285,10 +285,18 @@ class JournalActor(BaseActor):
         """Open the gate where the database was in trouble that is over."""
         trouble = self._trouble
         self._untold = False
-        if trouble is not None and not trouble.lasting:
+        if trouble is None or trouble.lasting:
+            return
+        # What was kept free for an emergency has been given up: until there is so much again, the disk is full.
+        if trouble.cause != "full" or self._emergency.make_ready():
             self._trouble = None
             self.log.bind(reason=str(trouble)).warning("that is over: the database has taken all that waited")
             self._outlets.open_gate()
+
+    @property
+    def _tries(self) -> bool:
+        """Whether the database is asked again though nothing waits for it."""
+        return self._untold or (self._trouble is not None and not self._trouble.lasting)
 
     def _told(self, trouble: StoreError) -> Row:
         """Return the record of a trouble. It is also the proof that the database takes more than nothing."""

@@ -36,6 +36,7 @@ from actors.store.trouble import StoreBusy, StoreError
 _KEY: Final = "lease"
 _ADVISORY_LOCK: Final = int.from_bytes(hashlib.sha256(b"keel journal").digest()[:8], "big", signed=True)
 _ASK_S: Final = 1.0
+_SERVER_KNOWS_NS: Final = 20_000_000_000
 _LEAVE_S: Final = 2.0
 """How long whoever leaves waits for a server that does not answer."""
 _SILENT_NS: Final = 5_000_000_000
@@ -59,7 +60,10 @@ class FileLock:
 
     def __init__(self, database: Path) -> None:
         """Take it. Raises StoreBusy, or StoreError where there can be no lock."""
-        self._file = sqlite3.connect(f"{database}-lease", timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._file = sqlite3.connect(f"{database}-lease", timeout=0, isolation_level=None, check_same_thread=False)
+        except sqlite3.OperationalError as error:
+            raise StoreError(f"no lock can be had beside {database}: {error}") from error
         try:
             self._file.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
@@ -83,12 +87,11 @@ class ServerLock:
         self._on_lost = on_lost
         self._lost: str | None = None
         try:
-            taken = session.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()[0]
+            self._take(shown)
         except PeeweeException as error:
             raise StoreError(f"no lock can be had on {shown}: {error}") from error
-        if not taken:
-            raise StoreBusy(f"another engine writes {shown}")
         self._answered_ns = time.monotonic_ns()
+        self._server: int = session.connection().fileno()
         self._end, self._ended = socket.socketpair()
         self._thread = Thread(target=self._listen, name="lease", daemon=True)
         self._thread.start()
@@ -105,20 +108,30 @@ class ServerLock:
         """Let others have it."""
         self._end.close()
         self._thread.join(_LEAVE_S)
-        # The server ends a session some time after its client has left; whoever opens at once must find it free.
-        with contextlib.suppress(PeeweeException):
-            if not self._thread.is_alive():
-                self._session.execute_sql("SELECT pg_advisory_unlock_all()")
+        if self._thread.is_alive():
+            # The server does not answer; what the thread waits for is ended under it.
+            with contextlib.suppress(OSError), socket.socket(fileno=os.dup(self._server)) as waited_for:
+                waited_for.shutdown(socket.SHUT_RDWR)
+            self._thread.join(_LEAVE_S)
         self._session.close()
+
+    def _take(self, shown: str) -> None:
+        """Take the lock; one of a process of this machine that has died is waited for, until its server knows of it."""
+        until_ns = time.monotonic_ns() + _SERVER_KNOWS_NS
+        while not self._session.execute_sql("SELECT pg_try_advisory_lock(%s)", (_ADVISORY_LOCK,)).fetchone()[0]:
+            if not _has_died(self._session) or time.monotonic_ns() > until_ns:
+                raise StoreBusy(f"another engine writes {shown}")
+            time.sleep(0.1)
 
     def _listen(self) -> None:
         """Ask each second, and at once when the server says something unasked: it does so when it ends the session."""
         try:
             with self._ended:
-                server: int = self._session.connection().fileno()
-                while self._ended not in select.select([self._ended, server], [], [], _ASK_S)[0]:
+                while self._ended not in select.select([self._ended, self._server], [], [], _ASK_S)[0]:
                     self._session.execute_sql("SELECT 1").fetchone()
                     self._answered_ns = time.monotonic_ns()
+            # The server ends a session some time after its client has left; whoever opens at once must find it free.
+            self._session.execute_sql("SELECT pg_advisory_unlock_all()")
         except (PeeweeException, OSError, ValueError) as error:
             said = " ".join(str(error).split()) or type(error).__name__
             self._lost = f"the lock on the database is lost: {said}"
@@ -170,3 +183,17 @@ def holder(database: Database) -> Holder | None:
     """Return who writes a database, or wrote it last."""
     found: Any = Fact.select(Fact.value).where(Fact.key == _KEY).scalar(database)
     return None if found is None else msgspec.json.decode(found, type=Holder)
+
+
+def _has_died(database: Database) -> bool:
+    """Whether the last holder was a process of this machine that is no more."""
+    try:
+        last = holder(database)
+        if last is None or last.host != socket.gethostname():
+            return False
+        os.kill(last.pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PeeweeException, OSError):
+        return False
+    return False

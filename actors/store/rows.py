@@ -50,7 +50,7 @@ from models.messages.orders import (
 )
 from models.messages.position import InventoryUpdated
 from models.messages.recall import Checkpointed
-from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, SegmentOpened, StoppedCleanly
 from models.messages.runtime import (
     ActorFailed,
     ActorQuarantined,
@@ -120,6 +120,11 @@ RESET: Final = "reset"
 """Key of the time, in nanoseconds, at which the count of profits began anew, in `meta`."""
 
 _BOOK_LEVELS = 5
+
+
+def segment_key(tag: str) -> str:
+    """Key in `meta` of the conditions of a desk: JSON with the `number` of the segment and its `values`."""
+    return f"segment/{tag}"
 
 
 def rows_of(message: Message, run: str, now_ns: int) -> tuple[Row, ...]:
@@ -269,6 +274,14 @@ def _command_answered(message: CommandAnswered, _run: str, _now_ns: int) -> tupl
     return (Row(Audit, values),)
 
 
+def _segment(message: SegmentOpened, _run: str, _now_ns: int) -> tuple[Row, ...]:
+    shown = _event(
+        "segment", None, message.at_ns, tag=message.tag, number=message.number, who=message.who, changes=message.changes
+    )
+    value = _json({"number": message.number, "values": message.values})
+    return shown, Row(Fact, {"key": segment_key(message.tag), "value": value})
+
+
 def _operation(changed: MergeChanged | RedemptionChanged) -> dict[str, object]:
     batch = changed.batch
     nonce = None if batch is None else batch.nonce
@@ -357,6 +370,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         ),
         CashFound: lambda m, _run, _now: (_event("cash_found", None, m.at_ns, cash=m.cash),),
         HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
+        SegmentOpened: _segment,
         StoppedCleanly: lambda m, _run, _now: (_event("clean_stop", None, m.at_ns, run=m.run, fills=m.fills),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),

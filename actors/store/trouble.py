@@ -8,7 +8,6 @@ looks at all of it.
 import os
 import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -39,19 +38,22 @@ class StoreBusy(StoreError):
 
 def trouble(error: PeeweeException, file: Path | None) -> StoreError:
     """Return what an error of the driver means for whoever writes. `file` is SQLite's, None for PostgreSQL."""
-    raised = next((one for one in _chain(error) if not isinstance(one, PeeweeException)), error)
+    raised = _first(error)
     cause = _on_server(raised) if file is None else _in_file(raised, file)
     said = " ".join(str(raised).split()) or type(raised).__name__
     return StoreError(f"{_WORDS[cause]} ({said})", cause=cause)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Return an error and what it came of; peewee hands on the driver's own as its first argument."""
-    at: BaseException | None = error
-    while at is not None:
-        yield at
-        first = at.args[0] if at.args else None
-        at = first if isinstance(first, BaseException) else at.__cause__
+def _first(error: BaseException) -> BaseException:
+    """Return what the driver said first: peewee wraps it, perhaps twice, and then fails to roll back."""
+    first, at = error, error
+    while at is not None and (isinstance(at, PeeweeException) or _is_drivers(at)):
+        first, at = at, getattr(at, "orig", None) or at.__context__
+    return first
+
+
+def _is_drivers(error: BaseException) -> bool:
+    return type(error).__module__.partition(".")[0] in ("sqlite3", "psycopg")
 
 
 def _in_file(error: BaseException, file: Path) -> Cause:

@@ -199,6 +199,10 @@ class Writer:
         except PeeweeException as error:
             raise self._trouble(error) from error
 
+    def fact(self, key: str) -> str | None:
+        """Return a single fact, None where it was never said. For the time before the journal runs."""
+        return Fact.select(Fact.value).where(Fact.key == key).scalar(self.database)
+
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.
 

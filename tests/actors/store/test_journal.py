@@ -6,17 +6,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from actors.runtime.actor import BaseActor, Context
+from actors.runtime.actor import Context
 from actors.runtime.dead_letters import DeadLetters
 from actors.runtime.directory import Directory
-from actors.runtime.mailbox import Mailbox
 from actors.runtime.simulation import SimDispatcher
 from actors.runtime.surroundings import Emergency
 from actors.store.chain import verify
 from actors.store.database import open_reader
-from actors.store.journal import JournalActor, MemoryJournal, Outlets
+from actors.store.journal import JournalActor, MemoryJournal
 from actors.store.tape import Place
-from actors.store.writer import Writer
 from models.cells import TradingState
 from models.messages.base import Message
 from models.messages.control import CommandApplied, RaiseCell
@@ -25,113 +23,9 @@ from models.messages.orders import MergeChanged, OrderNotJournalled, SubmitMerge
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.orders import OrderState
 from models.storage import JournalParameters
+from tests.actors.store.desk import START, Desk, Listener
 
 Table = Callable[[str], list[dict[str, Any]]]
-SECOND = 1_000_000_000
-START = 1_790_000_000 * SECOND
-
-
-class Listener(BaseActor):
-    """Hands on what it is told."""
-
-    def __init__(self, context: Context, told: Callable[[Message], object]) -> None:
-        super().__init__(context)
-        self._told = told
-
-    def on_receive(self, message: Any) -> None:
-        self._told(message)
-
-
-class Desk:
-    """A journal between an executor and a venue that remember what they were told."""
-
-    def __init__(self, url: str, folder: Path, parameters: JournalParameters) -> None:
-        self.venue: list[Message] = []
-        self.executor: list[Message] = []
-        self.risk: list[Message] = []
-        self.closed: list[str] = []
-        self.on_venue: Callable[[Message], object] = self.venue.append
-        self.chain: list[Message] = []
-        self.on_chain: Callable[[Message], object] = self.chain.append
-        self.order_of_events: list[str] = []
-        self.places: dict[int, Place] = {}
-        self.emergency = folder / "emergency.jsonl"
-        self.dispatcher = SimDispatcher(Directory(DeadLetters()), Emergency(pytest.fail, lambda _: None), START)
-        self.writer = Writer(url, START)
-        Listener.start(Context("venue", self.dispatcher), self._told_venue)
-        Listener.start(Context("chain", self.dispatcher), self._told_chain)
-        Listener.start(Context("executor", self.dispatcher), self._told_executor)
-        Listener.start(Context("risk", self.dispatcher), self._told_risk)
-        self.outlets = Outlets(
-            "venue", "executor", self._close_gate, self.emergency, self.places.get,
-            hold_gate=lambda _: self.order_of_events.append("hold"),
-            release_gate=lambda: self.order_of_events.append("release"),
-            operations="chain",
-        )  # fmt: skip
-        context = Context("journal", self.dispatcher, "core")
-        self.ref = JournalActor.start(context, self.writer, parameters, self.outlets)
-        self.dispatcher.run_until(START)
-
-    @property
-    def mailbox(self) -> Mailbox:
-        found = self.dispatcher.directory.mailbox("journal")
-        assert found is not None
-        return found
-
-    def tell(self, *messages: Message) -> None:
-        for message in messages:
-            self.dispatcher.deliver("journal", message)
-        self.dispatcher.run_ready()
-
-    def wait(self, seconds: float) -> None:
-        self.dispatcher.run_until(self.dispatcher.now_ns() + int(seconds * SECOND))
-
-    def break_database(self) -> None:
-        """Take away a table that every durable message needs."""
-        self.writer.database.execute_sql("ALTER TABLE journal RENAME TO lost")
-
-    def mend_database(self) -> None:
-        self.writer.database.execute_sql("ALTER TABLE lost RENAME TO journal")
-
-    def _close_gate(self, reason: str) -> None:
-        self.closed.append(reason)
-        self.order_of_events.append("gate")
-
-    def _told_venue(self, message: Message) -> None:
-        self.on_venue(message)
-
-    def _told_chain(self, message: Message) -> None:
-        self.on_chain(message)
-
-    def _told_executor(self, message: Message) -> None:
-        self.executor.append(message)
-        self.order_of_events.append("executor")
-
-    def _told_risk(self, message: Message) -> None:
-        self.risk.append(message)
-        self.order_of_events.append("risk")
-
-    def start_again(self) -> None:
-        context = Context("journal", self.dispatcher)
-        JournalActor.start(context, self.writer, JournalParameters(), self.outlets)
-
-    def recall(self) -> list[Message]:
-        """Read the chain page by page, as an executor does; return the entries."""
-        after, entries = 0, []
-        while True:
-            self.executor.clear()
-            self.tell(RecallAsked(after))
-            match self.executor:
-                case [Recalled() as page]:
-                    entries += [message for _, message in page.entries]
-                    after = page.last
-                case said:
-                    assert said == [RecallEnded()]
-                    return entries
-
-    def stop(self) -> None:
-        self.dispatcher.directory.stop("journal")
-        self.dispatcher.run_ready()
 
 
 @pytest.fixture
@@ -369,7 +263,8 @@ def test_books_are_written_now_and_then(desk: Desk, table: Table, make: Any) -> 
 
 def test_a_kill_is_on_the_disk_at_once(desk: Desk, table: Table) -> None:
     desk.tell(CommandApplied("r1", "kill", None, True, None, START))
-    assert json.loads({row["key"]: row["value"] for row in table("meta")}["kill"]) == {"request": "r1", "at_ns": START}
+    kept = json.loads({row["key"]: row["value"] for row in table("meta")}["kill"])
+    assert kept == {"request": "r1", "at_ns": START, "reason": ""}
 
 
 def test_without_a_database_orders_are_passed_on(tmp_path: Path, make: Any) -> None:

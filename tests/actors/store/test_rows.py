@@ -26,7 +26,7 @@ from models.messages.orders import (
 )
 from models.messages.position import InventoryUpdated, Leg, Position
 from models.messages.recall import Chained, Checkpointed
-from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, StoppedCleanly
+from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, SegmentOpened, StoppedCleanly
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerStuck
 from models.orders import OrderState
 
@@ -54,6 +54,7 @@ def story(make: Any) -> list[Any]:
         DecisionMade("maker", "0xab", 4, False, explained),
         ProfitMarked("maker", "0xab", 1, None, None, 2, 3, 12),
         StoppedCleanly("1-0", 3, 19),
+        SegmentOpened("maker", 2, {"maker.bid_size": "5 -> 6"}, {"maker.bid_size": "6"}, "cli root", 20),
         Checkpointed(1, (), ()),
         LatencyMeasured("tick_to_decision", 10, 1, 2, 3, 4, 13),
         CommandApplied("r1", "kill", None, True, None, 14),
@@ -64,7 +65,7 @@ def story(make: Any) -> list[Any]:
         BookResynchronised("0xab", 0, 92_000),
         TradeSeen("0xab", 0, Side.SELL, 4_700, 5, 16),
         RaiseCell(None, "journal", TradingState.CANCEL_ONLY, "disk full"),
-        LossesNoted(Baseline(1), Baseline(2), Baseline(3), (), (Hold("day_loss", None, "much"),), "", (), 15),
+        LossesNoted(Baseline(1), Baseline(2), Baseline(3), (), (Hold("day_loss", None, "much", 4),), "", (), 15),
         MarketHeld("0xab", "picked_off", TradingState.CANCEL_ONLY, 0, "5 fills", 99, 16),
         FillMarkedOut("maker", "0xab", "t1", "0x1", 0, Side.BUY, 4_700, 5, True, 5, 5, (5, 3, None, -2), 16),
         ActorFailed("book/0xab", "0xab", "ValueError: x", "BookFrame"),
