@@ -1,5 +1,7 @@
 """Every limit refuses with its own word and its figures, and what rests or is of unknown fate counts as filled."""
 
+from typing import Any
+
 import pytest
 
 from models.exposure import Exposures
@@ -51,7 +53,8 @@ def test_open_orders_are_capped_per_market() -> None:
 @pytest.mark.control("open_orders_total", "blocks")
 def test_a_hedge_needs_room_among_the_open_orders_as_well() -> None:
     for cap, room in (("open_orders_per_market", "open_orders_market"), ("open_orders_total", "open_orders_total")):
-        risk = Supervisor(**{cap: 1})
+        limits: dict[str, Any] = {cap: 1}
+        risk = Supervisor(**limits)
         risk.fill(risk.place(YES, 4_900, 10))
         hedge = risk.place(NO, 4_000)
         assert isinstance(hedge, PlaceOrder)

@@ -28,21 +28,21 @@ def pace() -> Pace:
 
 @pytest.mark.control("duplicate", "trips")
 def test_the_same_order_of_another_intent_is_refused_within_the_window(pace: Pace) -> None:
-    approve(pace, wish("a"), 0)
-    refusal = pace.refusal(wish("b"), (), True, WINDOW - MS)
+    approve(pace, wish(1), 0)
+    refusal = pace.refusal(wish(2), (), True, WINDOW - MS)
     assert refusal is not None
     assert refusal == ("duplicate", "the same order 249 ms ago < 250 ms")
 
 
 @pytest.mark.control("duplicate", "nearly")
 def test_it_passes_once_the_window_is_over(pace: Pace) -> None:
-    approve(pace, wish("a"), 0)
-    assert refused(pace, wish("b"), WINDOW) is None
+    approve(pace, wish(1), 0)
+    assert refused(pace, wish(2), WINDOW) is None
 
 
 @pytest.mark.control("duplicate", "blocks")
 def test_it_stops_an_order_that_lowers_the_risk_as_well_and_no_other_order(pace: Pace) -> None:
-    order = wish("a")
+    order = wish(1)
     approve(pace, order, 0)
     assert pace.refusal(replace(order, intent="b"), (), False, MS) is not None
     others = (
@@ -53,14 +53,14 @@ def test_it_stops_an_order_that_lowers_the_risk_as_well_and_no_other_order(pace:
 
 
 def test_two_legs_of_a_bundle_may_not_be_the_same_order(pace: Pace) -> None:
-    assert pace.refusal(wish("b"), (wish("a"),), True, 0) == ("duplicate", "twice in one bundle")
+    assert pace.refusal(wish(2), (wish(1),), True, 0) == ("duplicate", "twice in one bundle")
 
 
 def test_a_later_order_begins_the_window_anew(pace: Pace) -> None:
-    approve(pace, wish("a"), 0)
-    approve(pace, wish("b"), WINDOW)
-    assert refused(pace, wish("c"), WINDOW + WINDOW - MS) == "duplicate"
-    assert refused(pace, wish("c"), 2 * WINDOW) is None
+    approve(pace, wish(1), 0)
+    approve(pace, wish(2), WINDOW)
+    assert refused(pace, wish(3), WINDOW + WINDOW - MS) == "duplicate"
+    assert refused(pace, wish(3), 2 * WINDOW) is None
 
 
 def rated(markets: int = 1, tier: str = "Standard", **parameters: int) -> Pace:

@@ -1,5 +1,7 @@
 """What can be lost and what is tied up: each limit trips, is nearly reached, and leaves hedges and exits alone."""
 
+from typing import Any
+
 import pytest
 
 from models.cells import TradingState
@@ -24,7 +26,7 @@ from models.orders import OrderState
 from models.units import DOLLAR
 from tests.models.supervisor import MARKETS, MS, M, N, Supervisor, states
 
-HUNDRED = {"wallet_usd": 100 * DOLLAR}
+HUNDRED: dict[str, Any] = {"wallet_usd": 100 * DOLLAR}
 EVENT = {name: Market(name, f"slug-{name}", ("1", "2"), neg_risk=True, group="event") for name in (M, N, "o")}
 
 
@@ -213,7 +215,8 @@ def test_a_sale_out_of_pairs_leans_on_no_limit_of_the_bids() -> None:
 @pytest.mark.control("net", "trips")
 @pytest.mark.parametrize(("source", "limit"), [("gross", "total_worst_case"), ("net", "total_net")])
 def test_a_total_that_fills_carry_beyond_its_limit_reduces_everything(source: str, limit: str) -> None:
-    risk = supervisor(**{limit: 0.2})
+    limits: dict[str, Any] = {limit: 0.2}
+    risk = supervisor(**limits)
     out, _ = late(risk, YES, 21)
     assert states(out) == {M: TradingState.REDUCING, N: TradingState.REDUCING}
     assert (source, limit) in cells(out, N)
