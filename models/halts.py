@@ -71,7 +71,8 @@ class Halts:
 
     def _raise(self, cell: RaiseCell, now_ns: int) -> Messages:
         market = cell.market
-        if not self._states.put(market, cell.source, cell.state, cell.reason, now_ns):
+        since_ns = now_ns if cell.since_ns is None else cell.since_ns
+        if not self._states.put(market, cell.source, cell.state, cell.reason, since_ns):
             return ()
         touched = tuple(self._markets) if market is None else (market,)
         changed = self._states.changed(touched, now_ns)

@@ -84,7 +84,7 @@ class Holds:
         """Hold a market, or all, until that is lifted."""
         self.changed = True
         self._holds[hold.control, hold.market] = hold
-        return RaiseCell(hold.market, hold.control, state_of(hold.control), hold.reason)
+        return RaiseCell(hold.market, hold.control, state_of(hold.control), hold.reason, hold.since_ns)
 
     def lift(self, hold: Hold) -> RaiseCell:
         """Let go what a control holds."""

@@ -17,7 +17,7 @@ record, and what was held then need not be what is held now.
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from models.cells import TradingState
 from models.controls.control import Guard
@@ -47,6 +47,9 @@ from models.messages.position import LedgerSnapshot
 from models.messages.runtime import WakeAt
 from models.units import DOLLAR, Money, Size, format_size
 
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
+
 _MINUTE_NS: Final = 60 * SECOND_NS
 _STEPS: Final = 1_000
 """A peak is written down when it has risen by the wallet over this, and a minute has passed since the last record."""
@@ -64,12 +67,8 @@ class Losses(Guard):
     timer = "losses"
 
     def __init__(self, parameters: LossParameters, marks: MarkParameters, wallet: Money, exposures: Exposures) -> None:
-        self._limits = {rule.control: round(wallet * getattr(parameters, rule.control)) for rule in RULES}
-        self._market_limit = round(wallet * parameters.market_loss)
-        self._market_halt_ns = parameters.market_halt_s * SECOND_NS
-        self._clean_ns = parameters.clean_s * SECOND_NS
+        self._go_by(parameters, wallet)
         self._no_mark_ns = marks.no_mark_after_ms * 1_000_000
-        self._step = wallet // _STEPS
         self._markets = exposures.markets
         self._worths = Worths(exposures, marks)
         self._holds = Holds()
@@ -90,6 +89,16 @@ class Losses(Guard):
         self._recalled_ns: int | None = None
         """Since when it lives after a death, while there are marks of the earlier life."""
         self._lift_recalled = False
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._go_by(parameters.losses, parameters.risk.wallet_usd)
+
+    def _go_by(self, parameters: LossParameters, wallet: Money) -> None:
+        self._limits = {rule.control: round(wallet * getattr(parameters, rule.control)) for rule in RULES}
+        self._market_limit = round(wallet * parameters.market_loss)
+        self._market_halt_ns = parameters.market_halt_s * SECOND_NS
+        self._clean_ns = parameters.clean_s * SECOND_NS
+        self._step = wallet // _STEPS
 
     def heard(self, message: Any, now_ns: int) -> Messages:
         match message:
@@ -247,7 +256,7 @@ class Losses(Guard):
             return ()
         reason = loss_text(rule.control, change, self._since(rule, now_ns), limit)
         if rule.state is not TradingState.KILLED:
-            return (self._holds.put(Hold(rule.control, None, reason)),)
+            return (self._holds.put(Hold(rule.control, None, reason, now_ns)),)
         self._killed, self._holds.changed = reason, True
         return (self._kill(now_ns),)
 
@@ -261,7 +270,7 @@ class Losses(Guard):
             return ()
         until_ns, since = now_ns + self._market_halt_ns, self._market_since(market, now_ns)
         reason = f"{loss_text(MARKET_LOSS, change, since, self._market_limit)}, until {time_text(until_ns, now_ns)}"
-        return (self._holds.put(Hold(MARKET_LOSS, market, reason, until_ns)),)
+        return (self._holds.put(Hold(MARKET_LOSS, market, reason, now_ns, until_ns)),)
 
     def _halts_over(self, now_ns: int) -> Messages:
         out: Messages = ()
@@ -283,7 +292,7 @@ class Losses(Guard):
             if mark.no_mark and self._holds.get(NO_MARK, market) is None:
                 what = f"{format_size(size)} shares unpaired without a good mark"
                 seconds = f"{silent_ns // SECOND_NS} s >= {self._no_mark_ns // SECOND_NS} s"
-                out = (*out, self._holds.put(Hold(NO_MARK, market, f"{NO_MARK}: {what} for {seconds}")))
+                out = (*out, self._holds.put(Hold(NO_MARK, market, f"{NO_MARK}: {what} for {seconds}", now_ns)))
         return out + tuple(self._holds.lift(hold) for hold in self._holds.by(NO_MARK) if hold.market not in doubtful)
 
     def _is_sure(self, now_ns: int) -> bool:

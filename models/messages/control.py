@@ -71,13 +71,17 @@ class CommandApplied(Message, frozen=True, gc=False):
 
 
 class RaiseCell(Message, frozen=True, gc=False):
-    """A part of the engine (feed, runtime, executor, ...) sets its own cell on a market or on all; ACTIVE clears it."""
+    """A part of the engine (feed, runtime, executor, ...) sets its own cell on a market or on all; ACTIVE clears it.
+
+    `since_ns` is since when it is so, where that is not from now on.
+    """
 
     lane: ClassVar[Lane] = Lane.CONTROL
     market: MarketId | None
     source: str
     state: TradingState
     reason: str
+    since_ns: int | None = None
 
     @property
     def key(self) -> Hashable:

@@ -52,6 +52,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     control: str
     market: MarketId | None
     reason: str
+    since_ns: int
     until_ns: int | None = None
 
 

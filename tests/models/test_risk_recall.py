@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.controls.control import Guard
@@ -114,7 +113,7 @@ def lost(risk: Journalled) -> dict[str, object]:
     worths = losses._worths
     return {
         "baselines": (losses._periods, losses._halted),
-        "holds": ({hold: hold.market for hold in losses._holds.all()}, losses._killed),
+        "holds": (set(losses._holds.all()), losses._killed),
         "realised": {market: worths.of(market).realised for market in worths.traded()},
     }
 
@@ -133,15 +132,17 @@ def book(risk: Journalled, cents: int) -> object:
 
 def lose(risk: Journalled, market: str) -> None:
     """Two shares are bought and sold for less, by orders that nothing could stop any more."""
-    risk.trades += 2
-    bought = FillCounted(
-        f"t{risk.trades}", f"o{risk.trades}", f"i{risk.trades}", "tag", market, YES, Side.BUY, 4_900, 2 * SHARE,
-        980_000, 0, 0, True, risk.now_ns,
-    )  # fmt: skip
-    sold = replace(bought, trade_id=f"t{risk.trades - 1}", side=Side.SELL, cash=900_000, cost_out=980_000)
-    for fill in (bought, sold):
-        risk.tell(fill)
-        risk.tell(FillSettled(fill, risk.now_ns))
+    for side, cash, cost_out in ((Side.BUY, 980_000, 0), (Side.SELL, 900_000, 980_000)):
+        order = risk.order(YES, 4_900, 2, market=market, side=side)
+        order_id = f"o{order.intent}"
+        risk.chain.append((risk.now_ns, SubmitOrder(order_id, order, risk.now_ns)))
+        risk.trades += 1
+        fill = FillCounted(
+            f"t{risk.trades}", order_id, order.intent, order.tag, market, YES, side, 4_900, order.size,
+            cash, 0, 0, True, risk.now_ns, cost_out,
+        )  # fmt: skip
+        for said in (fill, risk.changed(order, OrderState.FILLED, order.size), FillSettled(fill, risk.now_ns)):
+            risk.tell(said)
 
 
 def look(risk: Journalled, after_ns: int) -> object:

@@ -17,7 +17,7 @@ from models.messages.position import LedgerSnapshot
 from models.messages.recall import Chained
 from models.messages.runtime import Woke
 from models.units import DOLLAR, SHARE
-from tests.models.controls.losing import DAY, HOUR, MINUTE, NOON, TAG, Losing, M, N, S
+from tests.models.controls.losing import DAY, HOUR, NOON, TAG, Losing, M, N, S
 
 REDUCING, HALTED, KILLED = TradingState.REDUCING, TradingState.HALTED, TradingState.KILLED
 
@@ -319,19 +319,20 @@ def test_it_holds_the_same_after_any_history(history: list[tuple[str, int]]) -> 
 
 @given(histories)
 @settings(max_examples=30)
-def test_it_never_trips_on_what_it_was_not_told(history: list[tuple[str, int]]) -> None:
-    """However often it dies: with the same books before its eyes it holds no more than one that never died."""
+def test_it_holds_all_and_no_more_than_one_that_never_died(history: list[tuple[str, int]]) -> None:
+    """However often it dies, with the same books before its eyes. What has to be clean has to be so anew."""
     one, other = Losing(LossParameters()), Losing(LossParameters())
     for act, cents in history:
         for losing in (one, other):
             ACTS[act](losing, cents)
             losing.book(cents, cents + 2)
             losing.book(cents, cents + 2, N)
-            losing.later(4 * MINUTE / S)
+            losing.later(240)
         other.recall()
         for losing in (one, other):
             losing.book(cents, cents + 2)
             losing.book(cents, cents + 2, N)
             losing.later(10)
-        assert set(one.holds()) == set(other.holds())
-        assert set(one.holds(N)) == set(other.holds(N))
+        for market in (M, N):
+            assert other.holds(market).items() >= one.holds(market).items()
+            assert set(other.holds(market)) - set(one.holds(market)) <= {"hour_loss", "day_loss"}
