@@ -8,6 +8,7 @@ forecast.
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
+from models.controls.families import CONTROLS
 from models.messages.control import Reading
 from models.snapshot import Board, MarketLine
 from models.units import DOLLAR, ONE, SHARE, cash_of
@@ -57,6 +58,9 @@ def bounds(readings: Iterable[Reading], line: MarketLine, size: OrderSize) -> tu
 def _bound(reading: Reading, size: OrderSize) -> Iterator[Bound]:
     if reading.holds:
         yield Bound(reading, 0)
+        return
+    control = CONTROLS.get(reading.control)
+    if control is not None and control.stage != "before":  # losses and refusals are no limits that orders use up
         return
     step = {"dollars": size.dollars, "shares": size.shares, "count": 1.0}.get(reading.unit)
     if step is None or step <= 0 or reading.limit is None:
