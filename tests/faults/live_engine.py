@@ -104,8 +104,10 @@ class LiveEngine:
 
 
 @contextmanager
-def live(venue: Sandbox, number: int, data_dir: Path, **more: str) -> Iterator[LiveEngine]:
-    """Run an engine on an account of a venue; `more` are settings, with `__` for a dot."""
+def live(
+    venue: Sandbox, number: int, data_dir: Path, *, database: str | None = None, **more: str
+) -> Iterator[LiveEngine]:
+    """Run an engine on an account of a venue; `more` are settings, with `__` for a dot. `database`: the URL of one."""
     account = venue.said["accounts"][number]
     kind = SignatureType(account["signature_type"])
     owner = Account(SigningKey(Secret(account["private_key"])), 137, kind, account["funder"])
@@ -118,7 +120,7 @@ def live(venue: Sandbox, number: int, data_dir: Path, **more: str) -> Iterator[L
     )  # fmt: skip
     changed = {name.replace("__", "."): value for name, value in more.items()}
     settings = load({**SMALL, **changed}, config_file=None, env_file=None, environment={})
-    database = f"sqlite:///{data_dir}/arb.db"
+    database = database or f"sqlite:///{data_dir}/arb.db"
     with patch("bin.engine._SLOW_TURN_NS", _ANY_TURN_NS):
         made = Engine(
             Options("live", {"desk": "maker"}, settings.engine, endpoints, data_dir, database, live=found),

@@ -1,0 +1,128 @@
+"""A live engine whose storage fails under it: no order leaves, what rests is cancelled, and the cause is on screen."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from models.cells import TradingState
+from models.messages.orders import SubmitOrder
+from tests.actors.store import ailing
+from tests.actors.store.conftest import cluster, postgres_url
+from tests.actors.store.proxy import Proxy
+from tests.bin.processes import Sandbox, sandbox
+from tests.faults.journal import agree, journalled
+from tests.faults.live_engine import LiveEngine, live
+
+__all__ = ["cluster", "postgres_url"]
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Sandbox]:
+    with sandbox("--port", 0, "--profile", "demo", "--markets-count", 3, "--accounts", 4, "--seed", 7) as running:
+        yield running
+
+
+def reasons(running: LiveEngine) -> list[str]:
+    return [reason for source, reason in running.cells() if source == "journal"]
+
+
+def frames(running: LiveEngine) -> int:
+    return sum(line.book.book_seq for line in running.board.markets.values() if line.book is not None)
+
+
+def stops(running: LiveEngine, said: str) -> int:
+    """Wait until it has stopped for this cause, see that it is said, and return how many orders it had placed."""
+    running.until(lambda: any(said in reason for reason in reasons(running)), f"it says {said!r}", 30)
+    assert said in (running.engine.gate.closed or ""), "and so does the gate"
+    running.until(lambda: not running.account()["open_orders"], "what rests is cancelled", 30)
+    assert min(running.states()) >= TradingState.CANCEL_ONLY
+    emergency = running.engine.options.data_dir / "emergency.jsonl"
+    running.until(lambda: emergency.exists() and "SubmitCancel" in emergency.read_text(), "cancels are recorded", 10)
+    return len(running.placed())
+
+
+def stays_stopped(running: LiveEngine, orders: int) -> None:
+    """See that decisions go on and nothing comes of them."""
+    seen = frames(running)
+    running.until(lambda: frames(running) > seen + 10, "books move on", 30)
+    assert len(running.placed()) == orders
+
+
+def goes_on(running: LiveEngine, orders: int) -> None:
+    """See that it trades again by itself, and that no order is at the venue of which the journal does not know."""
+    running.until(lambda: not reasons(running), "the trouble is over", 30)
+    running.until(lambda: len(running.placed()) > orders, "it trades again", 60)
+
+
+def suffers(running: LiveEngine, trouble: AbstractContextManager[Any], said: str) -> None:
+    running.quotes(60)
+    with trouble:
+        stays_stopped(running, stops(running, said))
+        orders = len(running.placed())
+    goes_on(running, orders)
+
+
+def test_what_passes_stops_it_until_it_has_passed(venue: Sandbox, tmp_path: Path) -> None:
+    disk = tmp_path / "disk"
+    with ailing.small_disk(disk, "32m"), live(venue, 0, disk, tape__record="false") as running:
+        running.resume()
+        suffers(running, ailing.locked(disk / "arb.db"), "the database is locked: another program")
+        suffers(running, ailing.filled_up(disk), "there is no room left for the database")
+        running.quotes(60)
+        agree(running)
+
+
+def test_a_disk_that_becomes_read_only_and_then_fails(venue: Sandbox, tmp_path: Path) -> None:
+    with live(venue, 1, tmp_path) as running:
+        running.resume()
+        suffers(running, ailing.read_only(tmp_path / "arb.db"), "its disk, folder or file is read-only")
+        running.quotes(60)
+        with ailing.no_longer(tmp_path / "arb.db"):
+            orders = stops(running, "the disk failed to read or write the database")
+        assert "restart the engine" in reasons(running)[0]
+        stays_stopped(running, orders)
+        agree(running)
+
+
+def test_torn_pages_stop_it_for_good(venue: Sandbox, tmp_path: Path) -> None:
+    file = tmp_path / "arb.db"
+    with live(venue, 2, tmp_path) as running:
+        running.resume()
+        running.quotes(60)
+        before = {entry.order_id for entry in journalled(running, SubmitOrder)}
+        with closing(sqlite3.connect(file, timeout=10)) as beside:
+            assert before
+            running.until(
+                lambda: beside.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0, "the log is folded in"
+            )
+        ailing.torn(file)
+        running.engine._writer.database.execute_sql("PRAGMA shrink_memory")
+        orders = stops(running, "the database is damaged")
+        assert "restart the engine" in reasons(running)[0]
+        stays_stopped(running, orders)
+
+
+def test_a_connection_that_is_cut_stops_it_for_good(
+    venue: Sandbox, tmp_path: Path, cluster: Path, postgres_url: str
+) -> None:
+    proxy = Proxy(cluster / ".s.PGSQL.5432")
+    url = postgres_url.split("?", 1)[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
+    with live(venue, 3, tmp_path, database=url) as running:
+        running.resume()
+        running.trades(1)
+        running.quotes(60)
+        proxy.cut()
+        orders = stops(running, "is lost")
+        proxy.mend()
+        stays_stopped(running, orders)
+        assert "restart the engine" in reasons(running)[0]
+    with live(venue, 3, tmp_path, database=url) as again:
+        held = again.held()
+        again.resume()
+        again.trades(1)
+        assert held
+    proxy.close()
