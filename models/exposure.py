@@ -173,7 +173,8 @@ class Totals(NamedTuple):
     """What all markets come to: open orders, markets with anything in them, and dollars.
 
     `unknown` counts orders of unknown fate, `worst_case` sums the worst cases, `bids` is what all bids would take, `up`
-    and `down` sum their leans, and `cash_flow` is what was earned so far, less what was spent.
+    and `down` sum their leans, `cash_flow` is what was earned so far, less what was spent, and `cost` is that of
+    what is held.
     """
 
     open_orders: int = 0
@@ -184,6 +185,7 @@ class Totals(NamedTuple):
     up: Money = 0
     down: Money = 0
     cash_flow: Money = 0
+    cost: Money = 0
 
 
 class Exposures:
@@ -250,6 +252,7 @@ class Exposures:
             lean.up,
             lean.down,
             exposure.cash_flow(),
+            exposure.holding.yes_cost + exposure.holding.no_cost,
         )
         self.totals = Totals(*(total + new - old for total, new, old in zip(all_in_all, part, was, strict=True)))
 

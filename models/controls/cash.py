@@ -1,6 +1,7 @@
 """What is left of the cash: the venue's last word, less what fills and open bids have taken since.
 
-Why a part of it is kept for hedges: who has spent all of it on one leg cannot buy the other one. Why what comes in
+Why a part of it is kept for hedges: who has spent all of it on one leg cannot buy the other one. Why a part of the
+account where that is smaller than the wallet: of $50 nobody can keep a tenth of $1,000. Why what comes in
 counts at once on paper and not in live: there the venue says it anew with every read of the account, and a sale that it
 counted before we were told would count twice. Why an order waits for the first word: unknown is not the same as enough.
 """
@@ -28,7 +29,8 @@ class Cash(Guard):
     controls = (
         Control(
             "cash_reserve", "before", "open", "the order is refused",
-            "cash, less all open bids and this one, against the part of the wallet that only hedges may use",
+            "cash, less all open bids and this one, against the share that only hedges may use: of the wallet, or of "
+            "cash and what is held at cost where that is less",
             ("risk.wallet_usd", "risk.cash_reserve"),
         ),
         Control("cash", "before", "all", "the buy is refused", "cash, less all open bids and this one", ()),
@@ -38,30 +40,32 @@ class Cash(Guard):
     def __init__(self, parameters: RiskParameters, exposures: Exposures, start: Money | None) -> None:
         self._exposures = exposures
         self._start = start
-        self._reserve = _reserve(parameters)
+        self._go_by(parameters)
         self._said: Money | None = None
         self._spent: Money = 0
         """What fills have taken that the venue's last word may not have counted."""
 
     def changed(self, parameters: "EngineParameters") -> None:
-        self._reserve = _reserve(parameters.risk)
+        self._go_by(parameters.risk)
+
+    def _go_by(self, parameters: RiskParameters) -> None:
+        self._wallet, self._share = parameters.wallet_usd, parameters.cash_reserve
 
     def refusal(self, order: PlaceOrder, before: tuple[PlaceOrder, ...], opens: bool, now_ns: int) -> Refusal | None:
         if order.side is Side.SELL:
             return None
-        free = self._free()
-        if free is None:
+        cash = self._cash()
+        if cash is None:
             return Refusal("cash_reserve", "the venue has not said yet what there is") if opens else None
-        left = free
+        left = cash - self._bids
         for leg in (*before, order):
             exposure = self._exposures.of(leg.market)
             left -= exposure.stakes((leg,)).bids - exposure.stakes().bids
         if left < 0:
             return Refusal("cash", f"{format_money(left)} dollars would be left < 0")
-        if opens and left < self._reserve:
-            return Refusal(
-                "cash_reserve", f"{format_money(left)} would be left < {format_money(self._reserve)} dollars"
-            )
+        reserve = self._reserve(cash)
+        if opens and left < reserve:
+            return Refusal("cash_reserve", f"{format_money(left)} would be left < {format_money(reserve)} dollars")
         return None
 
     def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
@@ -77,23 +81,27 @@ class Cash(Guard):
         return ()
 
     def readings(self, now_ns: int) -> Iterable[Reading]:
-        free = self._free()
-        shown = None if free is None else free / DOLLAR
-        note = "the venue has not said yet" if free is None else f"beside {format_money(self._bids)} in open bids"
-        reserve = self._reserve / DOLLAR
-        yield Reading(
-            "cash_reserve", "all", shown, reserve, "dollars at least", free is None or free <= self._reserve, note
-        )
-        yield Reading("cash", "all", shown, 0, "dollars at least", free is not None and free <= 0, note)
+        cash = self._cash()
+        if cash is None:
+            yield Reading("cash_reserve", "all", None, None, "dollars at least", True, "the venue has not said yet")
+            return
+        free, reserve = cash - self._bids, self._reserve(cash)
+        note = f"beside {format_money(self._bids)} in open bids"
+        shown = free / DOLLAR
+        yield Reading("cash_reserve", "all", shown, reserve / DOLLAR, "dollars at least", free <= reserve, note)
+        yield Reading("cash", "all", shown, 0, "dollars at least", free <= 0, note)
 
     @property
     def _bids(self) -> Money:
         return self._exposures.totals.bids
 
-    def _free(self) -> Money | None:
+    def _cash(self) -> Money | None:
         if self._start is not None:
-            return self._start + self._exposures.totals.cash_flow - self._bids
-        return None if self._said is None else self._said - self._spent - self._bids
+            return self._start + self._exposures.totals.cash_flow
+        return None if self._said is None else self._said - self._spent
+
+    def _reserve(self, cash: Money) -> Money:
+        return int(min(self._wallet, cash + self._exposures.totals.cost) * self._share)
 
     def _unsettled(self) -> Money:
         """Return what buys cost that the venue may not have taken from the account yet."""
@@ -104,7 +112,3 @@ class Cash(Guard):
             for fill in position.provisional
             if fill.side is Side.BUY
         )
-
-
-def _reserve(parameters: RiskParameters) -> Money:
-    return int(parameters.wallet_usd * parameters.cash_reserve)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from research.bench.actors import markets_in_one_process, pool_against_threads
+from research.bench.approval import approval
 from research.bench.gate import gate
 from research.bench.machines import actors_over_machines, replay
 from research.bench.market_data import book, decode
@@ -150,6 +151,17 @@ MEASUREMENTS: Final = (
         ),
         lambda quick: stop_under_a_hanging_order(windows=2 if quick else 14),
         rounds_max=1,
+    ),
+    Measurement(
+        "risk",
+        "an order through all risk controls, against its answer",
+        (
+            Figure("approval_us", "us", at_most=50),
+            Figure("ratio", "x"),
+            Figure("end_us", "us"),
+            Figure("bare_us", "us"),
+        ),
+        lambda quick: approval(200 if quick else 4_000),
     ),
     Measurement(
         "gate",

@@ -105,6 +105,15 @@ def test_the_fee_of_a_taker_is_taken_as_well() -> None:
     assert account.answer(replace(bid(85), post_only=False)) == "cash_reserve"
 
 
+def test_of_an_account_that_is_smaller_than_the_wallet_a_tenth_is_kept() -> None:
+    account = Account(50)
+    assert account.answer(bid(45)) == "passes"
+    assert account.answer(bid(46)) == "cash_reserve"
+    account.tell(fill(bid(40), "t1"))
+    assert account.answer(bid(5, 2)) == "passes", "40 of the 50 are held"
+    assert account.answer(bid(6, 2)) == "cash_reserve"
+
+
 def test_a_cancelled_bid_gives_its_cash_back() -> None:
     account = Account()
     account.rests(bid(90))
@@ -134,7 +143,9 @@ def test_in_live_nothing_opens_before_the_venue_has_said_what_there_is() -> None
     account = Account(None)
     assert account.answer(bid(1)) == "cash_reserve"
     assert account.answer(bid(1), opens=False) == "passes"
-    assert account.free() is None
+    assert list(account.cash.readings(0)) == [
+        Reading("cash_reserve", "all", None, None, "dollars at least", True, "the venue has not said yet")
+    ]
     account.says(100)
     assert account.answer(bid(90)) == "passes"
     assert account.answer(bid(91)) == "cash_reserve"
