@@ -185,7 +185,8 @@ class MarkoutControls(Guard):
         return *out, *self._deadlines.ask()
 
     def recall(self, entry: Any, at_ns: int) -> tuple[Message, ...]:
-        return (self._steps.take(entry),) if isinstance(entry, MarketHeld) else ()
+        ours = isinstance(entry, MarketHeld) and entry.control in (ADVERSE, DECAY, PICKED_OFF)
+        return (self._steps.take(entry),) if ours else ()
 
     def recalled(self, now_ns: int) -> tuple[Message, ...]:
         return self.woke(now_ns)
@@ -268,7 +269,7 @@ class MarkoutControls(Guard):
             for series in [series for series in self._samples if series.market == held.market]:
                 del self._samples[series]
         elif held.control == DECAY:
-            self._edges.pop(held.market, None)
+            self._edges.pop(held.market or "", None)
         return held
 
     # What is read
@@ -292,7 +293,7 @@ class MarkoutControls(Guard):
             recent = sum(1 for at_ns in counted if at_ns >= since_ns)
             yield Reading(PICKED_OFF, self._slug(market), recent, limits.picked_off_fills, "fills")
         for held in self._steps:
-            yield Reading(held.control, self._slug(held.market), None, None, "", holds=True, note=held.reason)
+            yield Reading(held.control, self._slug(held.market or ""), None, None, "", holds=True, note=held.reason)
         for series, running in self._running.items():
             for horizon_s, marks in running.items():
                 cents = marks.mean / (DOLLAR // 100)

@@ -26,7 +26,7 @@ class Steps:
         self._deadlines = deadlines
         self._widen_ticks = widen_ticks
         self._pause_ns = pause_ns
-        self._held: dict[tuple[str, MarketId], MarketHeld] = {}
+        self._held: dict[tuple[str, MarketId | None], MarketHeld] = {}
 
     def of(self, control: str, market: MarketId) -> MarketHeld | None:
         """Return how a control holds a market, None where it does not."""
@@ -44,7 +44,7 @@ class Steps:
         """Disable a market for a time, after which it goes on as before."""
         return self.take(MarketHeld(market, control, TradingState.CANCEL_ONLY, 0, reason, now_ns + pause_ns, now_ns))
 
-    def let_go(self, control: str, market: MarketId, reason: str, now_ns: int) -> MarketHeld:
+    def let_go(self, control: str, market: MarketId | None, reason: str, now_ns: int) -> MarketHeld:
         """Hold a market no longer."""
         return self.take(MarketHeld(market, control, TradingState.ACTIVE, 0, reason, None, now_ns))
 
@@ -61,7 +61,7 @@ class Steps:
         if said.verb not in _LIFTS:
             return ()
         held = [control for control, market in self._held if market == said.market]
-        return tuple(self.let_go(control, said.market or "", f"{said.verb} by {said.who}", now_ns) for control in held)
+        return tuple(self.let_go(control, said.market, f"{said.verb} by {said.who}", now_ns) for control in held)
 
     def take(self, held: MarketHeld) -> MarketHeld:
         """Hold a market as was said of it."""

@@ -388,3 +388,10 @@ def test_what_was_let_go_or_ran_out_meanwhile_is_not_held_after_a_death() -> Non
     assert risk.recalled().state() is TradingState.ACTIVE
     risk.say("resume", M)
     assert risk.recalled().state() is TradingState.ACTIVE
+
+
+def test_what_others_hold_is_none_of_its_business() -> None:
+    guard = MarkoutControls(FEW, {})
+    others = MarketHeld(None, "rejects_total", TradingState.REDUCING, 0, "20 orders refused", 1, 0)
+    assert guard.recall(others, 0) == ()
+    assert guard.recalled(10) == ()
