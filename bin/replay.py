@@ -104,6 +104,14 @@ def _lines(report: dict[str, Any]) -> list[str]:
         f"{report['frames']} frames of {report['markets']} market(s): {report['books']} books, {held}",
         f"{done}; cancels: {cancels}",
         pnl,
+        *_killed(report["killed"]),
         f"trace {report['trace_sha256']}",
         *(f"warning: {warning}" for warning in report["warnings"]),
     ]
+
+
+def _killed(killed: dict[str, Any] | None) -> list[str]:
+    if killed is None:
+        return []
+    missed = f"{killed['frames_missed']} frames and {killed['seconds_missed']} s were played without it"
+    return [f"KILLED at {killed['at']}: {killed['reason']}; {missed}"]

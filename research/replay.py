@@ -18,22 +18,24 @@ import msgspec
 
 from actors.assembly import Plan
 from actors.runtime.trace import Trace
-from actors.topology import RISK, VENUE, inventory_name
+from actors.topology import EXECUTOR, RISK, VENUE, inventory_name
 from actors.venues.polymarket.codec import Codec, MalformedFrame
 from models.book import BookMachine
+from models.cells import TradingState
 from models.chronicle import cancel_code
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.inventory import InventoryMachine
 from models.markets import YES, Catalogue, Market
 from models.messages.base import MarketId, Message, Tag
-from models.messages.control import Explain
+from models.messages.control import Explain, TradingStateChanged
 from models.messages.decisions import Explained, Explanation
 from models.messages.market import BookUpdated, BookVerified, FeedLost, FeedRestored
 from models.messages.orders import FillCounted, IntentDenied, OrderChanged, SubmitOrder
 from models.messages.position import Position
 from models.orders import OrderState
 from models.units import ONE, Money, cash_of, format_money
+from models.words import rfc3339
 from models.written_book import written_book
 from research.recorded_markets import recorded_markets
 from research.simulation import Simulation
@@ -110,6 +112,7 @@ class Replay:
             self._simulation.tell(at_ns, messages)
             last_ns = at_ns
             self.frames += 1
+            self._tally.frames_missed += self._tally.killed is not None
             if progress is not None and self.frames % 256 == 0:
                 progress(self.frames)
         if self._simulation is not None and last_ns is not None:
@@ -188,6 +191,7 @@ class Replay:
             "fills": tally.fills,
             "cancels_by_reason": dict(sorted(tally.cancels.items())),
             "denials_by_reason": dict(sorted(tally.denials.items())),
+            "killed": self._killed(),
             **total,
             "cut_lines": self._cut_lines,
             "malformed": dict(sorted(self._malformed.items())),
@@ -196,6 +200,20 @@ class Replay:
             "warnings": self.warnings,
             "final_books": self._final_books(),
             "trace_sha256": tally.trace.sha256,
+        }
+
+    def _killed(self) -> dict[str, Any] | None:
+        """Say when and why the run was killed, and how much of the tape was played without it; None if it was not."""
+        tally, simulation = self._tally, self._simulation
+        if tally.killed is None or simulation is None:
+            return None
+        at_ns, reason = tally.killed
+        missed_s = (simulation.now_ns - at_ns) // 1_000_000_000
+        return {
+            "at": rfc3339(at_ns),
+            "reason": reason,
+            "frames_missed": tally.frames_missed,
+            "seconds_missed": missed_s,
         }
 
     def _final_books(self) -> dict[str, Any]:
@@ -279,7 +297,10 @@ class _Proofs:
 
 
 class _Tally:
-    """The trace and the counts of a run, taken at every step. `books` holds the last word on each book."""
+    """The trace and the counts of a run, taken at every step. `books` holds the last word on each book.
+
+    `killed` is when and why the run was: nobody is there who could lift it.
+    """
 
     def __init__(self, trace: BinaryIO | None) -> None:
         self.trace = Trace(trace)
@@ -288,6 +309,8 @@ class _Tally:
         self.fills = 0
         self.cancels: Counter[str] = Counter()
         self.denials: Counter[str] = Counter()
+        self.killed: tuple[int, str] | None = None
+        self.frames_missed = 0
 
     def step(self, now_ns: int, actor: str, message: Message) -> None:
         """Take in a step before it is made. What several actors hear is counted where one of them hears it."""
@@ -302,6 +325,9 @@ class _Tally:
                 self.fills += 1
             elif isinstance(message, OrderChanged) and message.state is OrderState.CANCELLED:
                 self.cancels[cancel_code(message.reason)] += 1
+        elif actor == EXECUTOR:
+            if isinstance(message, TradingStateChanged) and message.state is TradingState.KILLED and not self.killed:
+                self.killed = message.at_ns, message.cells[0].reason
         elif isinstance(message, IntentDenied):
             self.denials[message.reason] += 1
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from config.settings import load
 from research.replay import Replay
@@ -107,6 +108,23 @@ def test_a_position_is_paid_out_where_the_winner_is_known_else_marked(tmp_path: 
         paid.append(report["pnl"]["unrealized"])
     marked = replay(tape).run()["pnl"]["unrealized"]
     assert min(map(float, paid)) <= float(marked) <= max(map(float, paid))
+
+
+def test_a_replay_that_a_loss_kills_says_when_why_and_what_it_missed(tmp_path: Path) -> None:
+    tape = tmp_path / "tape.jsonl"
+    tape.write_text("".join(json.dumps(frame) + "\n" for frame in frames(400, 2)), encoding="utf-8")
+    settings = load(profile="small_250", config_file=None, env_file=None, environment={}).engine
+    whole = Replay((tape,), {"maker": "maker"}, settings).run()
+    assert whole["killed"] is None
+    losses = replace(settings.losses, hour_loss=0.0001, day_loss=0.0001, day_loss_kill=0.0001)
+    killed = Replay((tape,), {"maker": "maker"}, replace(settings, losses=losses)).run()
+    assert killed["orders"] < whole["orders"]
+    assert killed["fills"] >= 1
+    why = killed["killed"]
+    assert why["at"].startswith("2025-06-15T15:06")
+    assert why["reason"].startswith("day_loss_kill: -0.")
+    assert 0 < why["frames_missed"] < killed["frames"] == whole["frames"]
+    assert why["seconds_missed"] > 0
 
 
 @pytest.mark.parametrize("strategy", ["maker", "two_sided", "lead_lag", "complete_set"])
