@@ -5,15 +5,21 @@ that does not know the order. Handled one by one as ordinary mail, a message tha
 killed; and whatever is held when the actor dies again goes to the dead letters, as any unread mail does.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final, Protocol, runtime_checkable
 
 from actors.runtime.actor import Context
 from actors.runtime.dead_letters import Reason
 from actors.runtime.machine import Machine, MachineActor, Route
-from models.messages.base import Message
+from models.cells import TradingState
+from models.messages.base import MarketId, Message
+from models.messages.control import CellNote, TradingStateChanged
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.repeats import Repeats
+from models.venue_account import RECOVERY
+
+RECALLING: Final = "what is held and open is being read back from the journal"
+"""Why nothing leaves as long as the core does not know what an earlier one knew."""
 
 _HELD_MAX: Final = 10_000
 
@@ -86,3 +92,10 @@ class RecoveringActor(MachineActor):
         question = RecallAsked(after)
         for name in self._route(question) if self._asks else ():
             self.context.send(name, question)
+
+
+def recalling(markets: Iterable[MarketId], now_ns: int) -> Iterator[TradingStateChanged]:
+    """Return what people are shown of markets until risk knows more: it says all when it has been recalled."""
+    cell = CellNote("all", RECOVERY, TradingState.CANCEL_ONLY, RECALLING, now_ns)
+    for market in markets:
+        yield TradingStateChanged(market, TradingState.CANCEL_ONLY, (cell,), now_ns)

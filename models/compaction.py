@@ -43,8 +43,8 @@ from models.positions import advance, profit_realised
 from models.repeats import Repeats
 from models.units import Money
 
-_FILLED_KEPT: Final = 4_000
-_OTHERS_KEPT: Final = 1_000
+_FILLED_KEPT: Final = 2_000
+_OTHERS_KEPT: Final = 500
 """Orders that ended last and are kept: those that filled, and those that did not."""
 
 _ENDS: Final = ("confirmed", "failed")

@@ -46,6 +46,9 @@ from models.venue_limits import LATENCY, VENUE
 FOREIGN: Final = "foreign"
 """The source of the cell on everything while somebody else trades on our account."""
 
+RECOVERY: Final = "recovery"
+"""The source of the cell on everything until the venue has said after a start what stands and what was filled."""
+
 _LISTED: Final = frozenset({OrderState.WORKING, OrderState.CANCELLING, OrderState.DISPUTED})
 """What ought to be in a list of open orders, or may be."""
 
@@ -72,6 +75,7 @@ class VenueAccount(VenueAnswers):
         self._is_looking = False
         self._trades_in: tuple[MarketId, ...] = ()
         self._reading = Reconciliation(parameters)
+        self._recovers = False
         if self._live:
             self._handlers |= {
                 QueryFailed: self._query_failed,
@@ -87,7 +91,7 @@ class VenueAccount(VenueAnswers):
             return super().step(message, now_ns)
         self._begun = True
         self._reading.lived(now_ns)
-        waiting = self._reading.begin(self._trades_in, ())
+        waiting = (self._recovering("the account has still to be read"), *self._reading.begin(self._trades_in, ()))
         return *waiting, *self._read("start", now_ns), *super().step(message, now_ns), *self._deadlines.ask()
 
     def _unsafe(self, market: MarketId, now_ns: int) -> Refusal | None:
@@ -132,7 +136,22 @@ class VenueAccount(VenueAnswers):
             self._is_reading = False
             self._deadlines.put(_ACCOUNT, now_ns + self._pause_ns(self._failed_reads))
             self._failed_reads += 1
+            if self._recovers:
+                return (self._recovering(f"the venue cannot be read: {failed.text}"),)
         return ()
+
+    def _recovering(self, reason: str) -> RaiseCell:
+        self._recovers = True
+        return RaiseCell(None, RECOVERY, TradingState.CANCEL_ONLY, reason)
+
+    def _recovered(self) -> Messages:
+        """Let trading begin once a read says all that came before we were told of what happens."""
+        if not self._recovers or self._reading.lacks(None):
+            return ()
+        if self._blind is not None:
+            return (self._recovering(f"nobody tells us of our fills: {self._blind}"),)
+        self._recovers = False
+        return (RaiseCell(None, RECOVERY, TradingState.ACTIVE, ""),)
 
     def _pause_ns(self, failures: int) -> int:
         first_ms, most_ms = self._parameters.query_first_ms, self._parameters.query_max_ms
@@ -151,6 +170,7 @@ class VenueAccount(VenueAnswers):
         for record in self._orders.open_in(None):
             if record.order_id not in listed:
                 out += self._not_listed(record, read, now_ns)
+        out += self._recovered()
         if self._reading.is_needed:
             out += self._read(self._reads_again_for or "again", now_ns)
         return *out, *(() if self._is_looking else self._look(now_ns))
@@ -238,6 +258,7 @@ class VenueAccount(VenueAnswers):
         if not self._live:
             return ()
         out: list[Message] = [RaiseCell(None, source, TradingState.ACTIVE, "") for source in (VENUE, LATENCY)]
+        out.append(self._recovering("the account has still to be read"))
         out += self._reading.begin(self._trades_in, self._accounts.holdings())
         self._reading.need(None, now_ns)  # a read that our predecessor asked for told its trades to him
         out += self._read("restart", now_ns)

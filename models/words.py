@@ -24,13 +24,17 @@ _WORDS: Final[Mapping[tuple[TradingState, str], str]] = MappingProxyType(
         (TradingState.HALTED, "switch"): "OFF",
         (TradingState.HALTED, "operator"): "FLAT",
         (TradingState.HALTED, "runtime"): "QUARANTINED",
+        (TradingState.CANCEL_ONLY, "recovery"): "RECOVERING",
         (TradingState.CANCEL_ONLY, "operator"): "PAUSED",
         (TradingState.CANCEL_ONLY, "flow"): "FUSED",
         (TradingState.REDUCING, "operator"): "REDUCING",
         (TradingState.REDUCING, "inventory"): "HEDGE",
     }
 )
-"""What a cell is called by its state and source, a person's before the engine's; any other is called by its state."""
+"""What a cell is called by its state and source, the first that applies; any other is called by its state.
+
+What is still to be found out comes before a person's word, and that before the engine's.
+"""
 
 
 def state_word(state: TradingState, cells: Sequence[CellNote], phase: str) -> str:

@@ -13,6 +13,7 @@ _STATE_STYLES = {
     "FUSED": "magenta",
     "OFF": "dim",
     "PAUSED": "cyan",
+    "RECOVERING": "cyan",
     "REDUCING": "yellow",
     "FLATTENING": "yellow",
     "FLAT": "cyan",

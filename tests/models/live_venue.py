@@ -24,6 +24,7 @@ from models.messages.lanes import (
 )
 from models.messages.orders import IntentDenied, PlaceOrder, UserFeedLost, UserFeedRestored
 from models.units import Size
+from models.venue_account import RECOVERY
 from tests.models.venue import Floor, S
 from tests.models.wishes import M
 
@@ -137,8 +138,13 @@ class LiveFloor(Floor):
         return [(message.reason, message.detail) for message in self.heard(IntentDenied)]
 
     def cells(self) -> list[tuple[str | None, str, str]]:
-        """Market, source and state of every cell that was raised."""
-        return [(cell.market, cell.source, cell.state.name) for cell in self.heard(RaiseCell)]
+        """Market, source and state of every cell that was raised, but for that of the recovery."""
+        raised = [cell for cell in self.heard(RaiseCell) if cell.source != RECOVERY]
+        return [(cell.market, cell.source, cell.state.name) for cell in raised]
+
+    def recovery(self) -> list[tuple[str, str]]:
+        """State and reason of the cell that stands until the account was read after a start, each time it was said."""
+        return [(cell.state.name, cell.reason) for cell in self.heard(RaiseCell) if cell.source == RECOVERY]
 
     def absent_for_good(self, order: PlaceOrder) -> None:
         """Let the venue answer every question, from now on, that the order is nowhere."""

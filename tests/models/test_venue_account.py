@@ -6,7 +6,7 @@ from models.cells import TradingState
 from models.executor import ExecutorMachine
 from models.markets import NO, YES, Side
 from models.messages.control import RaiseCell
-from models.messages.lanes import DriftFound, HoldingsFound, ReadAccount
+from models.messages.lanes import DriftFound, HoldingsFound, QueryFailed, ReadAccount
 from models.messages.market import MarketResolved
 from models.messages.orders import ForeignOrderSeen, OrderChanged, SubmitOrder
 from models.messages.runtime import ActorRestarted, WakeAt
@@ -54,7 +54,7 @@ def test_before_the_account_was_read_nothing_is_sent() -> None:
 def test_a_market_is_held_back_until_somebody_has_looked_at_what_the_wallet_holds_of_it() -> None:
     floor = LiveFloor(ready=False)
     floor.connect()
-    (cell,) = floor.heard(RaiseCell)
+    (cell,) = [cell for cell in floor.heard(RaiseCell) if cell.market is not None]
     assert cell == RaiseCell(M, "holdings", CANCEL_ONLY, "what the wallet holds of it has still to be read")
     floor.read()
     floor.approve(BID)
@@ -569,3 +569,29 @@ def test_a_paper_machine_reads_and_asks_nothing() -> None:
     paper = ExecutorMachine("run", "paper", floor.parameters, floor.desks)
     said = [message for told in floor.told for message in paper.step(told, floor.now_ns)]
     assert {type(message) for message in said} == {SubmitOrder, OrderChanged, WakeAt}
+
+
+def test_a_start_recovers_until_the_account_was_read_and_says_what_keeps_it() -> None:
+    floor = LiveFloor(ready=False)
+    floor.connect()
+    assert floor.recovery() == [("CANCEL_ONLY", "the account has still to be read")]
+    floor.tell(QueryFailed(None, "HTTP 503: currently disabled", floor.now_ns))
+    assert floor.recovery()[-1] == ("CANCEL_ONLY", "the venue cannot be read: HTTP 503: currently disabled")
+    floor.approve(wish(1))
+    assert (floor.state(wish(1)), floor.last(wish(1)).reason) == (OrderState.NEVER_SENT, "not_reconciled")
+    floor.read()
+    assert floor.recovery()[-1] == ("ACTIVE", "")
+    said = len(floor.recovery())
+    floor.tell(QueryFailed(None, "HTTP 503: currently disabled", floor.now_ns))
+    floor.read()
+    assert len(floor.recovery()) == said, "a read that fails later is no recovery"
+
+
+def test_a_start_goes_on_recovering_while_nobody_tells_of_fills() -> None:
+    floor = LiveFloor()
+    floor.begin_anew()
+    floor.read()
+    assert floor.recovery()[-1] == ("CANCEL_ONLY", "nobody tells us of our fills: not connected yet")
+    floor.connect()
+    floor.read()
+    assert floor.recovery()[-1] == ("ACTIVE", "")
