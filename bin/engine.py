@@ -23,6 +23,7 @@ from actors.board import SharedBoard
 from actors.control import Control
 from actors.gate import Gate
 from actors.latency import LatencyMeter
+from actors.recovery import RECALLING, recalling
 from actors.redelivery import Redelivery
 from actors.runtime.abort import Abort
 from actors.runtime.clock import SystemClock
@@ -75,7 +76,6 @@ if TYPE_CHECKING:
 _SWITCH_INTERVAL_S: Final = 0.0005
 _SLOW_TURN_NS: Final = 50_000_000
 _START_S: Final = 15.0
-"""Hears the markets that their own shard does not hear."""
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
 _ASKED: Final = ("executor", "foreign")
@@ -200,6 +200,8 @@ class Engine:
         sys.setswitchinterval(_SWITCH_INTERVAL_S)
         self._timers.start()
         self._pool.start()
+        if self.options.mode == "live":
+            self.gate.hold(RECALLING)  # until the journal has read all back
         self._system.start()
         for name in (BOARD, JOURNAL, RISK, EXECUTOR):
             if not self._wait_until(lambda name=name: self._directory.find(name) is not None, _START_S):
@@ -331,6 +333,8 @@ class Engine:
         Its troubles ended with it. Whoever decides on a market is given what the core has of it once both stand. It
         begins paused, whatever the earlier one was told.
         """
+        for said in recalling(self.catalogue.markets, self.clock.now_ns()):
+            self._directory.send(BOARD, said)
         for market in (None, *self.catalogue.markets):
             for source in (*_OURS, *_ASKED):
                 self.tell(RaiseCell(market, source, TradingState.ACTIVE, ""))
