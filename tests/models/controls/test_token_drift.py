@@ -26,34 +26,43 @@ def found(risk: Guarded, held: float, outcome: Outcome = YES, market: str = M) -
 
 
 @pytest.mark.control("token_drift", "trips")
-def test_a_difference_that_two_reads_agree_on_leaves_only_what_reduces_in_its_market(risk: Guarded) -> None:
+def test_shares_that_are_missing_leave_only_what_reduces_in_their_market(risk: Guarded) -> None:
     found(risk, 4.5)
     assert (risk.state(), risk.state(N)) == (TradingState.REDUCING, TradingState.ACTIVE)
     (cell,) = risk.states[M].cells
-    assert (cell.source, cell.reason) == ("token_drift", "the wallet differs by -0.5 YES, more than 0.01")
-    found(risk, 6.2, NO)
+    assert (cell.source, cell.reason) == ("token_drift", "the wallet lacks 0.5 YES, more than 0.01")
+    found(risk, 4.9, NO)
     found(risk, 5)
-    assert risk.state() is TradingState.REDUCING, "the other token still differs"
+    assert risk.state() is TradingState.REDUCING, "some of the other token are still missing"
     found(risk, 6, NO)
     assert risk.state() is TradingState.ACTIVE
 
 
 @pytest.mark.control("token_drift", "nearly")
-def test_what_may_be_held_is_no_drift(risk: Guarded) -> None:
+def test_shares_that_may_be_held_or_were_sent_by_somebody_hold_nothing_back(risk: Guarded) -> None:
     found(risk, 5)
-    found(risk, 6, NO)
+    found(risk, 7, NO)
+    found(risk, 4.99, market=N)
+    assert (risk.state(), risk.state(N)) == (TradingState.ACTIVE, TradingState.ACTIVE)
+    first, second = risk.readings("token_drift")
+    assert (first.scope, first.value, first.limit, first.holds) == ("slug-m", 0, 0.01, False)
+    assert (second.scope, second.value, second.holds) == ("slug-n", 0.01, False)
+
+
+def test_what_the_executor_halts_for_is_not_held_twice(risk: Guarded) -> None:
+    found(risk, 4)
+    assert risk.state() is TradingState.REDUCING
+    found(risk, 3.9)
     assert risk.state() is TradingState.ACTIVE
-    (reading,) = risk.readings("token_drift")
-    assert (reading.scope, reading.value, reading.limit, reading.holds) == ("slug-m", 0, 0.01, False)
 
 
 @pytest.mark.control("token_drift", "blocks")
-def test_nothing_is_opened_where_the_wallet_is_not_as_it_should_be(risk: Guarded) -> None:
+def test_nothing_is_opened_where_shares_are_missing(risk: Guarded) -> None:
     risk.fill(risk.order(YES, 4_900, 10))
     found(risk, 4.5)
     assert risk.refused(YES) == (
-        "reducing: REDUCING by token_drift on market m: the wallet differs by -0.5 YES, more than 0.01"
-    )
+        "reducing: REDUCING by token_drift on market m: the wallet lacks 0.5 YES, more than 0.01"
+    )  # fmt: skip
     assert risk.refused(NO) is None
     (reading,) = risk.readings("token_drift")
     assert (reading.value, reading.holds) == (0.5, True)
