@@ -6,7 +6,7 @@ from models.cells import TradingState
 from models.executor import ExecutorMachine
 from models.markets import NO, YES, Side
 from models.messages.control import RaiseCell
-from models.messages.lanes import DriftFound, HoldingsFound, QueryFailed, ReadAccount
+from models.messages.lanes import AccountRead, CashRead, DriftFound, HoldingsFound, QueryFailed, ReadAccount
 from models.messages.market import MarketResolved
 from models.messages.orders import ForeignOrderSeen, OrderChanged, SubmitOrder
 from models.messages.runtime import ActorRestarted, WakeAt
@@ -49,6 +49,18 @@ def test_before_the_account_was_read_nothing_is_sent() -> None:
     assert floor.denials() == [("not_reconciled", "the account has still to be read")]
     floor.read(tokens={M: (0, 0)})
     assert floor.approve(OTHER) in floor.submitted()
+
+
+def test_what_the_account_holds_in_cash_is_said_with_every_read() -> None:
+    floor = LiveFloor(ready=False)
+    floor.connect()
+    for cash in (7 * SHARE, 5 * SHARE):
+        floor.now_ns += S
+        floor.tell(AccountRead("test", (), cash, floor.now_ns, floor.now_ns + 1))
+    assert [(read.cash, read.at_ns - read.asked_ns) for read in floor.heard(CashRead)] == [
+        (7 * SHARE, 1),
+        (5 * SHARE, 1),
+    ]
 
 
 def test_a_market_is_held_back_until_somebody_has_looked_at_what_the_wallet_holds_of_it() -> None:
