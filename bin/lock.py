@@ -46,15 +46,27 @@ def only_engine_of(wallet: str, clob_url: str) -> Generator[None]:
 def only_writer(url: str, data_dir: Path, account: str) -> "Generator[Writer]":
     """Open a database for the one engine that may write it, and let it go if nobody else has.
 
+    Tables of an older version are brought up to date, after a copy was made.
+
     Raises CommandError: `locked` naming the process that has it, `configuration` where it cannot be used.
     """
+    from loguru import logger
+
     from actors.runtime.clock import SystemClock
+    from actors.store.backup import back_up
+    from actors.store.database import is_behind
     from actors.store.heads import Heads
     from actors.store.trouble import StoreError
+    from actors.store.upkeep import update
     from actors.store.writer import Writer
 
+    now_ns = SystemClock().now_ns()
     with told_of_storage():
-        writer = Writer(url, SystemClock().now_ns(), account, Heads(data_dir))
+        if is_behind(url):
+            copy = back_up(url, data_dir / "backups", now_ns)
+            update(url)
+            logger.info("the database was older than this version and is up to date now; as it was: {}", copy)
+        writer = Writer(url, now_ns, account, Heads(data_dir))
     try:
         yield writer
     finally:

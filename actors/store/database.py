@@ -167,13 +167,28 @@ def examine(url: str) -> Examined:
         database.close()
 
 
+def is_behind(url: str) -> bool:
+    """Whether there is a database whose tables are older than this version. Raises StoreError as `examine`."""
+    file = sqlite_file(url)
+    if file is not None and not file.exists():
+        return False
+    database = open_reader(url)
+    try:
+        applied = [one.applied for one in _migrations(database)]
+    except PeeweeException as error:
+        raise StoreError(f"cannot read {redacted(url)}: {_reason(error)}") from error
+    finally:
+        database.close()
+    return any(applied) and not all(applied)
+
+
 def _update(database: Database, url: str, *, copied: bool) -> None:
     """Apply the migrations that are missing; not to tables that hold something of which there is no copy."""
     found = _migrations(database)
     pending = [str(one.name) for one in found if not one.applied]
     if pending and len(pending) < len(found) and not copied:
         text = f"the tables of {redacted(url)} are older than this version of Keel: it lacks {', '.join(pending)}"
-        raise StoreError(text, fix="keel db migrate copies the database first and then brings its tables up to date")
+        raise StoreError(text, fix="keel db migrate copies the database and then brings its tables up to date")
     migrate(database)
 
 

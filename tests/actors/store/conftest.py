@@ -1,12 +1,7 @@
 """Real databases for the tests of the store: a SQLite file, and a PostgreSQL cluster of our own where there is one."""
 
-import os
-import pwd
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Callable, Iterator
-from itertools import count
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +14,38 @@ from models.markets import Side
 from models.messages.market import BookUpdated
 from models.messages.orders import FillCounted, OrderChanged, PlaceOrder, SubmitOrder
 from models.orders import OrderState, TimeInForce
-
-_numbers = count()
+from research.prove import postgres
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Path]:
     """Folder with the socket of a PostgreSQL server that lives as long as the tests."""
-    binaries = _postgres_binaries()
-    if binaries is None:
-        pytest.skip("needs the PostgreSQL server's programs (Debian: postgresql); the same tests run on SQLite")
-    folder = Path(tempfile.mkdtemp(prefix="keel-pg-", dir="/tmp"))
-    # initdb refuses to run as root.
-    user = _somebody() if os.geteuid() == 0 else None
-    if user is not None:
-        os.chown(folder, user, -1)
-    data = folder / "data"
-
-    def run(*command: str | Path) -> None:
-        subprocess.run(command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60)
-
-    try:
-        run(binaries / "initdb", "-D", data, "-U", "keel", "--auth=trust", "--no-sync")
-        options = f"-c listen_addresses='' -k {folder} -c fsync=off -c max_connections=20"
-        run(binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+    with ExitStack() as running:
         try:
-            yield folder
-        finally:
-            run(binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
-    finally:
-        shutil.rmtree(folder)
+            folder = running.enter_context(postgres.server())
+        except postgres.NoServer as error:
+            pytest.skip(f"{error}; the same tests run on SQLite")
+        yield folder
 
 
 @pytest.fixture
 def postgres_url(cluster: Path) -> str:
     """URL of an empty PostgreSQL database."""
-    import psycopg
-    from psycopg import sql
+    return postgres.url(cluster, postgres.new_database(cluster))
 
-    name = f"test_{os.getpid()}_{next(_numbers)}"
-    with psycopg.connect(host=str(cluster), user="keel", dbname="postgres", autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    return f"postgresql://keel@/{name}?host={cluster}"
+
+@pytest.fixture
+def proxy(cluster: Path) -> Iterator[postgres.Proxy]:
+    """A way to the server that can be cut."""
+    proxy = postgres.Proxy(cluster)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def distant(proxy: postgres.Proxy, cluster: Path) -> str:
+    """URL of an empty PostgreSQL database behind the proxy."""
+    return proxy.url(postgres.new_database(cluster))
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
@@ -69,23 +54,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "arb.db")
     return request.getfixturevalue("postgres_url")
-
-
-def _postgres_binaries() -> Path | None:
-    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    if found:
-        return found[-1].parent
-    on_path = shutil.which("initdb")
-    return Path(on_path).parent if on_path else None
-
-
-def _somebody() -> int:
-    for name in ("postgres", "nobody"):
-        try:
-            return pwd.getpwnam(name).pw_uid
-        except KeyError:
-            continue
-    pytest.skip("PostgreSQL does not run as root, and there is no user `nobody`")
 
 
 class Make:

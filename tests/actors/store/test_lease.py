@@ -5,7 +5,6 @@ import os
 import socket
 import sqlite3
 import subprocess
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from threading import Timer
@@ -21,7 +20,7 @@ from actors.store.lease import holder
 from actors.store.rows import rows_of
 from actors.store.trouble import StoreBusy, StoreError
 from actors.store.writer import Writer
-from tests.actors.store.proxy import Proxy
+from research.prove.postgres import Proxy
 from tests.bin.processes import until
 
 
@@ -108,19 +107,6 @@ def test_a_folder_without_room_for_a_lock_is_said(tmp_path: Path) -> None:
     (tmp_path / "arb.db-lease").mkdir()
     with pytest.raises(StoreError, match="no lock can be had beside"):
         open_writer(sqlite_url(tmp_path / "arb.db"))
-
-
-@pytest.fixture
-def proxy(cluster: Path) -> Iterator[Proxy]:
-    proxy = Proxy(cluster / ".s.PGSQL.5432")
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def distant(proxy: Proxy, postgres_url: str) -> str:
-    """URL of a server that is reached through the proxy."""
-    return postgres_url.split("?", 1)[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
 
 
 def test_a_connection_that_is_cut_is_noticed_at_once_and_for_good(distant: str, proxy: Proxy, make: Any) -> None:

@@ -16,9 +16,9 @@ from actors.store.journal import JournalActor
 from actors.store.trouble import StoreError, trouble
 from models.messages.orders import OrderNotJournalled, SubmitCancel
 from models.storage import JournalParameters
+from research.prove.postgres import Proxy
 from tests.actors.store import ailing
 from tests.actors.store.desk import Desk
-from tests.actors.store.proxy import Proxy
 
 
 @pytest.fixture
@@ -150,10 +150,8 @@ def test_torn_pages(desk: Desk, tmp_path: Path, make: Any) -> None:
         open_writer(sqlite_url(tmp_path / "arb.db"))
 
 
-def test_a_connection_that_is_cut(cluster: Path, postgres_url: str, tmp_path: Path, make: Any) -> None:
-    proxy = Proxy(cluster / ".s.PGSQL.5432")
-    url = postgres_url.split("?", 1)[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
-    desk = Desk(url, tmp_path, JournalParameters())
+def test_a_connection_that_is_cut(distant: str, proxy: Proxy, tmp_path: Path, make: Any) -> None:
+    desk = Desk(distant, tmp_path, JournalParameters())
     desk.tell(make.submit(1))
     proxy.cut()
     desk.venue.clear()
@@ -164,7 +162,6 @@ def test_a_connection_that_is_cut(cluster: Path, postgres_url: str, tmp_path: Pa
     proxy.mend()
     lasts(desk, make)
     desk.stop()
-    proxy.close()
 
 
 def test_more_than_can_be_kept_asks_for_a_restart(tmp_path: Path, make: Any) -> None:
