@@ -5,7 +5,7 @@ only who starts and restarts them differs.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, TypeVar
 
@@ -103,18 +103,24 @@ class Assembly:
         """Return risk and executor; the journal that stands before them comes from outside."""
         plan, parameters = self.plan, self.plan.parameters
         markets = plan.catalogue.markets
-        groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
-        risk = (markets, parameters.risk, parameters.phase, parameters.inventory, groups)
-        cash = None if plan.mode == "live" else parameters.paper.cash
-        families = partial(guards, parameters, plan.catalogue.groups, cash)
         executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify, neg_risk_siblings(markets))
         return (
-            self._part(
-                RISK,
-                lambda again: RecalledRisk(*risk, parameters.flow, families) if again else RiskMachine(*risk, families),
-            ),
+            self._part(RISK, self._risk),
             self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),
         )
+
+    def _risk(self, again: bool) -> Machine:
+        plan, parameters = self.plan, self.plan.parameters
+        groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
+        risk = (plan.catalogue.markets, parameters.risk, parameters.phase, parameters.inventory, groups)
+        cash = None if plan.mode == "live" else parameters.paper.cash
+        families = partial(guards, parameters, plan.catalogue.groups, cash)
+        return RecalledRisk(*risk, parameters.flow, families) if again else RiskMachine(*risk, families)
+
+    def change(self, parameters: EngineParameters) -> EngineParameters:
+        """Build by other parameters from now on; return them as they hold for this plan."""
+        self.plan = replace(self.plan, parameters=parameters)
+        return self.plan.parameters
 
     def venue(self) -> PaperMachine:
         """Return a paper exchange with the account of this plan."""
@@ -150,24 +156,24 @@ class Assembly:
         )
 
     def _inventory(self, tag: Tag, market_id: MarketId) -> Part:
-        parameters = self.plan.parameters.inventory
         return self._part(
             inventory_name(tag, market_id),
-            lambda again: InventoryMachine(tag, market_id, parameters, restarted=again),
+            lambda again: InventoryMachine(tag, market_id, self.plan.parameters.inventory, restarted=again),
             market_id,
         )
 
     def _coordinator(self, tag: Tag, group: str, markets: tuple[Market, ...]) -> Part:
-        parameters = self.plan.parameters
         build_strategy = STRATEGIES[self.plan.desks[tag]]
         event = self.plan.catalogue.groups.get(group)
         exhaustive = event is not None and event.exhaustive
 
         def build(again: bool) -> Machine:
+            parameters = self.plan.parameters
             return CoordinatorMachine(
                 tag, group, markets, build_strategy(parameters), parameters.quotes, parameters.phase,
                 parameters.coordinator, parameters.leg, parameters.flatten, exhaustive=exhaustive, restarted=again,
                 merges=not self.plan.merge_unavailable,
+                rebuild=lambda changed: build_strategy(EngineParameters(*changed.sections)),
             )  # fmt: skip
 
         return self._part(coordinator_name(tag, group), build, group)

@@ -9,6 +9,7 @@ Why these are plain methods and no actor: they are called from threads of surfac
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
 from typing import Final, Literal, Protocol, TypeAlias
@@ -38,6 +39,23 @@ class Refused(Exception):
         self.code = code
         self.hint = hint
         self.retryable = retryable
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What has changed, in lines, and the number of the segment that it opened: 0 where none was."""
+
+    lines: tuple[str, ...]
+    segment: int
+    dry_run: bool
+
+
+class Reloads(Protocol):
+    """Who reads the configuration anew and has the engine go by it."""
+
+    def reload(self, who: str, *, confirmed: bool, dry_run: bool) -> Reloaded:
+        """Apply all that has changed. Raises Refused, and then nothing was changed."""
+        ...
 
 
 class View(Protocol):
@@ -80,6 +98,8 @@ class Control:
         self._gate = gate
         self._end = end
         self._clock = clock
+        self.reloads: Reloads | None = None
+        """Set by whoever knows where the configuration came from."""
         self._numbers = count(1)
         # A request is named for ever in the audit, so its name must differ between two runs.
         self._prefix = f"control-{clock.now_ns() // 1_000_000}"
@@ -157,6 +177,29 @@ class Control:
             self._tell(Kill(reason, self._request(), who))
             raise Refused("refused", reason, "remove KILL from the data folder, and clear again") from error
         return cleared
+
+    def reload(self, who: str, *, confirmed: bool = False, dry_run: bool = False) -> Reloaded:
+        """Read the configuration anew and go by it, as a whole or not at all; done when risk does.
+
+        Raises Refused: `configuration`, `confirmation_required` (what adds risk), `refused` (what needs a restart),
+        `timeout` (risk does not answer).
+        """
+        if self.reloads is None:
+            raise Refused("refused", "this engine was not started from a configuration that could be read anew")
+        request, asked_ns = self._request(), self._clock.now_ns()
+        try:
+            done = self.reloads.reload(who, confirmed=confirmed, dry_run=dry_run)
+        except Refused as refused:
+            if not dry_run:
+                self._tell_reloaded(request, who, str(refused), asked_ns)
+            raise
+        if done.segment:
+            self._tell_reloaded(request, who, "; ".join(done.lines), asked_ns)
+            self.risk()
+        return done
+
+    def _tell_reloaded(self, request: str, who: str, result: str, asked_ns: int) -> None:
+        self._tell(CommandAnswered(request, who, "reload", None, {}, result, asked_ns, self._clock.now_ns()))
 
     def stop(self, who: str) -> None:
         """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once."""

@@ -8,7 +8,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -17,6 +16,7 @@ from threading import Event
 from typing import TYPE_CHECKING, Final
 
 from loguru import logger
+from msgspec.structs import astuple
 
 from actors.assembly import Assembly, Mode, Plan
 from actors.board import SharedBoard
@@ -37,6 +37,7 @@ from actors.runtime.timers import TimerThread
 from actors.runtime.watchdog import Watchdog
 from actors.store.heads import Heads
 from actors.store.journal import JournalActor, Outlets
+from actors.store.rows import segment_key
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
 from actors.system import Outside, Runners, Start, System
@@ -54,8 +55,9 @@ from actors.topology import (
     VENUE,
 )
 from actors.venues.paper import PaperVenue
-from bin.catalogue import Endpoints, read_catalogue
+from bin.catalogue import read_catalogue
 from bin.cautions import cautions
+from bin.engine_options import Options
 from bin.feeds import market_feeds
 from bin.kill_watch import KillWatch
 from bin.logs import log_event
@@ -63,15 +65,16 @@ from bin.shutdown import SHUTDOWN, Ending, Running, Shutdown
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
-from models.messages.base import Lane, Message, Tag
+from models.messages.base import Lane, Message
 from models.messages.control import Kill, RaiseCell, ReadRisk, SetOperatorState
+from models.messages.reload import ParametersChanged
 from models.messages.runtime import ActorRestarted, DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
 from models.snapshot import LogLine
 from surfaces.control_server import ControlServer
 
 if TYPE_CHECKING:
-    from actors.live import Live, LiveVenue
+    from actors.live import Live
 
 _SWITCH_INTERVAL_S: Final = 0.0005
 _SLOW_TURN_NS: Final = 50_000_000
@@ -85,27 +88,6 @@ _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "paper": (VENUE,),
     "live": (SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, OPERATIONS_LANE, HEARTBEAT),
 }
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run is to do. `markets` are slugs or condition ids, none for all; `database` a URL."""
-
-    mode: Mode
-    desks: dict[Tag, str]
-    parameters: EngineParameters
-    endpoints: Endpoints
-    data_dir: Path
-    database: str
-    markets: tuple[str, ...] = ()
-    recording: bool = True
-    seed: int = 0
-    live: "LiveVenue | None" = None
-    """The venue that was found ready, in mode `live` and in no other."""
-    forced: bool = False
-    """Whether another mode was asked for and could not be had."""
-    writer: Writer | None = None
-    """`database` as it was opened before; None: it is opened when the engine is built."""
 
 
 class EndedEarly(Exception):
@@ -160,6 +142,7 @@ class Engine:
             self._live.merge_unavailable if self._live is not None else "",
         )
         self._assembly = Assembly(plan)
+        self.earlier_segments = {tag: self._writer.fact(segment_key(tag)) for tag in options.desks}
         present = frozenset({BOARD, JOURNAL, FEED, *_VENUES[options.mode]})
         self._topology = self._assembly.topology(present, recording=True)
         self._topology.tap(self.gate.hears)
@@ -253,6 +236,17 @@ class Engine:
         ending = self._shutdown.run()
         gc.unfreeze()
         return ending
+
+    def now_ns(self) -> int:
+        """Return the engine's time."""
+        return self.clock.now_ns()
+
+    def change(self, parameters: EngineParameters) -> None:
+        """Go by other parameters: whoever is built from now on at once, whoever runs when it reads its mail."""
+        message = ParametersChanged(astuple(self._assembly.change(parameters)))
+        for name in self._topology.route(message):
+            if self._directory.find(name) is not None:  # a market that is off may have no actors
+                self._directory.send(name, message)
 
     def tell(self, message: Message) -> None:
         """Send a message to all whom it concerns."""

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -88,14 +89,16 @@ def command(
         "mode": mode, "strategy": strategy, "tag": tag, "markets": markets, "db": db,
         "risk.wallet_usd": wallet, "risk.start_paused": paused,
     }  # fmt: skip
+    read = partial(
+        load,
+        {key: value for key, value in typed.items() if value is not None},
+        profile=profile,
+        dry_run=dry_run,
+        config_file=config or CONFIG_FILE,
+        env_file=env_file or ENV_FILE,
+    )
     try:
-        settings = load(
-            {key: value for key, value in typed.items() if value is not None},
-            profile=profile,
-            dry_run=dry_run,
-            config_file=config or CONFIG_FILE,
-            env_file=env_file or ENV_FILE,
-        )
+        settings = read()
     except ConfigurationError as error:
         raise CommandError("configuration", str(error)) from error
     if settings.mode == "live":
@@ -122,13 +125,14 @@ def command(
         if live is None:
             alone("")
         from bin.notify import Notifier
+        from bin.reload import Reloader
         from bin.serving import serve
 
         notifier = Notifier()
         engine = built(
             settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0], alive=notifier.alive
         )  # fmt: skip
-        return serve(engine, settings, data_dir, notifier, options)
+        return serve(engine, Reloader(engine, settings, read, notifier), settings, data_dir, notifier, options)
 
 
 def configured_endpoints(settings: "Settings") -> "Endpoints":
@@ -163,7 +167,7 @@ def built(
     from actors.store.database import resolve_url
     from bin.catalogue import UnknownMarket, VenueUnreachable
     from bin.engine import Engine
-    from bin.engine import Options as EngineOptions
+    from bin.engine_options import Options as EngineOptions
 
     try:
         with told_of_storage():

@@ -1,18 +1,21 @@
 """An engine at work in this process, from its start to its last word: signals, service manager, the last figures."""
 
 import signal
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from itertools import chain, repeat
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
+from actors.control import Control, Refused
 from bin.engine import EndedEarly, Engine
 from bin.kill_watch import killed_by_signal
 from bin.logs import log_to
 from bin.notify import Notifier
+from bin.reload import Reloader
 from bin.shutdown import Ending
 from models.snapshot import Board
 from models.statistics import closing
@@ -39,14 +42,18 @@ def ended_by_signals(engine: Engine) -> Generator[None]:
             signal.signal(number, handler)
 
 
-def serve(engine: Engine, settings: "Settings", data_dir: Path, notifier: Notifier, options: Global) -> int:
+def serve(
+    engine: Engine, reloader: Reloader, settings: "Settings", data_dir: Path, notifier: Notifier, options: Global
+) -> int:
     """Run an engine until it is asked to end; say what it came to, and return the exit code."""
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
-    with ended_by_signals(engine), killed_by_signal(engine.gate.trip):
+    engine.control.reloads = reloader
+    with ended_by_signals(engine), killed_by_signal(engine.gate.trip), _hung_up() as hung_up:
         began = False
         try:
             socket = engine.start()
             began = True
+            reloader.begin()
             logger.bind(
                 mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
             ).info("running; stop with Ctrl-C or: keel stop")
@@ -54,7 +61,7 @@ def serve(engine: Engine, settings: "Settings", data_dir: Path, notifier: Notifi
                 logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
             for warning in engine.warnings():
                 logger.warning(warning)
-            _attend(engine, notifier)
+            _attend(engine, notifier, hung_up)
         except EndedEarly:
             logger.info("asked to end before it had begun")
         finally:
@@ -63,8 +70,22 @@ def serve(engine: Engine, settings: "Settings", data_dir: Path, notifier: Notifi
     return _told(ending, data_dir, options, began=began)
 
 
-def _attend(engine: Engine, notifier: Notifier) -> None:
-    """Wait for the end, and keep the service manager informed until then."""
+@contextmanager
+def _hung_up() -> Generator[Callable[[], bool]]:
+    """Give whether SIGHUP has come since it was asked for the last time."""
+    if not hasattr(signal, "SIGHUP"):
+        yield lambda: False
+        return
+    came = SimpleQueue[None]()
+    before = signal.signal(signal.SIGHUP, lambda *_: came.put(None))
+    try:
+        yield lambda: not came.empty() and came.get() is None
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _attend(engine: Engine, notifier: Notifier, hung_up: Callable[[], bool]) -> None:
+    """Wait for the end; reload when a signal says so, and keep the service manager informed."""
     ready = False
     # A signal that the system gave to another thread is acted on when this one wakes.
     while not engine.wait(_LOOK_S):
@@ -72,6 +93,20 @@ def _attend(engine: Engine, notifier: Notifier) -> None:
             ready = True
             notifier.ready()
         notifier.status(_standing(engine.board.look()) if ready else "recovering")
+        if hung_up():
+            _reload(engine.control)
+
+
+def _reload(control: Control) -> None:
+    """Reload because a signal said so: it can ask nobody, so what adds risk is refused, with the way to have it."""
+    try:
+        done = control.reload("signal")
+    except Refused as refused:
+        hint = "to have it: keel reload --yes" if refused.code == "confirmation_required" else refused.hint
+        logger.bind(code=refused.code).error("reload refused: {}; {}", " | ".join(str(refused).splitlines()), hint)
+        return
+    for line in done.lines:
+        logger.warning("reload: {}", line)
 
 
 def _standing(board: Board) -> str:

@@ -28,6 +28,7 @@ from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookEpochChanged, BookUpdated, FlowUpdated, MarketResolved, ReferenceUpdated
 from models.messages.orders import IntentDenied, OrderChanged
 from models.messages.position import InventoryUpdated, OrdersSnapshot, Position
+from models.messages.reload import ParametersChanged
 from models.messages.runtime import WakeAt, Woke
 from models.own_orders import OwnOrders
 from models.parameters import parameter
@@ -90,7 +91,7 @@ class CoordinatorMachine:
     """Coordinator of `markets` for desk `tag`. `exhaustive`: exactly one of them resolves YES, as is proven.
 
     `restarted`: it takes the place of a dead one and decides nothing until orders, inventory, trading state and book
-    were said to it again. `merges`: pairs can be merged here.
+    were said to it again. `merges`: pairs can be merged here. `rebuild` makes its strategy anew from other parameters.
     """
 
     def __init__(
@@ -108,12 +109,14 @@ class CoordinatorMachine:
         exhaustive: bool = False,
         restarted: bool = False,
         merges: bool = True,
+        rebuild: Callable[[ParametersChanged], Strategy] | None = None,
     ) -> None:
         self.evaluations = 0
         self.decisions = 0
         self.decisions_on_synthetic_proof = 0
         self._tag = tag
         self._strategy = strategy
+        self._rebuild = rebuild
         self._phase = phase
         self._parameters = coordinator
         self._leg = leg
@@ -165,6 +168,11 @@ class CoordinatorMachine:
                 self._references[message.name] = message
             case Woke():
                 self._wake_ns = None
+            case ParametersChanged() if self._rebuild is not None:
+                strategy = self._rebuild(message)
+                strategy.restore(self._strategy.snapshot())
+                self._strategy = strategy
+                self._quotes.change(message.of(QuoteParameters))
             case Explain(tag=self._tag) if message.market in self._members:
                 view = self._view(now_ns)
                 return (Explained(message.request, self._explain(message.market, view, self._targets(view))),)

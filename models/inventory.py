@@ -12,6 +12,7 @@ from models.messages.base import MarketId, Message, Tag
 from models.messages.decisions import Gate
 from models.messages.orders import MergeChanged, MergePairs
 from models.messages.position import InventoryUpdated, LedgerSnapshot, Position
+from models.messages.reload import ParametersChanged
 from models.messages.runtime import WakeAt, Woke
 from models.parameters import parameter
 from models.positions import advance, after_merges, mergeable, net_diff
@@ -98,6 +99,9 @@ class InventoryMachine:
 
     def step(self, message: Message, now_ns: int) -> tuple[Message, ...]:
         """Apply an event of the ledger; say the new position, and ask for a merge where the policy wants one."""
+        if isinstance(message, ParametersChanged):
+            self._parameters = message.of(InventoryParameters)
+            return () if self._restarted else self._merge(now_ns)
         if self._restarted and not isinstance(message, LedgerSnapshot):
             return ()
         self._restarted = False

@@ -77,6 +77,10 @@ class OwnOrders:
         self._working: dict[MarketId, tuple[WorkingOrder, ...]] = {}
         self._sequence = 0
 
+    def change(self, refused_cooldown_ms: int) -> None:
+        """Wait so long from the next refusal on."""
+        self._refused_cooldown_ns = refused_cooldown_ms * _MS
+
     def working(self, market: MarketId) -> tuple[WorkingOrder, ...]:
         """Return the orders of a market that are not over."""
         known = self._working.get(market)

@@ -79,6 +79,12 @@ class Quotes:
         self._moved_to: Targets | None = None
         self._seen_changes = -1
 
+    def change(self, parameters: QuoteParameters) -> None:
+        """Go by other parameters from now on."""
+        self._parameters = parameters
+        self._own.change(parameters.refused_cooldown_ms)
+        self._moved_to = None
+
     def move(self, targets: Targets, views: Mapping[MarketId, MarketView], now_ns: int) -> list[Message]:
         """Return the cancels and placements that bring the orders nearer to the targets."""
         due = self.wake_ns is not None and now_ns >= self.wake_ns

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from models.cells import Cell, TradingState
 from models.controls.control import Guard, Refusal
 from models.controls.worst_cases import WorstCases
+from models.engine import EngineParameters
 from models.exposure import Exposures, MarketExposure
 from models.flattening import OPERATOR
 from models.halts import Halts, Messages
@@ -35,6 +36,7 @@ from models.messages.orders import (
     PlaceOrder,
     PositionsRedeemed,
 )
+from models.messages.reload import ParametersChanged
 from models.messages.runtime import Woke
 from models.phase import PhaseParameters, hedge_outcome, kept_by_fuse, phase_of
 from models.units import ONE, cash_of_rounded_up
@@ -84,6 +86,7 @@ class RiskMachine(Halts):
             FillVoided: self._fill_moved,
             FlowUpdated: self._flow,
             ReadRisk: self._read,
+            ParametersChanged: self._parameters_changed,
             Woke: self._woke,
         }
 
@@ -260,6 +263,13 @@ class RiskMachine(Halts):
             if guard.timer == woke.timer
             for said in self._followed(guard.woke(now_ns), now_ns)
         )
+
+    def _parameters_changed(self, message: ParametersChanged, now_ns: int) -> Messages:
+        """Hold every intent from now on against other limits; what rests is not touched."""
+        parameters = EngineParameters(*message.sections)
+        for guard in self._guards:
+            guard.changed(parameters)
+        return ()
 
     # What is said
 

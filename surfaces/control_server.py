@@ -2,9 +2,13 @@
 
 Why a kill has threads of its own: other commands wait in a pool of threads for their proof, and when that pool is full
 of them a kill must not stand in line.
+Why the kernel says whose process it is: who kills, and above all who lifts a kill, stands in the audit, and what a
+client says of itself is only what it says.
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from threading import Event, Thread
@@ -17,6 +21,7 @@ from fastapi.exceptions import RequestValidationError
 from loguru import logger
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from actors.control import Control, Refused
 from models.snapshot import MarketLine
@@ -78,6 +83,7 @@ class ControlServer:
         self._data_dir = data_dir
         config = uvicorn.Config(
             control_app(control),
+            http=_Protocol,
             log_config=None,
             access_log=False,
             lifespan="off",
@@ -107,6 +113,22 @@ class ControlServer:
         self.path.unlink(missing_ok=True)
         (self._data_dir / "run" / "socket").unlink(missing_ok=True)
         self.path = None
+
+
+class _Protocol(AutoHTTPProtocol):
+    """Puts the user of the process at the other end where other servers put its address."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self.client = (_user_at(transport.get_extra_info("socket")), 0)
+
+
+def _user_at(connection: socket.socket) -> str:
+    """Return `uid N` of the process at the other end of a socket; empty where the system does not say it."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return ""
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return f"uid {uid}"
 
 
 class _Server(uvicorn.Server):
@@ -176,15 +198,20 @@ def _add_commands(app: FastAPI, control: Control) -> None:
         return _json(documents.command(answer))
 
     @app.post("/v1/kill")
-    async def kill(order: KillOrder, who: Who = "unknown") -> Response:
-        reason = clean(order.reason, 200) or "no reason given"
-        answer = await asyncio.to_thread(control.kill, reason, clean(who, 60), order.timeout_s, dry_run=order.dry_run)
+    async def kill(order: KillOrder, request: Request, who: Who = "unknown") -> Response:
+        reason, whose = clean(order.reason, 200) or "no reason given", _whose(request, who)
+        answer = await asyncio.to_thread(control.kill, reason, whose, order.timeout_s, dry_run=order.dry_run)
         return _json(documents.command(answer))
 
     @app.post("/v1/kill/clear")
-    def clear_kill(order: Order, who: Who = "unknown") -> Response:
-        answer = control.clear_kill(clean(who, 60), order.timeout_s, confirmed=order.confirmed)
+    def clear_kill(order: Order, request: Request, who: Who = "unknown") -> Response:
+        answer = control.clear_kill(_whose(request, who), order.timeout_s, confirmed=order.confirmed)
         return _json(documents.command(answer))
+
+    @app.post("/v1/reload")
+    def reload(order: Order, who: Who = "unknown") -> Response:
+        done = control.reload(clean(who, 60), confirmed=order.confirmed, dry_run=order.dry_run)
+        return _json(documents.reloaded(done.lines, done.segment, dry_run=done.dry_run))
 
     @app.post("/v1/stop")
     async def stop(who: Who = "unknown") -> Response:
@@ -195,6 +222,11 @@ def _add_commands(app: FastAPI, control: Control) -> None:
 
 def _named(control: Control, market: str | None) -> MarketLine | None:
     return None if market is None else control.market(market)
+
+
+def _whose(request: Request, who: str) -> str:
+    user = "" if request.client is None else request.client.host
+    return f"{clean(who, 60)} {user}".rstrip()
 
 
 def _json(document: documents.Document, status_code: int = 200) -> Response:

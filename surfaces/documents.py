@@ -5,6 +5,7 @@ them show at one `snapshot_id` is the same figure.
 """
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from models.answers import Answer, MarketAnswer
@@ -148,6 +149,14 @@ def command(answer: Answer) -> Document:
         "lines": list(answer.lines),
         "markets": [_answered(one) for one in answer.markets],
     }
+
+
+def reloaded(lines: Sequence[str], segment: int, *, dry_run: bool) -> Document:
+    """Return `keel.reload/1`: what has changed, and the segment that it opened (0: none)."""
+    return {
+        "schema": "keel.reload/1", "lines": list(lines), "segment": segment, "dry_run": dry_run, "proven": True,
+        "markets": [],
+    }  # fmt: skip
 
 
 def demo(board: Board, seed: int, duration_s: float) -> Document:

@@ -51,6 +51,10 @@ CONTROLS: Final[dict[str, Control]] = {control.name: control for family in FAMIL
 """Every control by its name."""
 
 
+_OTHERS: Final = frozenset({"book", "executor", "flatten", "marks", "paper"})
+"""Sections that machines without a part in this go by as well."""
+
+
 def guards(
     parameters: EngineParameters, groups: Mapping[str, Group], cash: Money | None, exposures: Exposures
 ) -> tuple[Guard, ...]:
@@ -75,6 +79,16 @@ def guards(
         Repetition(parameters.repetition, markets),
         MarkoutControls(parameters.markouts, markets),
     )
+
+
+def changeable() -> frozenset[str]:
+    """Return the configuration paths that every family that goes by them can change while it runs."""
+    by_family = {family: {path for control in family.controls for path in control.parameters} for family in FAMILIES}
+    able = {path for family, paths in by_family.items() if family.changed is not Guard.changed for path in paths}
+    fixed = {path for family, paths in by_family.items() if family.changed is Guard.changed for path in paths}
+    # How many orders of unknown fate kill follows from how many may be open when it starts.
+    left = able - fixed - {"risk.open_orders_total"}
+    return frozenset(path for path in left if path.partition(".")[0] not in _OTHERS)
 
 
 def how_computed(name: str) -> str:

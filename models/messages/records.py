@@ -38,6 +38,21 @@ class StoppedCleanly(Message, frozen=True, gc=False):
     at_ns: int
 
 
+class SegmentOpened(Message, frozen=True, gc=False):
+    """From now on a desk is run under other conditions: figures of before and after are not of the same thing.
+
+    `changes` has what differs by its path (`5 -> 6`), `values` all values that count by theirs, for the next one.
+    """
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    tag: Tag
+    number: int
+    changes: dict[str, str]
+    values: dict[str, str]
+    who: str
+    at_ns: int
+
+
 class LatencyMeasured(Message, frozen=True, gc=False):
     """Percentiles of one stage (such as `tick_to_decision`) over the time since the last message of that stage."""
 

@@ -167,6 +167,12 @@ _COMMANDS: Final = {
         "Stop it in good order: no new quotes, orders cancelled, everything written.",
         "keel stop --timeout 30",
     ),
+    ("reload",): (
+        "surfaces.cli.control:reload",
+        _ENGINE,
+        "Read the configuration anew and go by it, as a whole or not at all; what adds risk asks.",
+        "keel reload --dry-run",
+    ),
     ("status",): (
         "surfaces.cli.observe:status",
         _ENGINE,

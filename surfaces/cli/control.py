@@ -62,6 +62,18 @@ def kill(
     return carry_out(options, lambda client, _: client.post("/v1/kill", reason=reason, dry_run=dry_run), "")
 
 
+def reload(*, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
+    """Read the configuration anew and go by it: all of it, or nothing where something needs a restart.
+
+    Asks where it may add risk. Every change opens a new segment of the tag.
+    """
+
+    def send(client: EngineClient, confirmed: bool) -> Document:
+        return client.post("/v1/reload", confirmed=confirmed, dry_run=dry_run)
+
+    return carry_out(options, send, "Go by it?")
+
+
 def stop(
     *,
     flatten: Annotated[

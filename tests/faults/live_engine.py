@@ -16,7 +16,8 @@ from actors.venues.polymarket.orders import Account, SignatureType
 from actors.venues.polymarket.relayer import OwnKey
 from actors.venues.secret import Secret
 from bin.catalogue import sandbox_endpoints
-from bin.engine import Engine, Options
+from bin.engine import Engine
+from bin.engine_options import Options
 from config.settings import load
 from models.cells import TradingState
 from models.markets import NO, YES
