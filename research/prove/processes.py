@@ -114,12 +114,15 @@ def sandbox(*flags: object) -> Iterator[Sandbox]:
 
 
 @contextmanager
-def engine(data_dir: Path, *flags: object, **variables: str) -> Iterator[Engine]:
-    """Run an engine in a folder of its own, in an environment in which only `variables` are set."""
+def engine(data_dir: Path, *flags: object, module: str = "bin.main", **variables: str) -> Iterator[Engine]:
+    """Run an engine in a folder of its own, in an environment in which only `variables` are set.
+
+    `module` stands in for the command itself.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "stdout").open("wb") as out, (data_dir / "stderr").open("wb") as complaints:
         process = subprocess.Popen(
-            [*_command("bin.main"), "run", "--data-dir", str(data_dir), *map(str, flags)],
+            [*_command(module), "run", "--data-dir", str(data_dir), *map(str, flags)],
             cwd=data_dir, env=_environment(variables), stdin=subprocess.DEVNULL, stdout=out, stderr=complaints,
             start_new_session=True,
         )  # fmt: skip
@@ -130,8 +133,13 @@ def engine(data_dir: Path, *flags: object, **variables: str) -> Iterator[Engine]
 
 
 @contextmanager
-def live_engine(data_dir: Path, venue: Sandbox, account: int = 0, **variables: str) -> Iterator[Engine]:
-    """Run a live engine on an account of a sandbox; it begins paused (`done("resume", "--yes")`)."""
+def live_engine(
+    data_dir: Path, venue: Sandbox, account: int = 0, *more: object, module: str = "bin.main", **variables: str
+) -> Iterator[Engine]:
+    """Run a live engine on an account of a sandbox; it begins paused (`done("resume", "--yes")`).
+
+    `more` are flags of `keel run`.
+    """
     owner = venue.said["accounts"][account]
     whose = {
         "KEEL_ARMED": "true",
@@ -140,7 +148,7 @@ def live_engine(data_dir: Path, venue: Sandbox, account: int = 0, **variables: s
         "KEEL_ACCOUNT__FUNDER": owner["funder"],
     }
     flags = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
-    with engine(data_dir, *flags, **{**whose, **variables}) as running:
+    with engine(data_dir, *flags, *more, module=module, **{**whose, **variables}) as running:
         yield running
 
 
