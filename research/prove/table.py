@@ -15,7 +15,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"{report.profile}, {report.hours:g} virtual hours, seed {report.seed}: {report.frames:,} frames"
     refused = sum(report.refused.values())
     yield f"{report.orders:,} orders of accounts were taken, {refused:,} were refused"
-    yield from _claims(report.findings)
+    yield from claims(report.findings)
     if report.verdicts:
         yield f"{'measure':<44} {'recorded':>12} {'here':>12}   {'range':<24}"
     for one in report.verdicts:
@@ -35,7 +35,7 @@ def document(report: Report) -> dict[str, Any]:
         "orders": report.orders,
         "refused": report.refused,
         "holds": report.holds,
-        **_claimed(report.findings),
+        **claims_document(report.findings),
         "measures": [
             {
                 "measure": v.measure,
@@ -63,7 +63,7 @@ def live_lines(report: LiveReport) -> Iterator[str]:
         yield f"{'fault':<58} {'thrown':>12} {'effects':>8}"
         for name, fault in sorted(report.faults.items()):
             yield f"{name:<58} {fault.thrown:>12,} {fault.effects:>8,}"
-    yield from _claims(report.findings)
+    yield from claims(report.findings)
     yield f"{report.folder}: the sandbox's log, the engine's log and data"
     yield f"{asked.faults}: {'everything holds' if report.holds else 'not everything holds'}"
 
@@ -87,11 +87,12 @@ def live_document(report: LiveReport) -> dict[str, Any]:
         "states": dict(report.states),
         "switches": {name: asdict(fault) for name, fault in report.faults.items()},
         "folder": str(report.folder),
-        **_claimed(report.findings),
+        **claims_document(report.findings),
     }
 
 
-def _claims(findings: Findings) -> Iterator[str]:
+def claims(findings: Findings) -> Iterator[str]:
+    """Every claim, how often it was checked and did not hold, and the cases."""
     yield f"{'claim':<58} {'checked':>12} {'wrong':>8}"
     for claim, checked in sorted(findings.checked.items()):
         yield f"{claim:<58} {checked:>12,} {findings.wrong[claim]:>8,}"
@@ -99,12 +100,13 @@ def _claims(findings: Findings) -> Iterator[str]:
         yield f"  {case[:400]}"
 
 
-def _claimed(findings: Findings) -> dict[str, Any]:
-    claims = [
-        {"claim": claim, "checked": checked, "wrong": findings.wrong[claim]}
-        for claim, checked in sorted(findings.checked.items())
+def claims_document(findings: Findings) -> dict[str, Any]:
+    """The same for scripts."""
+    checked = [
+        {"claim": claim, "checked": times, "wrong": findings.wrong[claim]}
+        for claim, times in sorted(findings.checked.items())
     ]
-    return {"claims": claims, "cases": findings.cases}
+    return {"claims": checked, "cases": findings.cases}
 
 
 def _said(holds: bool) -> str:
