@@ -115,7 +115,7 @@ class _Run:
         self._findings = report.findings
         self._venue = venue
         self._account: dict[str, Any] = venue.said["accounts"][asked.account]
-        self._clocks = _measured(venue, asked.clock_speed)
+        self._clocks = measured(venue, asked.clock_speed)
         own_clock = {} if asked.clock_speed == 1 else {"KEEL_ACCOUNT__CLOCK_SKEW_MAX_MS": "0"}
         self.operator = Operator(report.folder, venue, asked.account, self._died, **own_clock)
         self._traded_until = self._quiet_from = 0
@@ -229,7 +229,7 @@ class _Run:
             return fold(whole, self._account["address"], self._account["funder"])
 
 
-def _measured(venue: Sandbox, speed: float) -> Clocks:
+def measured(venue: Sandbox, speed: float) -> Clocks:
     """Hold the sandbox's clock against ours: by the quickest of several answers."""
     found: list[tuple[int, int, int]] = []
     for _ in range(_TRIES):

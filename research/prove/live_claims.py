@@ -51,12 +51,14 @@ class Clocks:
         return self.our_ns + round((venue_ns - self.venue_ns) / self.speed)
 
 
-def check(venue: VenueAccount, journal: Journal, clocks: Clocks, findings: Findings) -> None:
-    """Hold all that concerns orders, fills and holdings."""
+def check(venue: VenueAccount, journal: Journal, clocks: Clocks, findings: Findings, *, settled: bool = True) -> None:
+    """Hold all that concerns orders, fills and holdings. Not `settled`: trades and operations may be under way."""
     _check_known(venue, journal, clocks, findings)
     _check_ends(venue, journal, findings)
-    _check_fills(venue, journal, findings)
+    _check_fills(venue, journal, findings, settled=settled)
     _check_holdings(venue, journal, findings)
+    if settled:
+        _check_operations(journal, findings)
 
 
 def has_settled(venue: VenueAccount, journal: Journal, now_ns: int) -> bool:
@@ -174,7 +176,7 @@ def _venue_state(order: VenueOrder | None) -> str:
 # Fills
 
 
-def _check_fills(venue: VenueAccount, journal: Journal, findings: Findings) -> None:
+def _check_fills(venue: VenueAccount, journal: Journal, findings: Findings, *, settled: bool) -> None:
     for key, fill in venue.fills.items():
         row = journal.fills.get(key)
         if row is None:
@@ -189,6 +191,8 @@ def _check_fills(venue: VenueAccount, journal: Journal, findings: Findings) -> N
             lambda key=key, differs=differs: f"{key}: {', '.join(differs)}",
         )
         wanted = _STANDINGS.get(fill.status, "pending")
+        if not settled:
+            continue
         findings.hold(
             "each settled or failed as its trade did",
             row["status"] == wanted,
@@ -212,7 +216,7 @@ def _check_holdings(venue: VenueAccount, journal: Journal, findings: Findings) -
     spent = sum(row["realized"] - row["fees"] - row["yes_cost"] - row["no_cost"] for row in journal.positions)
     theirs = venue.wallet.cash - venue.others.cash + waiting.cash
     findings.hold("cash to the micro-dollar", spent == theirs, lambda: f"{spent}, by the wallet {theirs}")
-    ours = Counter(dict(_tokens_held(journal.positions)))
+    ours = Counter(dict(tokens_held(journal.positions)))
     tokens = set(ours) | set(venue.wallet.tokens) | set(waiting.tokens) | set(venue.others.tokens)
     for token in sorted(tokens):
         held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting.tokens[token]
@@ -224,9 +228,6 @@ def _check_holdings(venue: VenueAccount, journal: Journal, findings: Findings) -
             ours[token] == held,
             lambda token=token, held=held: f"{token}: {ours[token]}, by the wallet {held}",
         )
-    for operation, state in journal.operations.items():
-        done = state in ("confirmed", "failed")
-        findings.hold("no operation on chain is open", done, lambda one=operation, state=state: f"{one}: {state}")
     for market in sorted(set(journal.merged) | set(venue.merged)):
         pair = (journal.merged[market], venue.merged[market])
         findings.hold("merged pairs", pair[0] == pair[1], lambda market=market, pair=pair: f"{market}: {pair}")
@@ -234,12 +235,19 @@ def _check_holdings(venue: VenueAccount, journal: Journal, findings: Findings) -
         findings.hold("payouts", market in journal.redeemed, lambda market=market: market)
 
 
+def _check_operations(journal: Journal, findings: Findings) -> None:
+    for operation, state in journal.operations.items():
+        done = state in ("confirmed", "failed")
+        findings.hold("no operation on chain is open", done, lambda one=operation, state=state: f"{one}: {state}")
+
+
 def _pays(payout_yes: int | None, outcome: int) -> int | None:
     """Return what a share of a token pays in a market that has paid out."""
     return None if payout_yes is None else (payout_yes, _ONE - payout_yes)[outcome]
 
 
-def _tokens_held(positions: Iterable[Row]) -> Iterable[tuple[Token, int]]:
+def tokens_held(positions: Iterable[Row]) -> Iterable[tuple[Token, int]]:
+    """Return what the desks of all positions hold together, by token."""
     held: Counter[Token] = Counter()
     for row in positions:
         held[row["market"], 0] += row["yes_shares"]

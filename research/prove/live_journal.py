@@ -5,14 +5,19 @@ Why plain SQL: what is proven is what was written, not how our own readers put i
 
 import sqlite3
 from collections import Counter
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from actors.store.database import open_reader
+
 Row = dict[str, Any]
+_Select = Callable[[str], Any]
+"""Runs a query and returns its cursor."""
 
 
 @dataclass(slots=True)
@@ -45,26 +50,35 @@ class Journal:
     """Orders that entered the chain more than once."""
 
 
-def read(database: Path) -> Journal:
-    """Read a database. Raises sqlite3.Error."""
-    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        connection.row_factory = sqlite3.Row
+def read(database: Path | str) -> Journal:
+    """Read a database: a file, or what stands at a URL. Raises sqlite3.Error for a file, StoreError for a URL."""
+    with _opened(database) as select:
         found = Journal()
-        found.orders = {row["order_id"]: row for row in _rows(connection, "SELECT * FROM orders")}
-        found.fills = {(row["trade_id"], row["order_id"]): row for row in _rows(connection, "SELECT * FROM fills")}
+        found.orders = {row["order_id"]: row for row in _rows(select, "SELECT * FROM orders")}
+        found.fills = {(row["trade_id"], row["order_id"]): row for row in _rows(select, "SELECT * FROM fills")}
         newest = "SELECT MAX(id) FROM positions GROUP BY tag, market"
-        found.positions = _rows(connection, f"SELECT * FROM positions WHERE id IN ({newest})")  # noqa: S608
+        found.positions = _rows(select, f"SELECT * FROM positions WHERE id IN ({newest})")  # noqa: S608
         chained = (
             "SELECT seq, at_ns, kind, subject, body FROM journal WHERE kind IN "
             "('SubmitOrder', 'MergeChanged', 'RedemptionChanged', 'PositionsRedeemed') ORDER BY seq"
         )
-        for row in _rows(connection, chained):
+        for row in _rows(select, chained):
             _take(found, row, msgspec.json.decode(row["body"]))
         heard = "SELECT subject, MIN(seq) FROM journal WHERE kind IN ('OrderChanged', 'SubmitCancel') GROUP BY subject"
-        for order_id, seq in connection.execute(heard):
+        for order_id, seq in select(heard).fetchall():
             if order_id in found.submitted:
                 found.submitted[order_id].heard_seq = seq
     return found
+
+
+@contextmanager
+def _opened(database: Path | str) -> Iterator[_Select]:
+    if isinstance(database, Path):
+        with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+            yield connection.execute
+    else:
+        with closing(open_reader(database)) as reader:
+            yield reader.execute_sql
 
 
 def _take(found: Journal, row: Row, body: Row) -> None:
@@ -83,5 +97,7 @@ def _take(found: Journal, row: Row, body: Row) -> None:
             found.redeemed[body["market"]] = body["payout_yes"]
 
 
-def _rows(connection: sqlite3.Connection, query: str) -> list[Row]:
-    return [dict(row) for row in connection.execute(query)]
+def _rows(select: _Select, query: str) -> list[Row]:
+    cursor = select(query)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, values, strict=True)) for values in cursor.fetchall()]

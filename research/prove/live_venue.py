@@ -102,7 +102,7 @@ class VenueAccount:
 
 def fold(lines: Iterable[str], address: str, wallet: str) -> VenueAccount:
     """Fold the log of a sandbox into what it says of the account at `address` that trades from `wallet`."""
-    folder = _Folder(address, wallet)
+    folder = Folder(address, wallet)
     for line in lines:
         folder.take(msgspec.json.decode(line))
     return folder.account
@@ -118,7 +118,9 @@ def unmoved(account: VenueAccount) -> Holdings:
     return waiting
 
 
-class _Folder:
+class Folder:
+    """Takes lines one by one, so that a log that goes on is not folded anew; `account` is what they came to."""
+
     def __init__(self, address: str, wallet: str) -> None:
         self.account = VenueAccount()
         self._address, self._wallet = address.lower(), wallet.lower()
@@ -135,6 +137,7 @@ class _Folder:
         }
 
     def take(self, line: Line) -> None:
+        """Take the next line."""
         account = self.account
         account.begin_ns = account.begin_ns or line["at_ns"]
         account.last = line["n"]
