@@ -10,6 +10,9 @@ import msgspec
 
 from research.prove import beside_table
 from research.prove.beside import compare
+from research.prove.crash import Asked as AskedCrashes
+from research.prove.crash import prove_crash
+from research.prove.crash_table import crash_document, crash_lines
 from research.prove.live import Asked, prove_live
 from research.prove.load import SCHEMA, measure
 from research.prove.progress import bar
@@ -27,6 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _load(asked)
     if asked.proof == "live":
         return _live(asked)
+    if asked.proof == "crash":
+        return _crash(asked)
     if asked.proof == "beside":
         return _beside(asked)
     with bar(asked.profile) as told:
@@ -87,6 +92,24 @@ def _live(asked: argparse.Namespace) -> int:
     return 0 if report.holds else 1
 
 
+def _crash(asked: argparse.Namespace) -> int:
+    wanted = AskedCrashes(
+        asked.kills, asked.seed, asked.db, asked.faults, asked.profile, asked.clock_speed, asked.account,
+        asked.markets_count,
+    )  # fmt: skip
+    try:
+        with bar("crash") as told:
+            report = prove_crash(wanted, told, asked.folder)
+    except RuntimeError as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode(crash_document(report)) + b"\n")
+    else:
+        print("\n".join(crash_lines(report)))
+    return 0 if report.holds else 1
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="bin/prove", description="Check what is claimed of the system, from outside.")
     proofs = parser.add_subparsers(dest="proof", required=True, metavar="PROOF")
@@ -124,7 +147,25 @@ def _parser() -> argparse.ArgumentParser:
     beside.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, tapes and logs there")
     beside.add_argument("--json", action="store_true", help="one document instead of the table")
     _add_live(proofs.add_parser("live", help="an engine that trades live on a sandbox: what each says of it"))
+    _add_crash(proofs.add_parser("crash", help="an engine that is killed again and again: what it knows afterwards"))
     return parser
+
+
+def _add_crash(crash: argparse.ArgumentParser) -> None:
+    crash.add_argument("--kills", type=_count, default=127, metavar="N", help="default 127")
+    crash.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    crash.add_argument("--db", metavar="URL", help="an empty database; without it a file beside the logs")
+    crash.add_argument("--faults", choices=tuple(PLANS), default="none", help="what goes wrong besides (default none)")
+    crash.add_argument("--profile", choices=tuple(PROFILES), default="demo", help="which world (default demo)")
+    crash.add_argument(
+        "--clock-speed", type=_positive, default=3.0, metavar="N", help="of the sandbox (default 3); engines keep time"
+    )
+    crash.add_argument(
+        "--account", type=_natural, default=1, metavar="N", help="0: its own wallet; 1 (default): a deposit wallet"
+    )
+    crash.add_argument("--markets-count", type=_count, default=6, metavar="N", help="markets (default 6)")
+    crash.add_argument("--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder")
+    crash.add_argument("--json", action="store_true", help="one document instead of the table")
 
 
 def _add_live(live: argparse.ArgumentParser) -> None:
