@@ -186,3 +186,14 @@ def test_our_own_tape_may_end_in_a_cut_line(keel: Keel, tmp_path: Path) -> None:
     assert any(f"is cut at line {len(lines)}" in warning for warning in report["warnings"])
     tape.write_text("\n".join([*lines[:50], lines[50][:-30], *lines[51:]]), encoding="utf-8")
     assert "line 51" in refused(keel("replay", tape, "--json"), 1)["message"], "anywhere else it is damage"
+
+
+def test_a_run_that_a_loss_kills_says_so(keel: Keel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tape = write_recording(tmp_path / "falling.jsonl", seed=2)
+    for name in ("DAY_LOSS", "DAY_LOSS_KILL"):
+        monkeypatch.setenv(f"KEEL_LOSSES__{name}", "0.0001")
+    code, out, _ = keel("replay", tape)
+    assert code == 0
+    (line,) = (line for line in out.splitlines() if line.startswith("KILLED"))
+    assert line.startswith("KILLED at 2025-06-15T15:06:53.270000Z: day_loss_kill: -0.11 since 00:00 UTC (realised 0.00")
+    assert line.endswith("frames and 86 s were played without it")
