@@ -31,11 +31,14 @@ SMALL: Mapping[str, str] = {
     "inventory.max_net_diff": "10",
     "inventory.max_position_value": "10",
     "risk.wallet_usd": "500",
+    "price.bounds_ticks": "1",
     "executor.slow_answers_ms": "60000",
     "executor.slow_tail_ms": "60000",
     "executor.slow_answer_ms": "60000",
 }
-"""Settings under which a desk trades all the time and never has much at risk, however slow the machine is."""
+"""Settings under which a desk trades all the time and never has much at risk, however slow the machine is.
+
+Orders by hand rest one tick from nothing, where only a test's own taker finds them: that is as near as may be."""
 
 _ANY_TURN_NS = 3_600_000_000_000
 """No market is stopped because a machine that runs many tests at once held up its turn."""
