@@ -1,6 +1,7 @@
 """A live engine whose storage fails under it: no order leaves, what rests is cancelled, and the cause is on screen."""
 
 import sqlite3
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
@@ -10,14 +11,14 @@ import pytest
 
 from models.cells import TradingState
 from models.messages.orders import SubmitOrder
+from research.prove.postgres import Proxy
 from tests.actors.store import ailing
-from tests.actors.store.conftest import cluster, postgres_url
-from tests.actors.store.proxy import Proxy
+from tests.actors.store.conftest import cluster, distant, proxy
 from tests.bin.processes import Sandbox, sandbox
 from tests.faults.journal import agree, journalled
 from tests.faults.live_engine import LiveEngine, live
 
-__all__ = ["cluster", "postgres_url"]
+__all__ = ["cluster", "distant", "proxy"]
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +107,10 @@ def test_torn_pages_stop_it_for_good(venue: Sandbox, tmp_path: Path) -> None:
         stays_stopped(running, orders)
 
 
-def test_a_connection_that_is_cut_stops_it_for_good(
-    venue: Sandbox, tmp_path: Path, cluster: Path, postgres_url: str
+def test_a_connection_that_is_cut_stops_it_for_good_and_a_new_start_goes_on(
+    venue: Sandbox, tmp_path: Path, distant: str, proxy: Proxy
 ) -> None:
-    proxy = Proxy(cluster / ".s.PGSQL.5432")
-    url = postgres_url.split("?", 1)[0].replace("@/", f"@127.0.0.1:{proxy.port}/")
-    with live(venue, 3, tmp_path, database=url) as running:
+    with live(venue, 3, tmp_path, database=distant) as running:
         running.resume()
         running.trades(1)
         running.quotes(60)
@@ -120,9 +119,12 @@ def test_a_connection_that_is_cut_stops_it_for_good(
         proxy.mend()
         stays_stopped(running, orders)
         assert "restart the engine" in reasons(running)[0]
-    with live(venue, 3, tmp_path, database=url) as again:
-        held = again.held()
+    with live(venue, 3, tmp_path, database=distant) as again:
+        again.until(lambda: again.held() == holdings(again), "it knows what the venue says that it holds", 60)
         again.resume()
         again.trades(1)
-        assert held
-    proxy.close()
+
+
+def holdings(running: LiveEngine) -> Counter[str]:
+    """What the venue says that the account has of each token, in micro-shares."""
+    return +Counter(running.wallet()["tokens"])
