@@ -3,9 +3,11 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.controls.loss_rules import LossParameters
+from models.engine import EngineParameters
 from models.markets import NO, YES, Outcome, Side
 from models.messages.control import Kill, KillLatched
 from models.messages.losses import LossesNoted
@@ -642,6 +644,17 @@ def test_a_market_of_no_catalogue_is_called_by_its_id() -> None:
     losing = Losing()
     losing.lose(1, "0xab")
     assert ("market_loss", "0xab") in losing.readings()
+
+
+def test_changed_limits_hold_for_what_was_lost_before() -> None:
+    losing = Losing()
+    losing.lose(10)
+    parameters = EngineParameters()
+    tighter = replace(parameters.losses, day_loss=0.02, hour_loss=0.25, market_loss=0.25)
+    losing.losses.changed(replace(parameters, losses=tighter, risk=replace(parameters.risk, wallet_usd=600 * DOLLAR)))
+    assert losing.readings()["day_loss", "all"].limit == 12
+    losing.lose(2)
+    assert losing.holds() == {"day_loss": REDUCING}
 
 
 def test_a_kill_that_is_less_than_the_reducing_is_a_contradiction() -> None:
