@@ -1,4 +1,4 @@
-"""What keeping things costs: P11 (the tape of raw frames), P12 (a start after kill -9), and a durable commit.
+"""What keeping things costs: P11 (the tape of raw frames), and a durable commit.
 
 Why P11 is measured with recorded frames where there are any: how well frames compress depends on what they repeat.
 Made-up frames of the venue's form stand in for them, with hashes that do not compress, as real ones do not.
@@ -7,37 +7,27 @@ Made-up frames of the venue's form stand in for them, with hashes that do not co
 import gzip
 import os
 import random
-import signal
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from hashlib import sha1
-from itertools import cycle, islice
 from pathlib import Path
 from statistics import median, quantiles
 
 from actors.runtime.clock import monotonic_ns
-from actors.store.chain import read_back
 from actors.store.database import sqlite_url
-from actors.store.rows import Row, rows_of
+from actors.store.rows import rows_of
 from actors.store.segments import read_segment, segments
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
 from models.markets import Side
-from models.messages.base import Message
-from models.messages.market import TradeSeen
-from models.messages.orders import FillCounted, FillSettled, OrderChanged, PlaceOrder, SubmitOrder
-from models.orders import OrderState, TimeInForce
+from models.messages.orders import PlaceOrder, SubmitOrder
+from models.orders import TimeInForce
 from models.storage import TapeParameters
 
 PEAK_RATE = 3_000
 """Frames per second at the peak of the whole venue (P10)."""
 
 _FRAMES = 50_000
-_BATCH = 5_000
-_CHAINED_SHARE = 5
-"""Of ten journalled messages these are about orders and fills; the others are events."""
 
 
 def tape(recordings: Iterable[Path] = (), rounds: int = 5) -> dict[str, float]:
@@ -55,31 +45,6 @@ def tape(recordings: Iterable[Path] = (), rounds: int = 5) -> dict[str, float]:
         "times_peak": rate / PEAK_RATE,
         "bytes_per_frame": median(size for _, size, _ in measured),
         "read_frames_per_s": median(read for _, _, read in measured),
-    }
-
-
-def restart(messages: int = 1_000_000) -> dict[str, float]:
-    """Measure P12: seconds from opening a database, left by kill -9, to all orders and fills read back from it."""
-    with tempfile.TemporaryDirectory(prefix="keel-bench-") as folder:
-        url = sqlite_url(Path(folder) / "arb.db")
-        command = [sys.executable, "-m", "research.bench.store", url, str(messages)]
-        killed = subprocess.run(command, cwd=Path(__file__).parents[2], check=False)
-        if killed.returncode != -signal.SIGKILL:
-            raise RuntimeError(f"the process to be killed ended by itself: {killed.returncode}")
-        began_ns = monotonic_ns()
-        writer = Writer(url, 0)
-        opened_ns = monotonic_ns()
-        read = sum(1 for _ in read_back(writer.database))
-        ended_ns = monotonic_ns()
-        size = sum(path.stat().st_size for path in Path(folder).iterdir())
-        writer.close()
-    return {
-        "messages": messages,
-        "database_mb": size / 1e6,
-        "open_and_verify_s": (opened_ns - began_ns) / 1e9,
-        "read_back": read,
-        "read_back_s": (ended_ns - opened_ns) / 1e9,
-        "ready_s": (ended_ns - began_ns) / 1e9,
     }
 
 
@@ -166,47 +131,3 @@ def _order(number: int) -> SubmitOrder:
         "provide", 1, number,
     )  # fmt: skip
     return SubmitOrder(f"0x{number:064x}", placed, number)
-
-
-def _story(number: int) -> Iterator[Message]:
-    """Return the life of an order that is filled, and the trades seen meanwhile."""
-    submitted = _order(number)
-    order_id, placed = submitted.order_id, submitted.order
-
-    def changed(state: OrderState, filled: int) -> OrderChanged:
-        return OrderChanged(
-            order_id, placed.intent, placed.tag, placed.market, placed.outcome, placed.side, placed.price, placed.size,
-            filled, state, state.value, number,
-        )  # fmt: skip
-
-    yield submitted
-    yield changed(OrderState.WORKING, 0)
-    fill = FillCounted(
-        f"trade {number}", order_id, placed.intent, placed.tag, placed.market, placed.outcome, placed.side,
-        placed.price, placed.size, 2_400_000, 0, 0, True, number,
-    )  # fmt: skip
-    yield fill
-    if number % 100:
-        yield changed(OrderState.FILLED, placed.size)
-        yield FillSettled(fill, number)
-    yield from islice(cycle([TradeSeen(placed.market, 0, Side.SELL, 4_700, 5_000_000, number)]), 10 - _CHAINED_SHARE)
-
-
-def _fill_and_die(url: str, messages: int) -> None:
-    """Journal a number of messages, then die as by kill -9."""
-    writer = Writer(url, 0)
-    rows: list[Row] = []
-    chained: list[tuple[int, Message]] = []
-    stories = (message for number in range(messages) for message in _story(number))
-    for count, message in enumerate(islice(stories, messages), start=1):
-        rows += rows_of(message, writer.run, count)
-        if not isinstance(message, TradeSeen):
-            chained.append((count, message))
-        if len(rows) >= _BATCH or count == messages:
-            writer.write(rows, chained)
-            rows, chained = [], []
-    os.kill(os.getpid(), signal.SIGKILL)
-
-
-if __name__ == "__main__":
-    _fill_and_die(sys.argv[1], int(sys.argv[2]))

@@ -106,9 +106,9 @@ class Desk:
         self.risk.append(message)
         self.order_of_events.append("risk")
 
-    def start_again(self, parameters: JournalParameters = JournalParameters()) -> None:
+    def start_again(self, parameters: JournalParameters | None = None) -> None:
         context = Context("journal", self.dispatcher)
-        JournalActor.start(context, self.writer, parameters, self.outlets)
+        JournalActor.start(context, self.writer, parameters or JournalParameters(), self.outlets)
 
     def recall(self) -> list[Message]:
         """Read the chain page by page, as an executor does; return the entries."""

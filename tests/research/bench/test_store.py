@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from research.bench.store import commit, restart, tape
+from research.bench.store import commit, tape
 
 
 def test_the_tape_is_measured_on_recorded_frames_where_there_are_any(tmp_path: Path) -> None:
@@ -15,12 +15,6 @@ def test_made_up_frames_keep_the_target() -> None:
     measured = tape(rounds=1)
     assert 400 < measured["frame_bytes"] < 1_000
     assert measured["bytes_per_frame"] <= 80
-
-
-def test_a_start_after_kill_9_reads_back_what_was_journalled() -> None:
-    measured = restart(2_000)
-    assert 200 <= measured["read_back"] < 800
-    assert measured["ready_s"] > 0
 
 
 def test_a_durable_commit_is_held_against_a_bare_sync() -> None:
