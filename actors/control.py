@@ -73,7 +73,7 @@ class View(Protocol):
 class Gate(Protocol):
     """The latch around every order socket."""
 
-    def kill(self, reason: str) -> object:
+    def kill(self, reason: str, who: str) -> object:
         """Close it; when this returns, no order byte can leave any more."""
         ...
 
@@ -157,7 +157,7 @@ class Control:
         if dry_run:
             board = self.look()
             return answer("kill", board, board, board.markets.values(), everything=True, dry_run=True)
-        self._gate.kill(reason)
+        self._gate.kill(reason, who)
         command = Kill(reason, self._request(), who)
         return self._carry_out("kill", [command], self._everything(), timeout_s, {"reason": reason})
 

@@ -105,7 +105,7 @@ class LittleEngine:
             case _:
                 raise AssertionError(message)
 
-    def kill(self, reason: str) -> None:
+    def kill(self, reason: str, who: str) -> None:
         self.gate.append(f"closed: {reason}")
 
     def clear(self) -> None:

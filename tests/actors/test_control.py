@@ -165,6 +165,22 @@ def test_the_gate_stays_closed_when_risk_does_not_clear() -> None:
     assert engine.gate == ["closed: drill"]
 
 
+def test_where_the_file_of_a_kill_cannot_be_removed_all_stays_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+
+    def refuse() -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(engine, "clear", refuse)
+    with pytest.raises(Refused, match="the file of the kill cannot be removed: Permission denied") as refused:
+        engine.control.clear_kill("cli", 1, confirmed=True)
+    assert refused.value.code == "refused"
+    killed = engine.board.look().killed
+    assert killed is not None
+    assert killed.reason == "the file of the kill cannot be removed: Permission denied"
+
+
 def test_resume_asks_in_live_only() -> None:
     live = LittleEngine(1, mode="live")
     with pytest.raises(Refused) as refused:
