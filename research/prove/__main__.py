@@ -13,11 +13,13 @@ from research.prove.beside import compare
 from research.prove.crash import Asked as AskedCrashes
 from research.prove.crash import prove_crash
 from research.prove.crash_table import crash_document, crash_lines
+from research.prove.kill import RAISERS, prove_kill
+from research.prove.kill import Asked as AskedKills
 from research.prove.live import Asked, prove_live
 from research.prove.load import SCHEMA, measure
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
-from research.prove.table import document, lines, live_document, live_lines
+from research.prove.table import document, kill_document, kill_lines, lines, live_document, live_lines
 from research.prove.venue import prove
 from sandbox.faults.plan import PLANS
 from sandbox.world.profiles import PROFILES
@@ -30,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _load(asked)
     if asked.proof == "live":
         return _live(asked)
+    if asked.proof == "kill":
+        return _kill(asked)
     if asked.proof == "crash":
         return _crash(asked)
     if asked.proof == "beside":
@@ -92,6 +96,24 @@ def _live(asked: argparse.Namespace) -> int:
     return 0 if report.holds else 1
 
 
+def _kill(asked: argparse.Namespace) -> int:
+    raisers = tuple(asked.by) if asked.by else RAISERS
+    wanted = AskedKills(asked.tries, raisers, asked.orders, asked.markets_count, asked.seed)
+    try:
+        with bar("kill") as told:
+            report = prove_kill(wanted, told, asked.folder)
+    except KeyboardInterrupt:
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
+    if asked.json:
+        sys.stdout.buffer.write(msgspec.json.encode(kill_document(report)) + b"\n")
+    else:
+        print("\n".join(kill_lines(report)))
+    return 0 if report.holds else 1
+
+
 def _crash(asked: argparse.Namespace) -> int:
     wanted = AskedCrashes(
         asked.kills, asked.seed, asked.db, asked.faults, asked.profile, asked.clock_speed, asked.account,
@@ -146,6 +168,16 @@ def _parser() -> argparse.ArgumentParser:
     )
     beside.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, tapes and logs there")
     beside.add_argument("--json", action="store_true", help="one document instead of the table")
+    killed = proofs.add_parser("kill", help="kills in the midst of many orders a second, and what left after them")
+    killed.add_argument("--tries", type=_count, default=1, metavar="N", help="of each way to kill (default 1)")
+    killed.add_argument("--by", choices=RAISERS, action="append", help="only this way; may be given again")
+    killed.add_argument("--orders", type=_count, default=200, metavar="N", help="in a second (default 200)")
+    killed.add_argument("--markets-count", type=_count, default=100, metavar="N", help="markets (default 100)")
+    killed.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    killed.add_argument(
+        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+    )
+    killed.add_argument("--json", action="store_true", help="one document instead of the table")
     _add_live(proofs.add_parser("live", help="an engine that trades live on a sandbox: what each says of it"))
     _add_crash(proofs.add_parser("crash", help="an engine that is killed again and again: what it knows afterwards"))
     return parser

@@ -6,13 +6,15 @@ Why each has a session of its own: Ctrl-C is for the proof, which ends the engin
 
 import json
 import os
+import pty
 import subprocess
 import sys
+import termios
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any, Final
 
 from actors.runtime.clock import monotonic_ns
@@ -76,11 +78,7 @@ class Engine:
 
     def keel(self, *arguments: object) -> "subprocess.CompletedProcess[str]":
         """Run a command on it."""
-        command = [*_command("bin.main"), *map(str, arguments), "--data-dir", str(self.data_dir)]
-        return subprocess.run(
-            command, env=_environment({}), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
+        return keel(*arguments, "--data-dir", self.data_dir)
 
     def done(self, *arguments: object, timeout_s: float = 60.0) -> None:
         """Run a command again and again until it succeeds. Raises RuntimeError where the engine ends, TimeoutError."""
@@ -150,6 +148,45 @@ def live_engine(
     flags = ("--mode", "live", "--sandbox", venue.url, "--i-understand-live", "--yes")
     with engine(data_dir, *flags, *more, module=module, **{**whose, **variables}) as running:
         yield running
+
+
+def keel(*arguments: object, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Run a command, in an environment in which only `variables` are set."""
+    return subprocess.run(
+        [*_command("bin.main"), *map(str, arguments)],
+        env=_environment(variables), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+@contextmanager
+def monitor(data_dir: Path) -> Iterator[Callable[[str], object]]:
+    """Run the monitor on a terminal of its own; yields what presses a key, once it shows the engine.
+
+    Raises TimeoutError where it shows nothing.
+    """
+    mine, its = pty.openpty()
+    termios.tcsetwinsize(its, (40, 140))
+    seen = bytearray()
+    process = subprocess.Popen(
+        [*_command("bin.main"), "monitor", "--data-dir", str(data_dir)],
+        env=_environment({"TERM": "xterm-256color"}), stdin=its, stdout=its, stderr=its, start_new_session=True,
+    )  # fmt: skip
+    os.close(its)
+
+    def drain() -> None:
+        with suppress(OSError):  # the other end is gone
+            while piece := os.read(mine, 65_536):
+                seen.extend(piece)
+
+    reader = Thread(target=drain, name="terminal", daemon=True)
+    reader.start()
+    try:
+        until(lambda: b"KEEL" in seen, "the monitor shows the engine", _END_S)
+        yield lambda key: os.write(mine, key.encode())
+    finally:
+        _end(process)
+        reader.join(_END_S)
+        os.close(mine)
 
 
 def until(look: Callable[[], bool], what: str, timeout_s: float) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from research.prove import live
+from research.prove import kill, live
+from research.prove.kill import KillReport
 from research.prove.live import LiveReport
 from research.prove.venue import SCHEMA, Report
 from research.prove.witness import Findings
@@ -86,6 +87,31 @@ def live_document(report: LiveReport) -> dict[str, Any]:
         "longest_pause_s": report.longest_pause_s,
         "states": dict(report.states),
         "switches": {name: asdict(fault) for name, fault in report.faults.items()},
+        "folder": str(report.folder),
+        **claims_document(report.findings),
+    }
+
+
+def kill_lines(report: KillReport) -> Iterator[str]:
+    """The tries, one a line, and every claim."""
+    yield f"{'raised by':<12} {'orders/s':>9} {'at the end':>11} {'after it':>9} {'last after':>12} {'empty after':>12}"
+    for tried in report.tries:
+        yield (
+            f"{tried.raiser:<12} {tried.most_per_s:>9} {tried.last_per_s:>11} {tried.after:>9} "
+            f"{tried.last_ms:>9.0f} ms {tried.empty_s:>10.2f} s"
+        )
+    yield from claims(report.findings)
+    yield f"{report.folder}: the engines' logs and data"
+    yield f"{len(report.tries)} kills: {'everything holds' if report.holds else 'not everything holds'}"
+
+
+def kill_document(report: KillReport) -> dict[str, Any]:
+    """The same for scripts."""
+    return {
+        "schema": kill.SCHEMA,
+        "holds": report.holds,
+        **asdict(report.asked),
+        "kills": [asdict(tried) for tried in report.tries],
         "folder": str(report.folder),
         **claims_document(report.findings),
     }
