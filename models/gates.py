@@ -38,7 +38,7 @@ def common_gates(market: MarketView, now_ns: int) -> tuple[Gate, ...]:
         gates.append(Gate("market_open", closed is None, left_ms, 0, "ms", note=closed or ""))
     gates.append(Gate("trading_state", _held_by(market) is None, note=market.state.name))
     if market.ticks_back:
-        gates.append(Gate("standing_back", True, market.ticks_back, 0, blocks="", note=market.because))
+        gates.append(Gate("ticks_back", True, market.ticks_back, blocks="", note=market.because))
     age_ms = None if market.book is None else max(0, now_ns - known_ns(market)) // _MS
     gates.append(Gate("book", market.unusable is None, age_ms, None, "ms", note=market.unusable or ""))
     flow = market.flow

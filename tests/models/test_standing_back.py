@@ -7,6 +7,7 @@ from models.messages.decisions import DecisionMade
 from models.standing_back import StandingBack
 from models.strategy import Quote, Targets, View
 from models.units import SHARE
+from models.words import explanation_text
 from tests.models.coordination import M, Room, bids, book, cancels, of_kind, quoting, seen, view
 
 BACK = "5 s mark-out -0.0200"
@@ -72,8 +73,9 @@ def test_standing_orders_are_moved_and_why_says_by_how_much_and_for_what_reason(
     assert [reason for _, reason in cancels(out)] == ["reprice", "reprice"]
     explanation = room.why()
     assert [one.formula[-11:] for one in explanation.quotes] == ["1 tick back"] * 2
-    (gate,) = [gate for gate in explanation.gates if gate.name == "standing_back"]
+    (gate,) = [gate for gate in explanation.gates if gate.name == "ticks_back"]
     assert (gate.passed, gate.value, gate.note, gate.blocks) == (True, 1, BACK, "")
+    assert f"[ok] ticks_back 1 ({BACK})" in explanation_text(explanation)
     (decided,) = of_kind(out, DecisionMade)
     assert [one.price for one in decided.explanation.quotes] == [4_900, 4_900], "those that stand, until they are gone"
 
