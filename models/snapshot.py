@@ -22,7 +22,10 @@ from models.words import is_on, state_word
 
 
 class Engine(msgspec.Struct, frozen=True):
-    """The process that is shown. `run` names this run in the journal; `merges`: it can merge pairs."""
+    """The process that is shown. `run` names this run in the journal; `merges`: it can merge pairs.
+
+    `wallet` is the address whose money it trades, empty where it trades none.
+    """
 
     mode: str
     tags: tuple[Tag, ...]
@@ -31,6 +34,7 @@ class Engine(msgspec.Struct, frozen=True):
     version: str
     started_ns: int
     merges: bool = True
+    wallet: str = ""
 
 
 class OrderLine(msgspec.Struct, frozen=True, gc=False):

@@ -125,13 +125,14 @@ def monitor(board: Board, now_ns: int, since: int, selected: MarketLine | None) 
 
 
 def killed(board: Board) -> Document:
-    """Return `keel.kill/1`: whether the latch is closed, why and since when."""
+    """Return `keel.kill/1`: whether the latch is closed, why and since when, and what a person types to lift it."""
     cell = board.killed
     return {
         "schema": "keel.kill/1",
         "killed": cell is not None,
         "reason": None if cell is None else cell.reason,
         "since": None if cell is None else rfc3339(cell.since_ns),
+        "confirm": board.engine.wallet[-4:] or "CLEAR",
     }
 
 

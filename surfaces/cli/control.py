@@ -154,7 +154,9 @@ def _clear(options: Options) -> int:
     with connect(options) as client:
         document = client.get("/v1/kill")
     why = f"killed since {document['since']}: {document['reason']}" if document["killed"] else "risk knows of no kill"
-    confirm(options, f"{why}. After this orders can go out again.", "CLEAR")
+    word = document["confirm"]
+    whose = "" if word == "CLEAR" else " The word is the end of the wallet's address."
+    confirm(options, f"{why}. After this orders can go out again.{whose}", word)
     return carry_out(options, lambda client, _: client.post("/v1/kill/clear", confirmed=True), "")
 
 

@@ -175,6 +175,7 @@ def test_kill_and_its_release(served: Served) -> None:
         ]
         assert client.get("/v1/kill") == {
             "schema": "keel.kill/1", "killed": True, "reason": "drill", "since": "2025-11-21T14:03:22.120000Z",
+            "confirm": "CLEAR",
         }  # fmt: skip
         with pytest.raises(CommandError) as refused:
             client.post("/v1/kill/clear", confirmed=False)
