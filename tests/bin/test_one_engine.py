@@ -1,4 +1,4 @@
-"""A second engine on a wallet whose database is on a server: refused from wherever it starts, and the venue is spared."""
+"""A second engine on a wallet whose database is on a server: refused wherever it starts, and the venue is spared."""
 
 import re
 import socket

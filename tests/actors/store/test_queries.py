@@ -101,7 +101,7 @@ def test_errors_are_told(reader: Reader, writer: Writer) -> None:
 
 def test_a_kill_stays_latched_until_it_is_cleared(reader: Reader, writer: Writer) -> None:
     write(writer, CommandApplied("r1", "kill", None, True, None, 14))
-    assert reader.kill_latch() == {"request": "r1", "at_ns": 14}
+    assert reader.kill_latch() == {"request": "r1", "at_ns": 14, "reason": ""}
     write(writer, CommandApplied("r2", "clear_kill", None, True, None, 15))
     assert reader.kill_latch() is None
 
