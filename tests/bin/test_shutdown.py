@@ -174,7 +174,8 @@ def test_stop_with_flatten_unwinds_first(exchange: Sandbox, config: Path, tmp_pa
         assert stopped.returncode in (0, 8), stopped.stderr
         assert running.process.wait(10) == 0
         if stopped.returncode == 0:
-            assert said["final"]["held"] == []
+            rest = [max(float(one["yes_shares"]), float(one["no_shares"])) for one in said["final"]["held"]]
+            assert all(shares < 5 for shares in rest), "only what is too small to trade"
         assert "flatten" in running.log
         assert json.loads(running.out) == said["final"], "one document at the end"
 
