@@ -210,6 +210,8 @@ class Losses(Guard):
 
     def _count(self, market: MarketId, realised: Money, own_ns: int) -> None:
         """Take in what was realised, at its own time."""
+        if not realised:
+            return
         for name, base in self._periods.items():
             self._periods[name] = shifted(base, realised, own_ns)
         self._peak.baseline = shifted(self._peak.baseline, realised, own_ns)

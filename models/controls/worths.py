@@ -145,7 +145,10 @@ class Worths:
         return self._put((market, tag), Worth(profit_realised(position), marker.mark(now_ns).unrealized or 0))
 
     def _put(self, desk: Desk, worth: Worth) -> Money:
-        change = worth.less(self._worths.get(desk, _NOTHING))
+        before = self._worths.get(desk)
+        if worth == before:
+            return 0
+        change = worth.less(before or _NOTHING)
         self._worths[desk] = worth
         self._markets[desk[0]] = self.of(desk[0]).plus(change)
         self.total = self.total.plus(change)
