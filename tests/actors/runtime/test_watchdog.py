@@ -62,7 +62,10 @@ class Kennel:
         self.clock = SetClock()
         for dispatcher in (*self.world.pool.workers.values(), self.world.threads):
             dispatcher.clock = self.clock
-        self.dog = Watchdog(self.world.pool, self.world.threads, self.world.timers, ("risk",), stall_s=None)
+        self.pinged = 0
+        self.dog = Watchdog(
+            self.world.pool, self.world.threads, self.world.timers, ("risk",), stall_s=None, alive=self._ping
+        )
         self.risk = self.world.record("risk")
         self.release = threading.Event()
 
@@ -76,6 +79,9 @@ class Kennel:
         assert mailbox is not None
         world.until(lambda: mailbox.handling == Filled(1))
         self.dog.look()
+
+    def _ping(self) -> None:
+        self.pinged += 1
 
     def later(self, seconds: float) -> None:
         self.clock.added_ns += int(seconds * SECOND)
@@ -137,6 +143,20 @@ def test_a_handler_that_waits_for_the_outside_is_given_longer(kennel: Kennel) ->
     assert kennel.dog.healthy
     kennel.later(0.2)
     assert len(kennel.told(HandlerStuck)) == 1
+
+
+def test_whoever_watches_us_hears_that_we_live_until_something_is_stuck(kennel: Kennel) -> None:
+    kennel.hang("markets")
+    kennel.later(1.9)
+    pinged = kennel.pinged
+    assert pinged >= 1
+    kennel.later(0.2)
+    kennel.later(0.2)
+    assert kennel.pinged == pinged, "a stuck actor misses the ping"
+    kennel.release.set()
+    kennel.world.until(lambda: not any(worker.running for worker in kennel.world.pool.workers.values()))
+    kennel.later(0.1)
+    assert kennel.pinged == pinged + 1
 
 
 def test_an_actor_that_is_busy_but_moves_on_is_not_stuck(kennel: Kennel) -> None:
