@@ -22,7 +22,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any, Final, NamedTuple, TypeVar
 from weakref import finalize
 
@@ -73,7 +73,7 @@ class Gate:
         self._path = str(latch)
         self._clock = clock
         self._rules = rules
-        self._lock = Lock()
+        self._lock = RLock()
         self._killed = read_latch(latch)
         self._tripped: str | None = None
         self._fault: str | None = None

@@ -32,6 +32,7 @@ from actors.topology import (
 from models.depth import EMPTY, Depth
 from models.messages import recall, runtime
 from models.messages.base import Message
+from models.messages.control import ClearKill, Kill
 from models.messages.market import BookUpdated, FlowUpdated, ReferenceUpdated
 from models.messages.orders import OrderChanged
 
@@ -182,3 +183,14 @@ def test_the_journal_is_told_everything_worth_a_row_only_when_it_records() -> No
 
 def test_a_foreign_market_is_nobodys() -> None:
     assert tuple(topology().route(sample(BookUpdated, market="elsewhere"))) == (RISK,)
+
+
+def test_what_is_tapped_is_heard_before_anybody_is_sent_it() -> None:
+    tapped, heard = topology(*OPTIONAL), list[Kill]()
+    told = tuple(tapped.route(Kill("drill", "request", "test")))
+    tapped.tap({Kill: heard.append})
+    names = tapped.route(Kill("drill", "request", "test"))
+    assert [kill.reason for kill in heard] == ["drill"]
+    assert tuple(names) == told
+    tapped.route(ClearKill("request", "test"))
+    assert len(heard) == 1

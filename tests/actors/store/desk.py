@@ -16,6 +16,7 @@ from actors.store.journal import JournalActor, Outlets
 from actors.store.tape import Place
 from actors.store.writer import Writer
 from models.messages.base import Message
+from models.messages.orders import SubmitOrder
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.storage import JournalParameters
 
@@ -44,6 +45,7 @@ class Desk:
         self.closed: list[str] = []
         self.given_up: list[str] = []
         self.on_venue: Callable[[Message], object] = self.venue.append
+        self.on_committed: Callable[[SubmitOrder], object] = lambda _: None
         self.chain: list[Message] = []
         self.on_chain: Callable[[Message], object] = self.chain.append
         self.order_of_events: list[str] = []
@@ -62,6 +64,7 @@ class Desk:
             operations="chain",
             open_gate=lambda: self.order_of_events.append("open"),
             give_up=self.given_up.append,
+            committed=self._committed,
         )  # fmt: skip
         context = Context("journal", self.dispatcher, "core")
         self.ref = JournalActor.start(context, self.writer, parameters, self.outlets)
@@ -87,6 +90,9 @@ class Desk:
 
     def mend_database(self) -> None:
         self.writer.database.execute_sql("ALTER TABLE lost RENAME TO journal")
+
+    def _committed(self, order: SubmitOrder) -> None:
+        self.on_committed(order)
 
     def _close_gate(self, reason: str) -> None:
         self.closed.append(reason)

@@ -42,6 +42,20 @@ def test_an_order_is_on_the_disk_before_it_is_passed_on(desk: Desk, table: Table
     assert on_disk == [1]
 
 
+def test_the_gate_hears_of_an_order_when_it_is_on_the_disk_and_before_the_venue_does(
+    desk: Desk, table: Table, make: Any
+) -> None:
+    heard: list[tuple[str, int, int]] = []
+    desk.on_committed = lambda order: heard.append((order.order_id, len(table("orders")), len(desk.venue)))
+    order = make.submit(1)
+    desk.tell(order)
+    assert heard == [(order.order_id, 1, 0)]
+    desk.break_database()
+    desk.tell(make.submit(2))
+    assert len(heard) == 1, "nothing of it is on the disk"
+    desk.mend_database()
+
+
 def test_orders_are_passed_on_unchanged_and_in_order(desk: Desk, make: Any) -> None:
     orders = [make.submit(number) for number in range(1, 6)]
     desk.tell(*orders)
