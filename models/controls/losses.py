@@ -24,7 +24,6 @@ from models.controls.control import Guard
 from models.controls.loss_rules import (
     CONTROLS,
     MARKET_LOSS,
-    NO_MARK,
     PERIODS,
     RULES,
     SECOND_NS,
@@ -35,9 +34,10 @@ from models.controls.loss_rules import (
     time_text,
 )
 from models.controls.loss_watch import APART_NS, Holds, Peak, Watch, shifted
+from models.controls.unmarked import Unmarked
 from models.controls.worths import Desk, Worths
 from models.exposure import Exposures
-from models.marks import Mark, MarkParameters
+from models.marks import MarkParameters
 from models.messages.base import MarketId, Message, Tag
 from models.messages.control import ClearKill, CommandApplied, Kill, Reading
 from models.messages.losses import Baseline, GoodMark, Hold, LossesNoted, Worth
@@ -45,7 +45,7 @@ from models.messages.market import BookUpdated, MarketResolved
 from models.messages.orders import FillCounted, FillVoided, MergeChanged, PositionsRedeemed
 from models.messages.position import LedgerSnapshot
 from models.messages.runtime import WakeAt
-from models.units import DOLLAR, Money, Size, format_size
+from models.units import DOLLAR, Money
 
 if TYPE_CHECKING:
     from models.engine import EngineParameters
@@ -68,10 +68,10 @@ class Losses(Guard):
 
     def __init__(self, parameters: LossParameters, marks: MarkParameters, wallet: Money, exposures: Exposures) -> None:
         self._go_by(parameters, wallet)
-        self._no_mark_ns = marks.no_mark_after_ms * 1_000_000
         self._markets = exposures.markets
         self._worths = Worths(exposures, marks)
         self._holds = Holds()
+        self._unmarked = Unmarked(marks, self._holds)
         self._killed = ""
         """The loss that has killed, in words, until a person lifts it."""
         self._periods: dict[str, Baseline] = {}
@@ -126,7 +126,7 @@ class Losses(Guard):
         self._tick_ns = None
         self._worths.mark(now_ns)
         unpaired = tuple(self._worths.unpaired(now_ns))
-        missing = self._marks_missing(unpaired, now_ns)
+        missing = self._unmarked.looked_at(unpaired, now_ns)
         markets = dict.fromkeys((*(market for market, _, _ in unpaired), *self._market_watches))
         return (*rolled, *missing, *self._evaluate(markets, now_ns))
 
@@ -141,10 +141,7 @@ class Losses(Guard):
                 slug, since = self._slug(market), self._market_since(market, now_ns)
                 yield _reading(MARKET_LOSS, slug, change, since, self._market_limit, holds=holds)
         for market, size, mark in self._worths.unpaired(now_ns):
-            seconds = self._unmarked_ns(mark, now_ns) / SECOND_NS
-            holds, note = self._holds.get(NO_MARK, market) is not None, f"{format_size(size)} shares unpaired"
-            limit = self._no_mark_ns / SECOND_NS
-            yield Reading(NO_MARK, self._slug(market), seconds, limit, "seconds", holds, note)
+            yield self._unmarked.reading(self._slug(market), market, size, mark, now_ns)
 
     # After a death
 
@@ -283,25 +280,11 @@ class Losses(Guard):
                 out += self._lifted(hold)
         return out
 
-    def _marks_missing(self, unpaired: Iterable[tuple[MarketId, Size, Mark]], now_ns: int) -> Messages:
-        """Halt markets in which something had no good mark for long; let go where all has a new one."""
-        out: Messages = ()
-        doubtful: set[MarketId] = set()
-        for market, size, mark in unpaired:
-            silent_ns = self._unmarked_ns(mark, now_ns)
-            if mark.age_ns is None or mark.age_ns >= self._no_mark_ns:
-                doubtful.add(market)
-            if mark.no_mark and self._holds.get(NO_MARK, market) is None:
-                what = f"{format_size(size)} shares unpaired without a good mark"
-                seconds = f"{silent_ns // SECOND_NS} s >= {self._no_mark_ns // SECOND_NS} s"
-                out = (*out, self._holds.put(Hold(NO_MARK, market, f"{NO_MARK}: {what} for {seconds}", now_ns)))
-        return out + tuple(self._holds.lift(hold) for hold in self._holds.by(NO_MARK) if hold.market not in doubtful)
-
     def _is_sure(self, now_ns: int) -> bool:
         """Whether no mark is one of an earlier life any more."""
         since_ns = self._recalled_ns
         if since_ns is not None:
-            if now_ns - since_ns < self._no_mark_ns and not self._worths.all_marked_since(since_ns, now_ns):
+            if now_ns - since_ns < self._unmarked.after_ns and not self._worths.all_marked_since(since_ns, now_ns):
                 return False
             self._recalled_ns = None
         return True
@@ -326,10 +309,6 @@ class Losses(Guard):
         base = self._halted.get(market)
         return "the first fill here" if base is None else time_text(base.since_ns, now_ns)
 
-    def _unmarked_ns(self, mark: Mark, now_ns: int) -> int:
-        """Return for how long something could not be marked."""
-        return 0 if mark.no_mark_at_ns is None else now_ns - mark.no_mark_at_ns + self._no_mark_ns
-
     def _kill(self, now_ns: int) -> Kill:
         return Kill(self._killed, f"loss-{now_ns}", "risk")
 
@@ -347,7 +326,7 @@ class Losses(Guard):
     def _wake(self, note_ns: int | None, now_ns: int) -> Messages:
         """Ask to be woken when time alone changes something, for no time if none does."""
         watches = [*self._watches.values(), *self._market_watches.values()]
-        looks = self._worths.moving or self._peak.rising is not None or bool(self._holds.by(NO_MARK))
+        looks = self._worths.moving or self._peak.rising is not None or self._unmarked.holds_any
         looks = looks or any(watch.waits for watch in watches)
         if not looks:
             self._tick_ns = None
