@@ -58,7 +58,7 @@ class Plan:
     """What an engine trades and how. `desks` maps a tag to the name of its strategy; `seed` decides all paper draws.
 
     `identify` names the orders of a live engine, whose books also show them; `merge_unavailable` says why it cannot
-    merge pairs.
+    merge pairs; `canary_ns` is what is left of the first hour live.
     """
 
     catalogue: Catalogue
@@ -69,6 +69,7 @@ class Plan:
     seed: int = 0
     identify: Callable[[PlaceOrder], str] | None = None
     merge_unavailable: str = ""
+    canary_ns: int = 0
 
     def __post_init__(self) -> None:
         if self.mode == "live":
@@ -114,7 +115,7 @@ class Assembly:
         groups = {name: members for desk in self.groups.values() for name, members in desk.items()}
         risk = (plan.catalogue.markets, parameters.risk, parameters.phase, parameters.inventory, groups)
         cash = None if plan.mode == "live" else parameters.paper.cash
-        families = partial(guards, parameters, plan.catalogue.groups, cash)
+        families = partial(guards, parameters, plan.catalogue.groups, cash, canary_ns=plan.canary_ns)
         return RecalledRisk(*risk, parameters.flow, families) if again else RiskMachine(*risk, families)
 
     def change(self, parameters: EngineParameters) -> EngineParameters:

@@ -228,6 +228,7 @@ class Topology:
             records.ProfitMarked: lambda _: rows,
             records.StoppedCleanly: lambda _: rows,
             records.SegmentOpened: lambda _: rows,
+            records.RanUnder: lambda _: rows,
             reload.ParametersChanged: lambda _: self._changeable(),
             records.FillMarkedOut: lambda _: rows,
             records.LatencyMeasured: lambda _: rows,

@@ -140,6 +140,7 @@ class Engine:
             options.seed,
             self._live.identify if self._live is not None else None,
             self._live.merge_unavailable if self._live is not None else "",
+            options.canary_ns,
         )
         self._assembly = Assembly(plan)
         self.earlier_segments = {tag: self._writer.fact(segment_key(tag)) for tag in options.desks}
@@ -276,6 +277,7 @@ class Engine:
             version("keel"),
             self.clock.now_ns(),
             merges=self._live is None or not self._live.merge_unavailable,
+            wallet=self._live.wallet if self._live is not None else "",
         )
         machine = BoardMachine(line, self.catalogue, self.options.parameters.marks)
         return SharedBoard(machine, self.clock, _log)

@@ -31,5 +31,7 @@ class Options:
     """The venue that was found ready, in mode `live` and in no other."""
     forced: bool = False
     """Whether another mode was asked for and could not be had."""
+    canary_ns: int = 0
+    """What is left of the first hour live, in which hardly anything may be opened."""
     writer: Writer | None = None
     """`database` as it was opened before; None: it is opened when the engine is built."""

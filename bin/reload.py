@@ -41,6 +41,11 @@ class Reloader:
         self._lock = Lock()
         self._numbers: dict[Tag, int] = {}
 
+    @property
+    def settings(self) -> Settings:
+        """The settings by which the engine runs now."""
+        return self._settings
+
     def begin(self) -> None:
         """Open a segment where the desk ran under other conditions the last time."""
         tag, now = self._settings.tag, conditions(self._settings)

@@ -80,7 +80,9 @@ def command(
     i_understand_live
         With --yes: start live without asking for the end of the wallet's address.
     """
+    from actors.runtime.clock import SystemClock
     from actors.store.database import resolve_url
+    from bin.arming import Stint, is_on_this_machine
     from bin.catalogue import VenueUnreachable, sandbox_endpoints
     from config.problems import ConfigurationError
     from config.settings import CONFIG_FILE, ENV_FILE, load
@@ -118,6 +120,8 @@ def command(
             if wallet:
                 held.enter_context(only_engine_of(wallet, endpoints.clob_url))
             writers.append(held.enter_context(only_writer(resolve_url(settings.run.db, data_dir), data_dir, wallet)))
+            if wallet and not is_on_this_machine(endpoints.clob_url):
+                Stint("live", settings, writers[0], SystemClock()).require_paper()
 
         if chosen == "live":
             live = admitted(settings, endpoints, env_file or ENV_FILE, options, alone, understood=i_understand_live)
@@ -128,11 +132,13 @@ def command(
         from bin.reload import Reloader
         from bin.serving import serve
 
+        stint = None if is_on_this_machine(endpoints.clob_url) else Stint(chosen, settings, writers[0], SystemClock())
         notifier = Notifier()
         engine = built(
-            settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0], alive=notifier.alive
+            settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0], alive=notifier.alive,
+            canary_ns=0 if stint is None else stint.canary_ns,
         )  # fmt: skip
-        return serve(engine, Reloader(engine, settings, read, notifier), settings, data_dir, notifier, options)
+        return serve(engine, Reloader(engine, settings, read, notifier), stint, data_dir, notifier, options)
 
 
 def configured_endpoints(settings: "Settings") -> "Endpoints":
@@ -158,8 +164,9 @@ def built(
     writer: "Writer | None" = None,
     leave: Callable[[int], object] = os._exit,
     alive: Callable[[], object] = lambda: None,
+    canary_ns: int = 0,
 ) -> "Engine":
-    """Build an engine. `writer`: its database, if open.
+    """Build an engine. `writer`: its database, if open. `canary_ns`: what is left of its first hour live.
 
     It calls `leave` when going on would be worse than ending, and `alive` while nothing in it is stuck. Raises
     CommandError for whatever keeps it from starting.
@@ -185,6 +192,7 @@ def built(
                     live,
                     forced=mode != settings.mode,
                     writer=writer,
+                    canary_ns=canary_ns,
                 ),
                 leave,
                 alive,

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from itertools import chain, repeat
 from pathlib import Path
 from queue import SimpleQueue
@@ -25,7 +26,7 @@ from surfaces.cli.output import Output, Text
 from surfaces.final import final, final_lines, keep
 
 if TYPE_CHECKING:
-    from config.settings import Settings
+    from bin.arming import Stint
 
 _LOOK_S: Final = 0.5
 
@@ -43,11 +44,18 @@ def ended_by_signals(engine: Engine) -> Generator[None]:
 
 
 def serve(
-    engine: Engine, reloader: Reloader, settings: "Settings", data_dir: Path, notifier: Notifier, options: Global
+    engine: Engine,
+    reloader: Reloader,
+    stint: "Stint | None",
+    data_dir: Path,
+    notifier: Notifier,
+    options: Global,
 ) -> int:
     """Run an engine until it is asked to end; say what it came to, and return the exit code."""
+    settings = reloader.settings
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
     engine.control.reloads = reloader
+    note = partial(stint.note, engine.tell, lambda: reloader.settings) if stint is not None else _note_nothing
     with ended_by_signals(engine), killed_by_signal(engine.gate.trip), _hung_up() as hung_up:
         began = False
         try:
@@ -55,13 +63,17 @@ def serve(
             began = True
             reloader.begin()
             logger.bind(
-                mode=engine.mode_shown, tag=settings.tag, markets=len(engine.catalogue.markets), socket=str(socket)
+                mode=engine.mode_shown,
+                tag=settings.tag,
+                markets=len(engine.catalogue.markets),
+                socket=str(socket),
             ).info("running; stop with Ctrl-C or: keel stop")
             if engine.options.mode == "live":
                 logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
             for warning in engine.warnings():
                 logger.warning(warning)
-            _attend(engine, notifier, hung_up)
+            _attend(engine, notifier, hung_up, note)
+            note(last=True)
         except EndedEarly:
             logger.info("asked to end before it had begun")
         finally:
@@ -84,8 +96,8 @@ def _hung_up() -> Generator[Callable[[], bool]]:
         signal.signal(signal.SIGHUP, before)
 
 
-def _attend(engine: Engine, notifier: Notifier, hung_up: Callable[[], bool]) -> None:
-    """Wait for the end; reload when a signal says so, and keep the service manager informed."""
+def _attend(engine: Engine, notifier: Notifier, hung_up: Callable[[], bool], note: Callable[[], object]) -> None:
+    """Wait for the end; reload when a signal says so, keep the service manager informed, and note the time it ran."""
     ready = False
     # A signal that the system gave to another thread is acted on when this one wakes.
     while not engine.wait(_LOOK_S):
@@ -95,6 +107,11 @@ def _attend(engine: Engine, notifier: Notifier, hung_up: Callable[[], bool]) -> 
         notifier.status(_standing(engine.board.look()) if ready else "recovering")
         if hung_up():
             _reload(engine.control)
+        note()
+
+
+def _note_nothing(*, last: bool = False) -> None:
+    """Time at a venue of this machine's own counts for nothing."""
 
 
 def _reload(control: Control) -> None:

@@ -3,6 +3,7 @@
 import msgspec
 
 from models.book import BookParameters
+from models.controls.canary import ArmingParameters
 from models.controls.cash_drift import CashDriftParameters
 from models.controls.failures import FailureParameters
 from models.controls.loss_rules import LossParameters
@@ -59,6 +60,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     cash_drift: CashDriftParameters = CashDriftParameters()
     repetition: RepetitionParameters = RepetitionParameters()
     markouts: MarkoutParameters = MarkoutParameters()
+    arming: ArmingParameters = ArmingParameters()
     executor: ExecutorParameters = ExecutorParameters()
     gate: GateParameters = GateParameters()
     paper: PaperParameters = PaperParameters()

@@ -50,7 +50,14 @@ from models.messages.orders import (
 )
 from models.messages.position import InventoryUpdated
 from models.messages.recall import Checkpointed
-from models.messages.records import FillMarkedOut, LatencyMeasured, ProfitMarked, SegmentOpened, StoppedCleanly
+from models.messages.records import (
+    FillMarkedOut,
+    LatencyMeasured,
+    ProfitMarked,
+    RanUnder,
+    SegmentOpened,
+    StoppedCleanly,
+)
 from models.messages.runtime import (
     ActorFailed,
     ActorQuarantined,
@@ -120,6 +127,11 @@ RESET: Final = "reset"
 """Key of the time, in nanoseconds, at which the count of profits began anew, in `meta`."""
 
 _BOOK_LEVELS = 5
+
+
+def ran_key(mode: str, conditions: str) -> str:
+    """Key in `meta` of how long a mode has been run under the same conditions: nanoseconds."""
+    return f"ran/{mode}/{conditions}"
 
 
 def segment_key(tag: str) -> str:
@@ -371,6 +383,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         CashFound: lambda m, _run, _now: (_event("cash_found", None, m.at_ns, cash=m.cash),),
         HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
         SegmentOpened: _segment,
+        RanUnder: lambda m, _run, _now: (Row(Fact, {"key": ran_key(m.mode, m.conditions), "value": str(m.ran_ns)}),),
         StoppedCleanly: lambda m, _run, _now: (_event("clean_stop", None, m.at_ns, run=m.run, fills=m.fills),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),
         LatencyMeasured: lambda m, _run, _now: (Row(LatencyMetric, msgspec.structs.asdict(m)),),

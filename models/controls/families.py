@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from models.controls.canary import Canary
 from models.controls.cash import Cash
 from models.controls.cash_drift import CashDrift
 from models.controls.control import Control, Guard
@@ -32,6 +33,7 @@ FAMILIES: Final[tuple[type[Guard], ...]] = (
     MarketGuard,
     PriceGuard,
     Limits,
+    Canary,
     Cash,
     WorstCases,
     Losses,
@@ -56,9 +58,17 @@ _OTHERS: Final = frozenset({"book", "executor", "flatten", "marks", "paper"})
 
 
 def guards(
-    parameters: EngineParameters, groups: Mapping[str, Group], cash: Money | None, exposures: Exposures
+    parameters: EngineParameters,
+    groups: Mapping[str, Group],
+    cash: Money | None,
+    exposures: Exposures,
+    *,
+    canary_ns: int = 0,
 ) -> tuple[Guard, ...]:
-    """Build every family. The supervisor keeps `exposures` up to date; `cash` is that of a paper account, else None."""
+    """Build every family. The supervisor keeps `exposures` up to date.
+
+    `cash` is that of a paper account, else None; `canary_ns` what is left of the first hour live.
+    """
     risk, markets, tier = parameters.risk, exposures.markets, parameters.executor.rate_tier
     return (
         Pace(parameters.pace, len(markets), tier),
@@ -66,6 +76,7 @@ def guards(
         MarketGuard(parameters.market, parameters.book, markets),
         PriceGuard(parameters.price, markets, parameters.flatten.collar),
         Limits(risk, exposures, parameters.inventory.max_net_diff, tier),
+        Canary(canary_ns, exposures),
         Cash(risk, exposures, cash),
         WorstCases(risk, exposures, groups),
         Losses(parameters.losses, parameters.marks, risk.wallet_usd, exposures),

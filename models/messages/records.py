@@ -53,6 +53,16 @@ class SegmentOpened(Message, frozen=True, gc=False):
     at_ns: int
 
 
+class RanUnder(Message, frozen=True, gc=False):
+    """How long a mode has been run by now under the same code, strategy and limits, whose digest is `conditions`."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    mode: str
+    conditions: str
+    ran_ns: int
+    at_ns: int
+
+
 class LatencyMeasured(Message, frozen=True, gc=False):
     """Percentiles of one stage (such as `tick_to_decision`) over the time since the last message of that stage."""
 

@@ -159,16 +159,16 @@ def test_two_names_disagree_across_the_environment_and_its_file_too() -> None:
 
 
 def test_two_names_of_one_secret_that_disagree_are_an_error_that_does_not_tell_it() -> None:
-    secrets = {"PRIVATE_KEY": "0xcanary1", "POLYMARKET_PRIVATE_KEY": "0xcanary2"}
+    secrets = {"PRIVATE_KEY": "0xsparrow1", "POLYMARKET_PRIVATE_KEY": "0xsparrow2"}
     [problem] = problems(environment=secrets)
     assert problem.place == "PRIVATE_KEY, POLYMARKET_PRIVATE_KEY"
-    assert "canary" not in str(problem)
+    assert "sparrow" not in str(problem)
 
 
 def test_of_a_secret_only_its_place_is_kept() -> None:
-    settings = read(environment={"POLYMARKET_PRIVATE_KEY": "0xcanary", "CLOB_API_KEY": "canary"})
+    settings = read(environment={"POLYMARKET_PRIVATE_KEY": "0xsparrow", "CLOB_API_KEY": "sparrow"})
     assert settings.secrets == {"private key": "POLYMARKET_PRIVATE_KEY", "API key": "CLOB_API_KEY"}
-    assert "canary" not in repr(settings)
+    assert "sparrow" not in repr(settings)
 
 
 def test_the_mode_is_the_strictest_of_all_sources() -> None:
