@@ -7,6 +7,7 @@ from unittest.mock import patch
 
 import pytest
 
+from actors.store.queries import Reader
 from actors.venues.polymarket.clob_session import ClobSession
 from models.markets import Market
 from models.messages.lanes import ReadAccount
@@ -60,10 +61,12 @@ def rests(hand: Hand, market: Market, price: str = "0.01") -> OrderLine:
 
 
 def told(hand: Hand, intent: str) -> bool:
-    """Whether an order was not sent, or is over."""
-    return any(
-        changed.intent == intent and changed.state in TERMINAL for changed in journalled(hand.running, OrderChanged)
-    )
+    """Whether an order was not sent, or is over; risk refuses one whose book has just lost a frame."""
+    changes = journalled(hand.running, OrderChanged)
+    if any(changed.intent == intent and changed.state in TERMINAL for changed in changes):
+        return True
+    with Reader(hand.running.engine.options.database) as reader:
+        return any(denied["detail"]["intent"] == intent for denied in reader.events(kind="denied"))
 
 
 def connections(hand: Hand) -> int:
