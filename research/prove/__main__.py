@@ -17,6 +17,7 @@ from research.prove.kill import RAISERS, prove_kill
 from research.prove.kill import Asked as AskedKills
 from research.prove.live import Asked, prove_live
 from research.prove.load import SCHEMA, measure
+from research.prove.postgres import OWN
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
 from research.prove.table import document, kill_document, kill_lines, lines, live_document, live_lines
@@ -98,7 +99,7 @@ def _live(asked: argparse.Namespace) -> int:
 
 def _kill(asked: argparse.Namespace) -> int:
     raisers = tuple(asked.by) if asked.by else RAISERS
-    wanted = AskedKills(asked.tries, raisers, asked.orders, asked.markets_count, asked.seed)
+    wanted = AskedKills(asked.tries, raisers, asked.orders, asked.markets_count, asked.seed, asked.db)
     try:
         with bar("kill") as told:
             report = prove_kill(wanted, told, asked.folder)
@@ -174,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     killed.add_argument("--orders", type=_count, default=200, metavar="N", help="in a second (default 200)")
     killed.add_argument("--markets-count", type=_count, default=100, metavar="N", help="markets (default 100)")
     killed.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    killed.add_argument("--db", choices=(OWN,), help="a PostgreSQL server of its own, cut off after each kill")
     killed.add_argument(
         "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
     )
@@ -186,7 +188,9 @@ def _parser() -> argparse.ArgumentParser:
 def _add_crash(crash: argparse.ArgumentParser) -> None:
     crash.add_argument("--kills", type=_count, default=127, metavar="N", help="default 127")
     crash.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
-    crash.add_argument("--db", metavar="URL", help="an empty database; without it a file beside the logs")
+    crash.add_argument(
+        "--db", metavar="URL", help="an empty database, or postgresql: a server of its own, cut off now and then"
+    )
     crash.add_argument("--faults", choices=tuple(PLANS), default="none", help="what goes wrong besides (default none)")
     crash.add_argument("--profile", choices=tuple(PROFILES), default="demo", help="which world (default demo)")
     crash.add_argument(

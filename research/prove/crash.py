@@ -26,6 +26,7 @@ from research.prove.live import measured
 from research.prove.live_claims import check
 from research.prove.live_journal import Journal, read
 from research.prove.live_venue import Folder, VenueAccount
+from research.prove.postgres import Reachable, reachable
 from research.prove.processes import Engine, Sandbox, live_engine, sandbox, wait
 from research.prove.witness import Findings
 
@@ -55,13 +56,19 @@ _LIVES_S: Final = 5.0
 """Longest that one trades before a random moment or a stop."""
 _DYING_S: Final = 2.0
 _LOOK_S: Final = 0.05
+_CUT_S: Final = 3.0
+"""Longest that a cut connection stays so before the kill."""
+CUT: Final = "cut off from its database"
 _KILLED_EVERY: Final = 12
 """One life of so many begins killed, and stays it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is to be run. `db` is a URL; without it the database is a file beside the logs."""
+    """What is to be run. `db` is a URL; without it the database is a file beside the logs.
+
+    `postgresql` in place of a URL: a server of the proof's own, whose connections are cut before some of the kills.
+    """
 
     kills: int = 127
     seed: int = 1
@@ -110,8 +117,8 @@ def prove_crash(asked: Asked, told: Callable[[float], object], folder: Path | No
     flags += ["--clock-speed", asked.clock_speed, "--log", folder / "sandbox.jsonl", "--accounts", asked.account + 1]
     if asked.markets_count is not None:
         flags += ["--markets-count", asked.markets_count]
-    with sandbox(*flags) as venue:
-        run = _Run(report, venue)
+    with reachable(asked.db) as server, sandbox(*flags) as venue:
+        run = _Run(report, venue, server)
         try:
             run.all(told)
         finally:
@@ -129,8 +136,10 @@ def plan(asked: Asked) -> Iterator[str]:
 
 
 class _Run:
-    def __init__(self, report: CrashReport, venue: Sandbox) -> None:
+    def __init__(self, report: CrashReport, venue: Sandbox, server: Reachable | None) -> None:
         self._asked = asked = report.asked
+        self._server = server
+        self._db = asked.db if server is None else server.database()
         self._report, self._findings, self._venue = report, report.findings, venue
         self._random = Random(f"{asked.seed}/moments")
         self._clocks = measured(venue, asked.clock_speed)
@@ -177,6 +186,9 @@ class _Run:
             self._trade(number)
             if point is None or point.stops:
                 wait(moment_s)
+            if point is None and self._server is not None:
+                self._server.interrupt(self._random.uniform(0.0, _CUT_S))
+                where = CUT
             if point is not None and point.stops:
                 running.process.send_signal(signal.SIGTERM)
             if point is not None:
@@ -187,14 +199,14 @@ class _Run:
             code = running.process.wait()
             if point is not None:
                 self._report.missed[where] += 1
-            where = KILLED if self._killed else RANDOM
+            where = KILLED if self._killed else CUT if where == CUT else RANDOM
         self._findings.hold("no engine ended by itself", code == -signal.SIGKILL, lambda: f"{code}: {running.trouble}")
         self._over()
         return where
 
     def _begin(self, where: str, passages: int) -> Engine:
         armed = {VARIABLE: f"{where}:{passages}"} if where else {}
-        flags = () if self._asked.db is None else ("--db", self._asked.db)
+        flags = () if self._db is None else ("--db", self._db)
         account = self._asked.account
         self._began_ns = monotonic_ns()
         context = live_engine(self._data_dir, self._venue, account, *flags, module=_MODULE, **self._variables, **armed)
@@ -263,7 +275,7 @@ class _Run:
         self._findings.cases += [f"after {before}: {case}" for case in found.cases]
 
     def _journal(self) -> Journal:
-        return read(self._data_dir / "arb.db" if self._asked.db is None else self._asked.db)
+        return read(self._data_dir / "arb.db" if self._db is None else self._db)
 
     def _seen(self) -> VenueAccount:
         for line in self._venue.log(self._folder.account.last):

@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+from research.prove.postgres import Reachable, reachable
 from research.prove.processes import Engine, Sandbox, keel, live_engine, monitor, sandbox, until, wait
 from research.prove.witness import Findings
 
@@ -58,8 +59,8 @@ _SETTINGS: Final = {
     "KEEL_LOG_LEVEL": "WARNING",
 }
 """A desk that re-quotes at every change, and no control that would hold it back before the kill does."""
-_LOSES: Final = {"KEEL_LOSSES__DAY_LOSS": "0.000001", "KEEL_LOSSES__DAY_LOSS_KILL": "0.000001"}
-"""A dollar of the million: the first bad fills are too much."""
+_LOSES: Final = {"KEEL_LOSSES__DRAWDOWN": "0.000001"}
+"""A dollar of the million below the highest point, which every desk falls to soon."""
 _PACE_S: Final = 60.0
 _BURST_S: Final = 6.0
 _LATCHED_S: Final = 60.0
@@ -77,13 +78,17 @@ _S: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """How often each of the `raisers` is tried, on how many markets, at how many orders a second at least."""
+    """How often each of the `raisers` is tried, on how many markets, at how many orders a second at least.
+
+    `db`: `postgresql` for a server of the proof's own, whose connections are cut after a kill; None for files.
+    """
 
     tries: int = 1
     raisers: tuple[str, ...] = RAISERS
     orders_per_s: int = 200
     markets: int = 100
     seed: int = 1
+    db: str | None = None
 
 
 @dataclass(slots=True)
@@ -119,23 +124,32 @@ class KillReport:
 def prove_kill(asked: Asked, told: Callable[[float], object], folder: Path | None = None) -> KillReport:
     """Kill again and again. `told` hears how much is done, as a share.
 
-    Raises RuntimeError or TimeoutError where an engine does not come up or does not quote.
+    Raises RuntimeError where an engine does not come up.
     """
     folder = folder or Path(mkdtemp(prefix="keel-prove-kill-"))
     report = KillReport(asked, folder)
     world = ("--profile", "demo", "--markets-count", asked.markets, "--seed", asked.seed)
     tries = asked.tries * len(asked.raisers)
     # What an account did before is foreign to an engine that knows nothing of it: each has its own.
-    with sandbox("--port", 0, "--tier", "Elite", "--cash", 1_000_000, "--accounts", tries, *world) as venue:
+    accounts = ("--tier", "Elite", "--cash", 1_000_000, "--accounts", tries)
+    with reachable(asked.db) as server, sandbox("--port", 0, *accounts, *world) as venue:
         for number in range(tries):
             told(number / tries)
             raiser = asked.raisers[number % len(asked.raisers)]
-            _Trying(report, venue, raiser, folder / f"{number}-{raiser}", number).run()
+            trying = _Trying(report, venue, raiser, folder / f"{number}-{raiser}", number, server)
+            try:
+                trying.run()
+            except TimeoutError as error:
+                report.findings.hold("what is waited for comes about", False, lambda said=f"{raiser}: {error}": said)
     return report
 
 
 class _Trying:
-    def __init__(self, report: KillReport, venue: Sandbox, raiser: str, data_dir: Path, number: int) -> None:
+    def __init__(
+        self, report: KillReport, venue: Sandbox, raiser: str, data_dir: Path, number: int, server: Reachable | None
+    ) -> None:
+        self._server = server
+        self._flags = () if server is None else ("--db", server.database())
         self._report = report
         self._venue = venue
         self._data_dir = data_dir
@@ -161,6 +175,8 @@ class _Trying:
             finally:
                 running.process.send_signal(signal.SIGCONT)
             wait(_QUIET_S)
+            if self._server is not None:
+                self._server.interrupt(_QUIET_S)
             self._count(killed_ns)
         if self._file_lost:
             self._latch.unlink()
@@ -169,7 +185,7 @@ class _Trying:
             self._is_released(running)
 
     def _engine(self, more: dict[str, str]) -> AbstractContextManager[Engine]:
-        return live_engine(self._data_dir, self._venue, self._account, **(_SETTINGS | more))
+        return live_engine(self._data_dir, self._venue, self._account, *self._flags, **(_SETTINGS | more))
 
     def _hold(self, claim: str, held: bool, said: object) -> None:
         self._report.findings.hold(claim, held, lambda: f"{self._data_dir.name}: {said}")

@@ -17,6 +17,9 @@ from pathlib import Path
 from threading import Event, Lock, Thread  # noqa: TID251 - the way to a server, which is no part of an engine
 from typing import Final
 
+OWN: Final = "postgresql"
+"""What asks for a server of a proof's own, in place of a URL."""
+
 _SOCKET: Final = ".s.PGSQL.5432"
 _numbers = count(1)
 
@@ -131,15 +134,36 @@ class Proxy:
             sink.shutdown(socket.SHUT_RDWR)
 
 
+class Reachable:
+    """A server with a way to it that can be cut."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.way = Proxy(folder)
+
+    def database(self) -> str:
+        """Make an empty database and return its URL."""
+        return self.way.url(new_database(self._folder))
+
+    def interrupt(self, seconds: float) -> None:
+        """Cut every connection, and take none for a while."""
+        self.way.cut()
+        Event().wait(seconds)
+        self.way.mend()
+
+
 @contextmanager
-def reachable() -> Iterator[tuple[str, Proxy]]:
-    """Run a server with an empty database; yields the database's URL and the way to it. Raises NoServer."""
+def reachable(asked: str | None) -> Iterator[Reachable | None]:
+    """Run a server where `OWN` was asked for, and in no other case. Raises NoServer."""
+    if asked != OWN:
+        yield None
+        return
     with server() as folder:
-        proxy = Proxy(folder)
+        running = Reachable(folder)
         try:
-            yield proxy.url(new_database(folder)), proxy
+            yield running
         finally:
-            proxy.close()
+            running.way.close()
 
 
 def _binaries() -> Path:
