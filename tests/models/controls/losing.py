@@ -89,12 +89,14 @@ class Losing:
         self.now_ns += int(seconds * S)
         self.later(0)
 
-    def book(self, bid: int, ask: int, market: str = M, *, size: int = 1_000, unusable: str | None = None) -> None:
+    def book(self, bid: int, ask: int, market: str = M, *, size: int = 1_000) -> BookUpdated:
         """A book of one level each side."""
         prices = bid * 100, ask * 100
         bids, asks = (Depth({price: size * SHARE} if 0 < price < ONE else {}) for price in prices)
         low, high = max(0, prices[0]), min(prices[1], ONE)
-        self.tell(BookUpdated(market, 1, 1, 100, bids, asks, low, high, low, high, unusable, self.now_ns, self.now_ns))
+        book = BookUpdated(market, 1, 1, 100, bids, asks, low, high, low, high, None, self.now_ns, self.now_ns)
+        self.tell(book)
+        return book
 
     def trade(
         self,
@@ -141,8 +143,8 @@ class Losing:
 
     # What it came to
 
-    def recall(self) -> RecalledRisk:
-        """Let one that was told all take the place of this one."""
+    def recall(self, *meanwhile: Message) -> RecalledRisk:
+        """Let one that was told all take the place of this one; it was given some mail before it knew it all."""
         machine = RecalledRisk(
             MARKETS, LIMITS, PhaseParameters(), InventoryParameters(), {}, FlowParameters(), self.guards
         )
@@ -150,6 +152,8 @@ class Losing:
         for at_ns, entry in tuple(self.chain):
             for news in repeats.news(entry):
                 machine.recall(news, at_ns)
+        for each in meanwhile:
+            assert machine.meanwhile(each, self.now_ns) is not None, "it does not wait"
         self.machine, self.timers = machine, {}
         self.take(machine.recalled(self.now_ns))
         return machine

@@ -207,6 +207,18 @@ def test_what_has_no_new_mark_in_a_minute_is_judged_at_the_old_one_and_halts_its
     assert losing.holds() == {"hour_loss": REDUCING, "day_loss": REDUCING, "no_mark": HALTED}
 
 
+def test_a_book_that_comes_while_all_is_recalled_is_a_new_mark() -> None:
+    losing = Losing()
+    losing.book(60, 62)
+    losing.buy(100, 60)
+    losing.later(3_600)
+    losing.recall(losing.book(33, 35))
+    losing.later(2)
+    assert losing.holds() == {}
+    losing.later(2)
+    assert losing.holds() == {"hour_loss": REDUCING}
+
+
 def test_a_market_without_a_mark_stays_halted_until_there_is_a_new_one() -> None:
     losing = Losing()
     losing.book(60, 62)
