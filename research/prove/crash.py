@@ -152,19 +152,19 @@ class _Run:
         self._stack = ExitStack()
         self._engine: Engine | None = None
         self._killed = False
+        self._deaths: list[str] = []
+        """Where it was killed since all was compared last."""
 
     def all(self, told: Callable[[float], object]) -> None:
         """Let it live and die as often as was asked, and once more be compared."""
-        before = "the first start"
         try:
             for number, where in zip(range(self._asked.kills), plan(self._asked), strict=False):
                 told(number / self._asked.kills)
-                died = self._life(where, number, before)
-                before = before if died is None else died
+                self._deaths.append(self._life(where, number))
         except KeyboardInterrupt:
             pass
         self._begin("", 0)
-        self._recovered(before)
+        self._recovered()
 
     def end(self) -> None:
         """End what still runs."""
@@ -173,7 +173,7 @@ class _Run:
 
     # One life
 
-    def _life(self, where: str, number: int, before: str) -> str | None:
+    def _life(self, where: str, number: int) -> str:
         """Bring one up, compare, let it trade, and see it die; return where it did."""
         point = POINTS.get(where)
         passages = self._random.randrange(point.often) if point is not None else 0
@@ -182,7 +182,7 @@ class _Run:
         early = point is None and self._random.random() < 0.2
         if early:  # the start, too, is a moment
             wait(self._random.uniform(0.1, 2.0))
-        elif self._recovered(before):
+        elif self._recovered():
             self._trade(number)
             if point is None or point.stops:
                 wait(moment_s)
@@ -225,13 +225,13 @@ class _Run:
 
     # What it knows again
 
-    def _recovered(self, before: str) -> bool:
+    def _recovered(self) -> bool:
         """Wait until the engine runs and agrees with the venue; False where it died on the way, as it was told to."""
         running = self._engine
         assert running is not None
         dead = lambda: running.process.poll() is not None  # noqa: E731
         if not _waited(lambda: dead() or answers(running.data_dir, "/v1/risk"), _START_S):
-            self._findings.hold("every start comes up", False, lambda: f"after {before}: {running.log[-600:]}")
+            self._findings.hold("every start comes up", False, lambda: f"after {self._before}: {running.log[-600:]}")
             return False
         if dead():
             return False
@@ -244,9 +244,10 @@ class _Run:
             return False
         self._report.ready_s.append(ready_s)
         self._report.equal_s.append(self._age_s())
-        self._note(wrong[-1], before)
-        if agreed and before != "the first start":
-            self._report.survived[before] += 1
+        self._note(wrong[-1])
+        if agreed:
+            self._report.survived.update(self._deaths)
+            self._deaths.clear()
         return True
 
     def _agrees(self, running: Engine, wrong: list[Findings]) -> bool:
@@ -269,10 +270,14 @@ class _Run:
         )  # fmt: skip
         return findings
 
-    def _note(self, found: Findings, before: str) -> None:
+    def _note(self, found: Findings) -> None:
         self._findings.checked.update(found.checked)
         self._findings.wrong.update(found.wrong)
-        self._findings.cases += [f"after {before}: {case}" for case in found.cases]
+        self._findings.cases += [f"after {self._before}: {case}" for case in found.cases]
+
+    @property
+    def _before(self) -> str:
+        return ", then ".join(self._deaths) or "the first start"
 
     def _journal(self) -> Journal:
         return read(self._data_dir / "arb.db" if self._db is None else self._db)
