@@ -75,7 +75,7 @@ class Asked:
     db: str | None = None
     faults: str = "none"
     profile: str = "demo"
-    clock_speed: float = 3.0
+    clock_speed: float = 1.5
     account: int = 1
     markets_count: int | None = 6
 
