@@ -278,13 +278,18 @@ def test_it_says_where_each_count_stands() -> None:
     risk = Supervisor(max_net=10)
     order = risk.place(YES, 4_900)
     assert isinstance(order, PlaceOrder)
+    assert "unknown_order" not in {reading.control for reading in readings(risk) if reading.scope == "slug-m"}
     risk.tell(risk.changed(order, OrderState.UNKNOWN))
-    (answer,) = risk.tell(ReadRisk("r"))
-    assert isinstance(answer, RiskRead)
-    said = {(reading.control, reading.scope): reading for reading in answer.readings}
+    said = {(reading.control, reading.scope): reading for reading in readings(risk)}
     assert said["open_orders_total", "all"] == Reading("open_orders_total", "all", 1, 8, "count")
     assert said["open_orders_market", "slug-m"] == Reading("open_orders_market", "slug-m", 1, 4, "count")
     assert said["open_positions", "all"] == Reading("open_positions", "all", 1, 2, "count")
     assert said["unknown_order", "slug-m"].holds
     assert said["net_limit", "slug-m tag"] == Reading("net_limit", "slug-m tag", 5.0, 10.0, "shares")
     assert ("open_orders_market", "slug-n") not in said
+
+
+def readings(risk: Supervisor) -> tuple[Reading, ...]:
+    (answer,) = risk.tell(ReadRisk("r"))
+    assert isinstance(answer, RiskRead)
+    return answer.readings
