@@ -367,11 +367,14 @@ def test_an_engine_that_is_not_there_is_exit_3(served: Served, keel: Keel) -> No
         ("markets", "list"),
         ("why", "x"),
         ("stop",),
+        ("reload",),
         ("monitor", "--once"),
     ):
         code, out, err = keel(*command)
         assert (code, out) == (3, "")
-        assert err == f"error: engine is not running (socket {served.path}). Start it with: keel run\n"
+        way = "Close its gate, and cancel all at the venue, without it: keel kill --offline"
+        hint = way if command == ("kill",) else "Start it with: keel run"
+        assert err == f"error: engine is not running (socket {served.path}). {hint}\n"
 
 
 def test_a_socket_may_be_named(served: Served, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
