@@ -23,8 +23,8 @@ from models.messages.base import Message
 from models.messages.orders import OrderChanged, SubmitCancel, SubmitOrder
 from models.messages.recall import Chained, Checkpointed
 
-NEWEST: Final = 200_000
-"""How many entries a start walks through; it takes about half a second."""
+NEWEST: Final = 50_000
+"""How many entries a start walks through, and never fewer than it learns from; it takes about a tenth of a second."""
 
 _PAGE: Final = 10_000
 
@@ -91,9 +91,13 @@ def check(database: Database, kept: Head | None, newest: int = NEWEST) -> Head:
     last: int = Journal.select(fn.MAX(Journal.seq)).scalar(database) or 0
     if kept is not None:
         _compare(database, kept, last)
-    first = _at(database, last - newest) if last > newest else GENESIS
+    from_seq = last - newest
+    checkpointed = newest_checkpoint(database) if newest else None
+    if checkpointed is not None:
+        from_seq = min(from_seq, checkpointed - 1)
+    first = _at(database, from_seq) if from_seq > 0 else GENESIS
     if first is None:
-        raise Broken(last - newest, "is missing")
+        raise Broken(from_seq, "is missing")
     return verify(database, first)
 
 

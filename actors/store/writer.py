@@ -274,7 +274,9 @@ class Writer:
 
     def order_ids(self) -> frozenset[str]:
         """Return the ids of all orders that were ever announced."""
-        return frozenset(order_id for (order_id,) in Order.select(Order.order_id).tuples().execute(self.database))
+        # As the driver gives them: there may be very many, and a start waits for them.
+        rows: list[tuple[str]] = self.database.execute(Order.select(Order.order_id)).fetchall()
+        return frozenset(order_id for (order_id,) in rows)
 
     def _count_run(self, now_ns: int, account: str) -> str:
         facts = dict(Fact.select(Fact.key, Fact.value).tuples().execute(self.database))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from actors.store.chain import newest_checkpoint, read_page, verify
+from actors.store.chain import Broken, check, newest_checkpoint, read_page, verify
 from actors.store.database import open_reader
 from models.messages.base import Message
 from models.messages.orders import FillCounted, FillSettled, OrderChanged, SubmitOrder
@@ -119,4 +119,20 @@ def test_without_a_checkpoint_only_what_may_be_spoken_of_is_read(
     found = [entry.message for entry in read_page(desk.writer.database, 0, 10, ended=ended)]
     assert (make.submit(1) in found, make.submit(2) in found) == (bool(ended), True)
     assert len(read_page(desk.writer.database, 0, 10, ended=None)) == 3
+    desk.stop()
+
+
+def test_a_start_walks_through_all_that_it_learns_from(url: str, tmp_path: Path, make: Any) -> None:
+    desk = Desk(url, tmp_path, EVERY)
+    for message in [*first_five(make), make.submit(2), make.submit(3)]:
+        desk.tell(message)
+        desk.wait(3)
+    head = check(desk.writer.database, None, newest=1)
+    assert head.seq == 8
+    desk.writer.database.execute_sql("UPDATE journal SET body = '{}' WHERE seq = 7")
+    with pytest.raises(Broken, match="entry 7"):
+        check(desk.writer.database, None, newest=1)
+    desk.writer.database.execute_sql("UPDATE journal SET digest = '' WHERE seq = 4")
+    with pytest.raises(Broken, match="entry 7"):
+        check(desk.writer.database, None, newest=1)
     desk.stop()
