@@ -11,6 +11,7 @@ from unittest.mock import patch
 from models.cells import TradingState
 from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.control import ExposureUpdated
+from models.messages.market import BookUpdated
 from models.messages.orders import CancelOrder, OrderChanged, PlaceOrder
 from models.orders import TERMINAL, OrderState, TimeInForce
 from models.positions import leg_of
@@ -70,11 +71,9 @@ class Hand:
         post_only: bool = False,
     ) -> PlaceOrder:
         """Ask risk for an order. One that is not post-only is none of the strategy's quotes, which it leaves alone."""
-        book = self.running.board.markets[market.id].book
-        assert book is not None
         wish = PlaceOrder(
             f"desk/{market.id}/{outcome}/{side}/hand {next(self._numbers)}", "desk", market.id, outcome, side,
-            parse_price(price), size, post_only, time_in_force, "test", book.epoch,
+            parse_price(price), size, post_only, time_in_force, "test", self.book(market).epoch,
             self.running.engine.clock.now_ns(), expires_ns=expires_ns,
         )  # fmt: skip
         self.running.engine.tell(wish)
@@ -142,11 +141,14 @@ class Hand:
         """Source and reason of every cell that holds a market back."""
         return {cell.source: cell.reason for cell in self.running.board.markets[market.id].cells}
 
-    def touch(self, market: Market) -> str:
-        """The price at which YES is offered."""
+    def book(self, market: Market) -> BookUpdated:
         book = self.running.board.markets[market.id].book
         assert book is not None
-        return format_price(book.ask)
+        return book
+
+    def touch(self, market: Market) -> str:
+        """The price at which YES is offered."""
+        return format_price(self.book(market).ask)
 
     def shares(self, market: Market) -> tuple[Size, Size]:
         """YES and NO as the desk's position has them."""

@@ -71,10 +71,10 @@ class SteadyHand(Hand):
             assert denied == {"cancel_only"}, f"denied for {denied}, not for {reason}"
         raise AssertionError("the market is stopped all the time")
 
-    def denied_for(self, market: Market, **named: Any) -> set[str]:
+    def denied_for(self, market: Market, price: str = "0.01", **named: Any) -> set[str]:
         """Ask for an order and return why it was denied; `cancel_only` also where a busy machine stops the market."""
         before = self.denied()
-        order = self.ask(market, "0.01", **named)
+        order = self.ask(market, price, **named)
         self.until(lambda: sum(self.denied().values()) > sum(before.values()), "it is denied")
         assert self.life(order) == [] or self.fate(order) is OrderState.NEVER_SENT
         return {reason for reason, count in self.denied().items() if count > before.get(reason, 0)}

@@ -6,20 +6,23 @@ import pytest
 
 from models.cells import TradingState
 from models.markets import NO, YES, Side
+from models.messages.market import BookUpdated
 from models.messages.orders import FillCounted
 from models.orders import OrderState, TimeInForce
-from models.units import SHARE, parse_size
+from models.units import ONE, SHARE, Price, format_price, parse_size
 from tests.bin.processes import sandbox
 from tests.faults.by_hand import Hand, by_hand
 from tests.faults.journal import agree, journalled, life
 from tests.faults.live_engine import clear
 
 _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 20, "--seed", 5)
+_FAR = {"price__collar": "0.2", "price__collar_share": "1"}
+"""Orders here cross one another where no one else trades: further from the mid than the collar lets one open."""
 
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hand]:
-    with sandbox(*_WORLD) as venue, by_hand(venue, 0, tmp_path_factory.mktemp("matching")) as found:
+    with sandbox(*_WORLD) as venue, by_hand(venue, 0, tmp_path_factory.mktemp("matching"), **_FAR) as found:
         yield found
 
 
@@ -136,9 +139,10 @@ def test_an_order_that_the_venue_cancels_against_self_trades_is_cancelled_and_sa
     hand: Hand,
 ) -> None:
     market = hand.market()
-    order = hand.rests(market)
+    below = hand.book(market).bid - away(hand.book(market))
+    order = hand.rests(market, format_price(below))
     denied = hand.denied().get("self_cross", 0)
-    hand.ask(market, "0.99", outcome=NO)
+    hand.ask(market, format_price(ONE - below), outcome=NO)
     hand.until(lambda: hand.denied().get("self_cross", 0) == denied + 1, "what would trade with it is refused")
     hand.venue.fault("self_trade", order=order.order_id)
     assert hand.end(order).state is OrderState.CANCELLED
@@ -154,7 +158,8 @@ def test_an_order_that_the_venue_cancels_against_self_trades_is_cancelled_and_sa
 def test_a_take_that_is_held_by_the_venue_counts_until_it_found_nobody_and_is_over(hand: Hand) -> None:
     market = hand.market()
     hand.venue.fault("delay_orders", market=market.condition_id, delay=1, unmatched=True)
-    take = hand.ask(market, "0.99", 60 * SHARE, time_in_force=TimeInForce.FOK)
+    above = format_price(hand.book(market).ask + away(hand.book(market)))
+    take = hand.ask(market, above, 60 * SHARE, time_in_force=TimeInForce.FOK)
     held = hand.until(lambda: hand.working(take), "it is held")
     assert held.filled == 0
     assert hand.exposure(market).open_orders == 1
@@ -200,3 +205,8 @@ def test_an_order_that_expires_is_over_as_any_other_and_one_that_would_too_soon_
     not_sent = hand.end(early)
     assert (not_sent.state, "expiration" in not_sent.reason) == (OrderState.NEVER_SENT, True)
     assert hand.rests(market, time_in_force=TimeInForce.GTD, expires_ns=now_ns + 600_000_000_000)
+
+
+def away(book: BookUpdated) -> Price:
+    """Return how far from the touch nobody else trades, and an order still is within the collar of either token."""
+    return min(1_800, min(book.bid, ONE - book.ask) * 8 // 10) // 100 * 100

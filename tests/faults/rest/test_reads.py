@@ -66,11 +66,11 @@ def test_what_was_sold_is_not_sold_again_however_old_the_balance_that_is_read(ha
     hand.venue.fault("stale_reads", lag=30)
     hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
     sale = hand.stands(market, "0.99", side=Side.SELL)
-    hand.denies(market, "not_settled", side=Side.SELL)
+    hand.denies(market, "not_settled", price="0.98", side=Side.SELL)
     hand.fill(hand.line_of(sale))
     hand.until(lambda: hand.shares(market)[YES] == 0, "it is sold")
     hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
-    hand.denies(market, "not_settled", side=Side.SELL)
+    hand.denies(market, "not_settled", price="0.98", side=Side.SELL)
     assert hand.fate(sale) is OrderState.FILLED
 
 
