@@ -5,25 +5,31 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 import pytest
 
+from actors.store.chain import Older
+from actors.store.database import sqlite_url
+from actors.store.heads import Heads
+from actors.store.upkeep import set_aside
 from models.cells import TradingState
+from models.messages.lanes import HoldingsFound
 from models.messages.orders import SubmitOrder
 from research.prove.postgres import Proxy
 from tests.actors.store import ailing
 from tests.actors.store.conftest import cluster, distant, proxy
 from tests.bin.processes import Sandbox, sandbox
 from tests.faults.journal import agree, journalled
-from tests.faults.live_engine import LiveEngine, live
+from tests.faults.live_engine import LiveEngine, live, placed
 
 __all__ = ["cluster", "distant", "proxy"]
 
 
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Sandbox]:
-    with sandbox("--port", 0, "--profile", "demo", "--markets-count", 3, "--accounts", 4, "--seed", 7) as running:
+    with sandbox("--port", 0, "--profile", "demo", "--markets-count", 3, "--accounts", 5, "--seed", 7) as running:
         yield running
 
 
@@ -128,3 +134,27 @@ def test_a_connection_that_is_cut_stops_it_for_good_and_a_new_start_goes_on(
 def holdings(running: LiveEngine) -> Counter[str]:
     """What the venue says that the account has of each token, in micro-shares."""
     return +Counter(running.wallet()["tokens"])
+
+
+def test_yesterdays_database_is_refused_and_what_is_held_is_found_at_the_venue(venue: Sandbox, tmp_path: Path) -> None:
+    file, yesterday = tmp_path / "arb.db", tmp_path / "yesterday"
+    with live(venue, 4, tmp_path) as running:
+        running.resume()
+        running.trades(1)
+    copyfile(file, yesterday)
+    with live(venue, 4, tmp_path) as running:
+        running.resume()
+        running.trades(2)
+    copyfile(yesterday, file)
+    orders = len(placed(venue, 4))
+    with pytest.raises(Older, match="the database is older than its journal was"), live(venue, 4, tmp_path):
+        pass
+    set_aside(sqlite_url(file), Heads(tmp_path), 1)
+    with live(venue, 4, tmp_path) as again:
+        again.until(lambda: {source for source, _ in again.cells()} >= {"foreign"}, "what was just traded is not ours")
+        assert again.states() == {TradingState.HALTED}
+        again.until(
+            lambda: any(entry.yes + entry.no for entry in journalled(again, HoldingsFound)), "what is held is found"
+        )
+        assert not again.held(), "and is in no figure"
+        assert len(again.placed()) == orders
