@@ -15,6 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from actors.runtime.clock import SystemClock
 from actors.store.rows import CHAINED, Row, rows_of
 from actors.store.writer import Writer
 from models.cells import TradingState
@@ -50,10 +51,10 @@ _BATCH: Final = 5_000
 
 
 class Journalist:
-    """Tells what was journalled, entry by entry; the same for the same seed."""
+    """Tells what was journalled from a time on, entry by entry; the same for the same seed."""
 
-    def __init__(self, seed: int = 1) -> None:
-        self.now_ns = 1_700_000_000_000_000_000
+    def __init__(self, seed: int = 1, began_ns: int = 0) -> None:
+        self.now_ns = began_ns
         self._chance = random.Random(seed)
         self._markets = [f"0x{self._chance.getrandbits(256):064x}" for _ in range(_MARKETS)]
         self._open: deque[OrderChanged] = deque()
@@ -163,7 +164,9 @@ def write(url: str, entries: int, account: str = "", checkpoint_every: int | Non
     """
     if checkpoint_every is None:
         checkpoint_every = JournalParameters().checkpoint_every
-    writer, journalist, compaction = Writer(url, 0, account), Journalist(), Compaction()
+    # It has just ended: what is older than a month would be pruned, and hours and days counted off.
+    began_ns = SystemClock().now_ns() - entries * _STEP_NS // 4
+    writer, journalist, compaction = Writer(url, began_ns, account), Journalist(began_ns=began_ns), Compaction()
     rows: list[Row] = []
     chained: list[tuple[int, Message]] = []
     written = 0

@@ -136,6 +136,8 @@ MEASUREMENTS: Final = (
         (
             Figure("ready_s", "s", at_most=5),
             Figure("journal_s", "s"),
+            Figure("ready_cpu_s", "s"),
+            Figure("journal_cpu_s", "s"),
             Figure("empty_s", "s"),
             Figure("entries"),
             Figure("database_mb", "MB"),
