@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from loguru import logger
 
-from actors.recovery import RecoveringActor
+from actors.recovery import RECALLING, RecoveringActor, recalling
 from actors.runtime.actor import Context
 from models.messages.base import Message
 from models.messages.control import Kill, SetOperatorState
 from models.messages.orders import SubmitOrder
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
+from models.words import state_word
 from tests.actors.runtime.worlds import SimWorld
 from tests.models.wishes import wish
 
@@ -123,3 +124,11 @@ def test_waiting_mail_that_kills_is_known_by_its_own_name() -> None:
 def test_who_cannot_be_recalled_takes_nobodys_place() -> None:
     scene = Scene(object())
     assert scene.world.directory.find("risk") is None
+
+
+def test_until_risk_knows_anything_every_market_is_shown_as_recovering() -> None:
+    shown = {said.market: said for said in recalling(("m", "n"), 7)}
+    assert set(shown) == {"m", "n"}
+    for said in shown.values():
+        assert state_word(said.state, said.cells, "Balanced") == "RECOVERING"
+        assert [(cell.reason, cell.since_ns) for cell in said.cells] == [(RECALLING, 7)]

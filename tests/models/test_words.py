@@ -145,6 +145,7 @@ def cell(state: TradingState, source: str) -> CellNote:
         (TradingState.CANCEL_ONLY, ("feed",), "Hedge", "CANCEL_ONLY"),
         (TradingState.HALTED, ("switch",), "Balanced", "OFF"),
         (TradingState.HALTED, ("runtime",), "Balanced", "QUARANTINED"),
+        (TradingState.CANCEL_ONLY, ("operator", "recovery"), "Balanced", "RECOVERING"),
         (TradingState.HALTED, ("venue",), "Balanced", "HALTED"),
         (TradingState.KILLED, ("kill",), "Fused", "KILLED"),
     ],
