@@ -13,7 +13,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
@@ -62,7 +62,7 @@ _SETTINGS: Final = {
 _LOSES: Final = {"KEEL_LOSSES__DRAWDOWN": "0.000001"}
 """A dollar of the million below the highest point, which every desk falls to soon."""
 _PACE_S: Final = 60.0
-_BURST_S: Final = 6.0
+_BURST_S: Final = 8.0
 _LATCHED_S: Final = 60.0
 _LAG_NS: Final = 250_000_000
 """How far a sandbox on a busy machine may be behind with what came in."""
@@ -159,6 +159,8 @@ class _Trying:
         self._account = number
         self._owner: dict[str, Any] = venue.said["accounts"][number]
         self._last_line = 0
+        self._begun = ExitStack()
+        """Commands that are still to end."""
         self._at_ns: list[int] = []
         """When each order of ours came in."""
         report.tries.append(self._tried)
@@ -174,6 +176,7 @@ class _Trying:
                 self._empty(killed_ns)
             finally:
                 running.process.send_signal(signal.SIGCONT)
+            self._begun.close()
             wait(_QUIET_S)
             if self._server is not None:
                 self._server.interrupt(_QUIET_S)
@@ -196,14 +199,21 @@ class _Trying:
         """Let it quote everything at once until so many orders came within a second; a loss kills when it comes."""
         limit_s = time.monotonic() + _PACE_S
         while time.monotonic() < limit_s:
-            running.done("resume", "--yes")
-            burst_s = time.monotonic() + _BURST_S
-            while time.monotonic() < burst_s:
-                self._read()
-                if self._most() >= self._report.asked.orders_per_s or self._latch.exists():
-                    return
-                wait(0.02)
+            resuming = running.begin("resume", "--yes")
+            self._begun.callback(resuming.wait)
+            if self._is_at_pace():
+                return
+            self._begun.close()
             running.done("pause")
+
+    def _is_at_pace(self) -> bool:
+        burst_s = time.monotonic() + _BURST_S
+        while time.monotonic() < burst_s:
+            self._read()
+            if self._most() >= self._report.asked.orders_per_s or self._latch.exists():
+                return True
+            wait(0.02)
+        return False
 
     def _raise(self, running: Engine) -> int:
         """Kill, and return when that was."""
