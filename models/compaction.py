@@ -47,6 +47,7 @@ _FILLED_KEPT: Final = 2_000
 _OTHERS_KEPT: Final = 500
 """Orders that ended last and are kept: those that filled, and those that did not."""
 
+_OPERATIONS_KEPT: Final = 1_000
 _ENDS: Final = ("confirmed", "failed")
 
 _Fill = FillCounted | FillSettled | FillVoided
@@ -81,6 +82,8 @@ class Compaction:
         self._orders: dict[str, _Order] = {}
         self._ended: dict[bool, deque[str]] = {True: deque(), False: deque()}
         self._positions: dict[tuple[Tag, MarketId], Position] = {}
+        self._over: deque[str] = deque()
+        """Operations that ended last: their ends may stand twice."""
         self._under_way: dict[str, tuple[int, MergeChanged | RedemptionChanged]] = {}
         self._words: dict[object, tuple[int, Kept]] = {}
         """What is said by the newest entry on a subject, in the order in which it was said."""
@@ -226,6 +229,10 @@ class Compaction:
 
     def _operation(self, changed: MergeChanged | RedemptionChanged, at_ns: int) -> None:
         """Begin or end one; a merge that came to nothing (size 0) never began."""
+        if changed.state in _ENDS:
+            self._over.append(changed.operation)
+            if len(self._over) > _OPERATIONS_KEPT:
+                self._repeats.forget_operation(self._over.popleft())
         if isinstance(changed, MergeChanged) and not changed.size:
             return
         if changed.state in _ENDS:

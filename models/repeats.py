@@ -31,7 +31,7 @@ class Repeats:
     def __init__(self) -> None:
         self._fills: dict[tuple[str, str], int] = {}
         self._provisional: Counter[tuple[Tag, MarketId]] = Counter()
-        self._operations: set[tuple[str, str, Size, Batch | None]] = set()
+        self._operations: dict[str, set[tuple[str, Size, Batch | None]]] = {}
 
     def news(self, entry: Message) -> tuple[Message, ...]:
         """Return what an entry says that those before it have not said yet."""
@@ -59,6 +59,10 @@ class Repeats:
         for at in fills:
             self._fills.pop(at, None)
 
+    def forget_operation(self, operation: str) -> None:
+        """Drop a merge or redemption of which nothing is written again."""
+        self._operations.pop(operation, None)
+
     def _begin(self, checkpoint: Checkpointed) -> None:
         """Know what a checkpoint says: nothing that was before it is written again but what it names."""
         for fill in checkpoint.fills:
@@ -71,10 +75,10 @@ class Repeats:
                 self._changed(entry, entry.size if isinstance(entry, MergeChanged) else 0)
 
     def _changed(self, changed: MergeChanged | RedemptionChanged, size: Size) -> tuple[Message, ...]:
-        step = (changed.operation, changed.state, size, changed.batch)
-        if step in self._operations:
+        step, known = (changed.state, size, changed.batch), self._operations.setdefault(changed.operation, set())
+        if step in known:
             return ()
-        self._operations.add(step)
+        known.add(step)
         return (changed,)
 
     def _counted(self, fill: FillCounted) -> tuple[Message, ...]:
