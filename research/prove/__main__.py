@@ -194,7 +194,11 @@ def _add_crash(crash: argparse.ArgumentParser) -> None:
     crash.add_argument("--faults", choices=tuple(PLANS), default="none", help="what goes wrong besides (default none)")
     crash.add_argument("--profile", choices=tuple(PROFILES), default="demo", help="which world (default demo)")
     crash.add_argument(
-        "--clock-speed", type=_positive, default=1.5, metavar="N", help="of the sandbox (default 1.5); engines keep time"
+        "--clock-speed",
+        type=_positive,
+        default=1.5,
+        metavar="N",
+        help="of the sandbox (default 1.5); engines keep time",
     )
     crash.add_argument(
         "--account", type=_natural, default=1, metavar="N", help="0: its own wallet; 1 (default): a deposit wallet"
