@@ -13,6 +13,7 @@ from actors.assembly import Plan
 from actors.runtime.machine import Machine
 from actors.topology import EXECUTOR, RISK, VENUE, coordinator_name, inventory_name
 from models.book_parameters import BookParameters
+from models.controls.failures import FailureParameters
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
@@ -51,6 +52,8 @@ PARAMETERS = replace(
         max_net_diff=40 * SHARE, max_position_value=400 * DOLLAR, auto_merge="at_least", merge_pairs=10 * SHARE
     ),
     book=BookParameters(tape_is_proof=True),
+    # A tenth of the trades fails: that alone must not pause a market here.
+    failures=FailureParameters(market=100, total=1_000),
     # No answer of the venue falls on the instant of a frame, where who is first would be up to the order of turns.
     paper=PaperParameters(
         cash=CASH, accept_ms=53, cancel_ms=41, settlement_median_ms=2_017, settlement_p95_ms=2_017, failed_share=0.1
