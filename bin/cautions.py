@@ -3,9 +3,13 @@
 from collections.abc import Iterable, Mapping
 
 from actors.assembly import Assembly
-from models.markets import Catalogue
+from models.controls.order_size import OrderSize
+from models.engine import EngineParameters
+from models.markets import YES, Catalogue, Side
 from models.messages.base import Tag
-from models.units import format_size
+from models.messages.orders import PlaceOrder
+from models.orders import TimeInForce
+from models.units import ONE
 
 
 def cautions(
@@ -17,11 +21,23 @@ def cautions(
             yield f"{strategy} decides on none of the {len(catalogue.markets)} markets"
     if merge_unavailable:
         yield f"merge unavailable: {merge_unavailable}; a full market stays so until its pairs are gone"
-    size = assembly.plan.parameters.maker.bid_size
-    small = [market.slug for market in catalogue.markets.values() if size < market.min_order_size]
-    if "maker" in desks.values() and small:
-        least = min(market.min_order_size for market in catalogue.markets.values())
+    if "maker" in desks.values():
+        yield from _sizes(assembly.plan.parameters, catalogue)
+
+
+def _sizes(parameters: EngineParameters, catalogue: Catalogue) -> Iterable[str]:
+    """Say of a quote's size that the venue or risk never takes it: held against them as a bid at half a dollar."""
+    size, sizes = parameters.maker.bid_size, OrderSize(parameters.risk, catalogue.markets)
+    refused: dict[str, list[str]] = {}
+    for market in catalogue.markets.values():
+        bid = PlaceOrder(
+            "caution", "caution", market.id, YES, Side.BUY, ONE // 2, size, True, TimeInForce.GTC, "caution", 0, 0
+        )
+        refusal = sizes.refusal(bid, (), True, 0)
+        if refusal is not None:
+            refused.setdefault(refusal.reason, []).append(refusal.detail)
+    for reason, details in refused.items():
+        word = "size_below_minimum" if reason == "order_minimum" else reason
         yield (
-            f"size_below_minimum: {format_size(size)} < {format_size(least)} shares (PM_BID_SIZE): "
-            f"{len(small)} of {len(catalogue.markets)} markets will not be quoted"
+            f"{word}: {details[0]} (PM_BID_SIZE): {len(details)} of {len(catalogue.markets)} markets will not be quoted"
         )
