@@ -5,8 +5,9 @@ there are. After the kill nothing may leave, the book must be empty within ten s
 where the file is gone, and only a person on the local socket may let it trade again.
 
 What counts as the moment of a kill: the file of the latch is there, for it is written when the gate is closed; of one
-past an engine that hangs, that its process has ended. A sandbox on a busy machine stamps an order a moment after its
-bytes came in: what it had still to read when the gate closed is one request, and is told apart.
+past an engine that hangs, that its process has ended. Where the venue's log stands is asked right then: what it writes
+behind that came after the kill, whatever either clock says. What it had still to read when the gate closed is one
+request, and is told apart.
 """
 
 import os
@@ -95,7 +96,8 @@ class Asked:
 class Try:
     """What came of one kill: the most orders that came to the venue in a second before, and in the last one.
 
-    `after`: orders that it stamped later than the kill, `last_ms` the last of them; `empty_s`: when nothing rested.
+    `after`: orders that stand behind the kill in its log, `last_ms` the last of them, negative where there is none;
+    `empty_s`: when nothing rested.
     """
 
     raiser: str
@@ -161,18 +163,19 @@ class _Trying:
         self._last_line = 0
         self._begun = ExitStack()
         """Commands that are still to end."""
-        self._at_ns: list[int] = []
-        """When each order of ours came in."""
+        self._came: list[tuple[int, int]] = []
+        """Number and time of the line of each order of ours that came in."""
         report.tries.append(self._tried)
 
     def run(self) -> None:
         """Kill an engine at its pace, look at what is left, start it again, and release it."""
         with self._engine(_LOSES if self._tried.raiser == "loss" else {}) as running:
             self._read()  # what came before is not of this try
-            self._at_ns.clear()
+            self._came.clear()
             self._come_to_pace(running)
             try:
                 killed_ns = self._raise(running)
+                killed = self._newest()
                 self._empty(killed_ns)
             finally:
                 running.process.send_signal(signal.SIGCONT)
@@ -180,7 +183,7 @@ class _Trying:
             wait(_QUIET_S)
             if self._server is not None:
                 self._server.interrupt(_QUIET_S)
-            self._count(killed_ns)
+            self._count(*killed)
         if self._file_lost:
             self._latch.unlink()
         with self._engine({}) as running:
@@ -267,14 +270,19 @@ class _Trying:
 
     # What the venue says
 
+    def _newest(self) -> tuple[int, int]:
+        """Return number and time of the newest line of the venue's log."""
+        number = self._venue.asked("/log?limit=0")["last"]
+        return number, self._venue.asked(f"/log?after={number - 1}&limit=1")["lines"][0]["at_ns"]
+
     def _read(self) -> None:
         """Read what the venue has seen by now; it goes on while we read."""
-        now_ns, lines = time.time_ns(), [{"at_ns": 0}]
-        while lines and lines[-1]["at_ns"] < now_ns:
+        lines: list[dict[str, Any]] = [{}] * _PAGE
+        while len(lines) == _PAGE:
             lines = self._venue.asked(f"/log?after={self._last_line}&limit={_PAGE}")["lines"]
             self._last_line = lines[-1]["n"] if lines else self._last_line
-            self._at_ns += [
-                line["at_ns"]
+            self._came += [
+                (line["n"], line["at_ns"])
                 for line in lines
                 if line["kind"] in _OURS and line.get("account") == self._owner["address"]
             ]
@@ -282,8 +290,8 @@ class _Trying:
     def _most(self) -> int:
         """Return the most orders that came within one second."""
         most, first = 0, 0
-        for number, at_ns in enumerate(self._at_ns):
-            while self._at_ns[first] <= at_ns - _S:
+        for number, (_, at_ns) in enumerate(self._came):
+            while self._came[first][1] <= at_ns - _S:
                 first += 1
             most = max(most, number - first + 1)
         return most
@@ -296,14 +304,15 @@ class _Trying:
         self._tried.empty_s = max(time.time_ns() - killed_ns, 0) / _S
         self._hold("the book is empty within 10 s", self._tried.empty_s <= _EMPTY_S, f"{self._tried.empty_s:.1f} s")
 
-    def _count(self, killed_ns: int) -> None:
+    def _count(self, killed_line: int, killed_ns: int) -> None:
+        """Count what came in before and after the kill, by the venue's log and its clock."""
         self._read()
         tried, wanted = self._tried, self._report.asked.orders_per_s
-        after = [at_ns for at_ns in self._at_ns if at_ns > killed_ns]
+        after = [at_ns for line, at_ns in self._came if line > killed_line]
         tried.after = len(after)
-        tried.last_ms = (max(self._at_ns, default=killed_ns) - killed_ns) / 1e6
+        tried.last_ms = (max((at_ns for _, at_ns in self._came), default=killed_ns) - killed_ns) / 1e6
         tried.most_per_s = self._most()
-        tried.last_per_s = sum(killed_ns - _S < at_ns <= killed_ns for at_ns in self._at_ns)
+        tried.last_per_s = sum(killed_ns - _S < at_ns <= killed_ns for _, at_ns in self._came)
         late = [at_ns for at_ns in after if at_ns > killed_ns + _LAG_NS]
         self._hold("no order after the kill", not late, f"{len(late)}, the last after {tried.last_ms:.0f} ms")
         self._hold("at most one request was still to be read", tried.after <= _REQUEST, f"{tried.after} orders")
@@ -314,7 +323,7 @@ class _Trying:
 
     def _stays_killed(self, running: Engine) -> None:
         self._read()
-        before = len(self._at_ns)
+        before = len(self._came)
         until(lambda: running.keel("kill", "--status").stdout.startswith("killed since"), "it is killed", _LATCHED_S)
         self._hold("the latch is a file again", self._latch.exists(), "it is not there")
         refused = running.keel("resume", "--yes")
@@ -322,7 +331,7 @@ class _Trying:
         self._hold("resume is refused, with the way out", told, refused.stderr or refused.stdout)
         wait(_QUIET_S)
         self._read()
-        self._hold("a restart stays killed", len(self._at_ns) == before, f"{len(self._at_ns) - before} orders")
+        self._hold("a restart stays killed", len(self._came) == before, f"{len(self._came) - before} orders")
 
     def _is_released(self, running: Engine) -> None:
         unasked = running.keel("kill", "--clear")
@@ -331,8 +340,8 @@ class _Trying:
         self._hold("a person clears it", cleared.returncode == 0, cleared.stderr or cleared.stdout)
         self._hold("the latch is gone", not self._latch.exists(), "it is there")
         running.done("resume", "--yes")
-        before, limit_s = len(self._at_ns), time.monotonic() + _TRADES_AGAIN_S
-        while len(self._at_ns) == before and time.monotonic() < limit_s:
+        before, limit_s = len(self._came), time.monotonic() + _TRADES_AGAIN_S
+        while len(self._came) == before and time.monotonic() < limit_s:
             wait(0.1)
             self._read()
-        self._hold("it trades again", len(self._at_ns) > before, "no order")
+        self._hold("it trades again", len(self._came) > before, "no order")
