@@ -194,13 +194,9 @@ def _fill_of(report: TradeReported, order: PlaceOrder, cost_out: Money) -> FillC
 
 
 def _recalled(event: FillEvent) -> tuple[FillCounted, Standing]:
-    match event:
-        case FillCounted():
-            return event, Standing.MATCHED
-        case FillSettled():
-            return event.fill, Standing.CONFIRMED
-        case FillVoided():
-            return event.fill, Standing.FAILED
+    if isinstance(event, FillCounted):
+        return event, Standing.MATCHED
+    return event.fill, Standing.CONFIRMED if isinstance(event, FillSettled) else Standing.FAILED
 
 
 def _events(fill: FillCounted, before: Standing | None, after: Standing, at_ns: int) -> tuple[FillEvent, ...]:

@@ -302,10 +302,9 @@ class OrderLife:
     def _due(self, key: str, now_ns: int) -> Messages:
         """Do what a deadline was set for: an answer did not come, or an order has rested for long enough."""
         record = self._orders.of_id(key.removeprefix(_TTL))
-        if record is None:
-            return ()
+        assert record is not None, "an order that has ended has no deadlines"
         if key.startswith(_TTL):
-            return self._cancel(record, "ttl", now_ns) if record.is_open else ()
+            return self._cancel(record, "ttl", now_ns)
         if record.state is OrderState.PLACING:
             return self._unanswered(record, f"no answer in {self._parameters.submit_answer_ms} ms", now_ns)
         return self._send_cancel(record, now_ns)

@@ -120,10 +120,12 @@ class RiskMachine(Halts):
         return (*approved, *(event for market in touched for event in self._exposure_updated(market, now_ns)))
 
     def _deny(self, orders: Iterable[PlaceOrder], refusal: Refusal, now_ns: int) -> Messages:
-        out: Messages = tuple(denied(order, refusal, now_ns) for order in orders)
+        denials = tuple(denied(order, refusal, now_ns) for order in orders)
+        out: list[Message] = [*denials]
         for guard in self._hearing.get(IntentDenied, ()):
-            out += tuple(said for each in out for said in self._followed(guard.heard(each, now_ns), now_ns))
-        return out
+            for each in denials:
+                out += self._followed(guard.heard(each, now_ns), now_ns)
+        return tuple(out)
 
     def _approve(self, order: PlaceOrder, now_ns: int) -> OrderApproved:
         for guard in self._guards:

@@ -1,7 +1,11 @@
 """What the wallet may hold, from the ledger's side: settled shares, and what is under way to or from it."""
 
+from msgspec.structs import replace
+
 from models.accounts import Accounts, Bounds, Holdings
-from models.markets import NO, Side
+from models.ledger import FillEvent
+from models.markets import NO, YES, Side
+from models.messages.lanes import DriftFound
 from models.messages.market import MarketResolved
 from models.messages.orders import MergePairs, PlaceOrder
 from models.units import ONE, SHARE
@@ -60,3 +64,24 @@ def test_the_oldest_fill_without_a_last_word_is_known() -> None:
 
 def test_a_holding_misses_its_bounds_by_what_is_outside() -> None:
     assert [Bounds(2, 5).miss(held) for held in (0, 2, 4, 5, 9)] == [-2, 0, 0, 0, 4]
+
+
+def test_a_fee_in_shares_that_a_checkpoint_tells_of_is_not_taken_out_again() -> None:
+    order = wish(1)
+    paid = replace(report(order, "id", "CONFIRMED"), fee=48_000)
+    accounts = Accounts()
+    fills = accounts.book(paid, order).events
+    lacks_a_tenth = DriftFound(M, YES, 5 * SHARE - 100_000, 5 * SHARE, 5 * SHARE, 1)
+    fees = accounts.book_fees_in_shares(lacks_a_tenth)
+    assert accounts.position(TAG, M).yes.shares == 5 * SHARE - 100_000
+
+    def booked_again(*counted: FillEvent) -> tuple[FillEvent, ...]:
+        """What one that begins at a checkpoint with these fills books of the same shares."""
+        anew = Accounts()
+        anew.recall_position(accounts.snapshot(TAG, M, 2))
+        for event in counted:
+            anew.recall_counted(event)
+        return anew.book_fees_in_shares(lacks_a_tenth)
+
+    assert len(booked_again(*fills)) == 2, "the fill is known, and nobody has told of its fee"
+    assert booked_again(*fills, *fees) == ()

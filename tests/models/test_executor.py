@@ -4,7 +4,7 @@ import pytest
 
 from models.cells import TradingState
 from models.markets import NO, YES, Side
-from models.messages.control import RaiseCell
+from models.messages.control import CellNote, RaiseCell, TradingStateChanged
 from models.messages.market import TradeSeen
 from models.messages.orders import (
     CancelOrder,
@@ -242,6 +242,14 @@ def test_an_approval_that_a_halt_has_overtaken_is_denied() -> None:
     floor.set_state(TradingState.ACTIVE)
     floor.approve(NO_BID)
     assert len(floor.submitted()) == 1
+
+
+def test_a_denial_names_what_holds_the_market_and_not_only_how() -> None:
+    floor = Floor()
+    held = CellNote("market", "operator", TradingState.CANCEL_ONLY, "paused", floor.now_ns)
+    floor.tell(TradingStateChanged(M, TradingState.CANCEL_ONLY, (held,), floor.now_ns))
+    floor.approve(YES_BID)
+    assert [denied.reason for denied in floor.heard(IntentDenied)] == ["paused"]
 
 
 def test_a_hedge_that_was_approved_under_the_fuse_stands() -> None:

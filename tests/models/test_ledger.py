@@ -67,6 +67,16 @@ def test_confirmed_against_failed_is_disputed_and_said_once(row: tuple[str, ...]
     assert [trouble for trouble in troubles if trouble] == ["disputed"]
 
 
+@pytest.mark.parametrize("row", [("MATCHED",), ("MATCHED", "CONFIRMED"), ("MATCHED", "FAILED")])
+def test_a_ledger_that_recalls_what_was_said_stands_where_the_one_before_stood(row: tuple[str, ...]) -> None:
+    before, anew = Ledger(), Ledger()
+    for event in told(before, *row):
+        anew.recall(event)
+        anew.recall(event)
+    assert anew.standing("t1", "id") is before.standing("t1", "id")
+    assert anew.matched("id") == before.matched("id")
+
+
 def test_an_unknown_status_is_provisional_and_reported() -> None:
     ledger = Ledger()
     booking = ledger.book(report(ORDER, "id", "SOMETHING_NEW"), ORDER)

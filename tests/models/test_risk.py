@@ -3,6 +3,9 @@
 import pytest
 
 from models.cells import TradingState
+from models.controls.control import Guard
+from models.controls.price_guard import PriceGuard, PriceParameters
+from models.exposure import Exposures
 from models.markets import NO, YES, Side
 from models.messages.control import (
     ClearKill,
@@ -15,11 +18,13 @@ from models.messages.market import MarketResolved
 from models.messages.orders import (
     CancelMarket,
     FillVoided,
+    IntentDenied,
     PlaceOrder,
 )
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
 from models.orders import OrderState
 from models.phase import PhaseParameters
+from tests.models.controls.books import book
 from tests.models.supervisor import GROUP, M, N, Supervisor, states
 
 
@@ -51,6 +56,33 @@ def test_the_fuse_leaves_a_hedge_that_the_flow_runs_towards_where_that_is_config
     assert isinstance(risk.place(NO, 4_900), PlaceOrder)
     risk.flow(toxic=False)
     assert risk.flow(toxic=True, direction=-1)[0] == CancelMarket(M, "toxic_flow")
+
+
+def test_of_the_token_that_the_fuse_keeps_a_sale_is_cancelled_and_the_hedge_stands() -> None:
+    risk = Supervisor(PhaseParameters(fuse_keeps_hedge=True))
+    risk.fill(risk.place(YES, 4_900, 10))
+    risk.fill(risk.place(NO, 4_900))
+    risk.tell(risk.changed(risk.order(NO, 5_200, side=Side.SELL), OrderState.WORKING))
+    out = risk.flow(toxic=True, direction=1)
+    assert out[:2] == (CancelMarket(M, "toxic_flow", YES), CancelMarket(M, "toxic_flow", NO, Side.SELL))
+
+
+def test_an_order_in_a_market_that_nobody_trades_is_refused() -> None:
+    risk = Supervisor()
+    assert risk.place(YES, 4_900, market="elsewhere") == "unknown_market"
+
+
+def test_a_control_that_hears_of_its_own_refusals_can_stop_the_market_for_them() -> None:
+    def prices(held: Exposures) -> tuple[Guard, ...]:
+        return (PriceGuard(PriceParameters(collar_refusals=2), held.markets, exit_collar=500),)
+
+    risk = Supervisor(guards=prices)
+    risk.tell(book(48, 50, market=M))
+    assert risk.place(YES, 7_000) == "collar"
+    out = risk.tell(risk.order(YES, 7_000))
+    assert isinstance(out[0], IntentDenied)
+    assert states(out) == {M: TradingState.CANCEL_ONLY}
+    assert risk.place(YES, 4_900) == "cancel_only"
 
 
 def test_pause_cancels_and_only_the_same_scope_resumes_it() -> None:

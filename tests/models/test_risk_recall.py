@@ -30,7 +30,7 @@ from models.messages.orders import (
     PlaceOrder,
     SubmitOrder,
 )
-from models.messages.recall import Chained
+from models.messages.recall import Chained, Checkpointed, Kept
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, WakeAt, Woke
 from models.orders import OrderState
 from models.phase import PhaseParameters
@@ -256,6 +256,16 @@ def test_a_leg_that_was_naked_before_the_fall_is_so_since_it_became_it() -> None
     risk.now_ns += MS
     risk.recall()
     assert cells(risk) == {before}
+
+
+def test_a_checkpoint_in_the_midst_of_a_chain_says_nothing_that_is_not_known() -> None:
+    risk = Journalled()
+    risk.fill(risk.place(YES, 4_900))
+    before = exposures(risk)
+    midst = Checkpointed(0, tuple((at_ns, entry) for at_ns, entry in risk.chain if isinstance(entry, Kept)), ())
+    assert midst.entries
+    risk.recall([*risk.chain, (risk.now_ns, midst)])
+    assert exposures(risk) == before
 
 
 def test_a_start_in_pause_that_was_resumed_stays_resumed() -> None:

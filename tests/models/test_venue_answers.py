@@ -177,6 +177,21 @@ def test_an_answer_to_a_question_that_nobody_asked_changes_nothing() -> None:
     assert floor.state(BID) is OrderState.WORKING
 
 
+def test_an_answer_about_an_order_that_is_over_ends_the_questions_and_changes_nothing() -> None:
+    floor = LiveFloor()
+    order_id = floor.unknown(BID)
+    floor.reject(BID)
+    assert floor.not_found(BID) == ()
+    floor.wait(60 * S)
+    assert (floor.state(BID), floor.questions()) == (OrderState.REJECTED, [order_id])
+
+
+def test_answers_about_an_order_that_nobody_knows_change_nothing() -> None:
+    floor = LiveFloor()
+    for said in (floor.unanswered(BID), floor.cancel_unanswered(BID), floor.found(BID), floor.not_found(BID)):
+        assert said == ()
+
+
 # It stands after all
 
 
