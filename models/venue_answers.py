@@ -202,7 +202,7 @@ class VenueAnswers(VenueLimits):
 
         An order whose fills are awaited was there and is not asked away.
         """
-        if not record.is_open or record.taken_off is not None:
+        if record.taken_off is not None:
             self._answered(record)
             return False
         if self._blind is not None:

@@ -186,6 +186,19 @@ def test_an_answer_about_an_order_that_is_over_ends_the_questions_and_changes_no
     assert (floor.state(BID), floor.questions()) == (OrderState.REJECTED, [order_id])
 
 
+def test_an_order_whose_fills_are_awaited_is_not_asked_away() -> None:
+    floor = LiveFloor()
+    order_id = floor.unknown(BID)
+    floor.cancelled(BID, 2 * SHARE)
+    floor.wait(60 * S)
+    asked = len(floor.questions())
+    floor.not_found(BID)
+    floor.wait(60 * S)
+    assert (floor.state(BID), floor.questions()) == (OrderState.UNKNOWN, [order_id] * asked)
+    floor.trade(BID, "MATCHED", size=2 * SHARE)
+    assert floor.state(BID) is OrderState.CANCELLED
+
+
 def test_answers_about_an_order_that_nobody_knows_change_nothing() -> None:
     floor = LiveFloor()
     for said in (floor.unanswered(BID), floor.cancel_unanswered(BID), floor.found(BID), floor.not_found(BID)):
