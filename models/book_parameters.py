@@ -19,7 +19,8 @@ class BookParameters(msgspec.Struct, frozen=True):
         int, parameter("A book without an event for longer is stale, unless it was verified.", "ms", ge=1, le=60_000)
     ] = 5_000
     verified_fresh_ms: Annotated[
-        int, parameter("A quiet book is fresh for so long after the venue's own book equalled it.", "ms", ge=1, le=120_000)
+        int,
+        parameter("A quiet book is fresh for so long after the venue's own book equalled it.", "ms", ge=1, le=120_000),
     ] = 10_000
     mirror_grace_ms: Annotated[
         int, parameter("How long the touches of the two tokens may differ before the book is not used.", "ms", ge=0)

@@ -46,7 +46,9 @@ Merging = Literal["possible", "asked", "given_up"]
 class FlattenParameters(msgspec.Struct, frozen=True):
     """How a position is got rid of."""
 
-    collar: Annotated[Price, parameter("Furthest from the net mid at which a flatten trades.", "price", gt=0, le=2_000)] = 500
+    collar: Annotated[
+        Price, parameter("Furthest from the net mid at which a flatten trades.", "price", gt=0, le=2_000)
+    ] = 500
     merge_retry_ms: Annotated[
         int,
         parameter("Wait for a merge to begin, and after one that failed, before the next.", "ms", gt=0),

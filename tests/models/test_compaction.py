@@ -5,6 +5,7 @@ from typing import get_args
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.cells import Cell
 from models.compaction import Compaction
 from models.executor_recall import RecalledExecutor
 from models.messages.base import Message
@@ -108,7 +109,7 @@ def test_a_supervisor_that_begins_at_a_checkpoint_knows_the_same(history, data) 
     assert (supervised.exposures(risk), since_when(risk), risk.machine._parked) == whole
 
 
-def since_when(risk: supervised.Journalled) -> set[object]:
+def since_when(risk: supervised.Journalled) -> set[Cell]:
     """All cells; of a naked leg it is not compared since when, for that is told of the leg and not of its cell."""
     return {
         cell._replace(since_ns=0) if cell.source == "inventory" else cell

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -19,7 +21,7 @@ class Room:
         self.markouts = Markouts(self.deadlines, patience_ns)
         self.now_ns = 0
 
-    def mid(self, cents: float, **given: object) -> list[Marked]:
+    def mid(self, cents: float, **given: Any) -> list[Marked]:
         twice = round(cents * 200)
         return self.markouts.book(book(twice // 2 - 100, twice - twice // 2 + 100, name=M, **given))
 

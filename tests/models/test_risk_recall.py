@@ -5,7 +5,7 @@ from collections.abc import Callable
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from models.cells import TradingState
+from models.cells import Cell, TradingState
 from models.controls.control import Guard
 from models.controls.loss_rules import LossParameters
 from models.controls.losses import Losses
@@ -99,7 +99,7 @@ def exposures(risk: Supervisor) -> dict[str, object]:
     }
 
 
-def cells(risk: Supervisor) -> set[object]:
+def cells(risk: Supervisor) -> set[Cell]:
     """All cells but the fuses, which follow the flow."""
     return {
         cell._replace(reason="") for market in MARKETS for cell in risk.machine._states.covering(market, "tag")

@@ -1,7 +1,7 @@
 """A risk supervisor with one family of controls, whose timers come as time passes."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 from models.cells import TradingState
 from models.controls.control import Guard
@@ -86,7 +86,7 @@ class Guarded(Supervisor):
             again.flow(toxic=False, market=market)
         return again
 
-    def book(self, bid: int, ask: int, market: str = M, **given: object) -> tuple[Message, ...]:
+    def book(self, bid: int, ask: int, market: str = M, **given: Any) -> tuple[Message, ...]:
         return self.tell(book(bid, ask, name=market, at_ns=self.now_ns, **given))
 
     def trade(

@@ -3,7 +3,7 @@ import pytest
 from models.cells import TradingState
 from models.controls.cash_drift import CashDrift, CashDriftParameters
 from models.exposure import Exposures
-from models.markets import NO, YES, Side
+from models.markets import NO, YES, Outcome, Side
 from models.messages.base import Message
 from models.messages.lanes import CashFound, CashRead
 from models.messages.market import MarketResolved
@@ -36,7 +36,7 @@ class Account(Guarded):
             out += self.tell(CashRead(self.cash + more, self.now_ns, self.now_ns))
         return out
 
-    def trade_settled(self, price: int, outcome: int = YES, shares: int = 10) -> FillCounted:
+    def trade_settled(self, price: int, outcome: Outcome = YES, shares: int = 10) -> FillCounted:
         """Buy, and have it settled; the venue takes the cash."""
         _, fill = self.fill(self.order(outcome, price, shares))
         self.tell(FillSettled(fill, self.now_ns))
