@@ -32,6 +32,7 @@ SMALL: Mapping[str, str] = {
     "inventory.max_position_value": "10",
     "risk.wallet_usd": "500",
     "price.bounds_ticks": "1",
+    "market.min_touch": "0.01",  # what others leave at the touch of a small world may be less than an order
     "executor.slow_answers_ms": "60000",
     "executor.slow_tail_ms": "60000",
     "executor.slow_answer_ms": "60000",
