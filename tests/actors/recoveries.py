@@ -14,6 +14,7 @@ from actors.runtime.machine import Machine
 from actors.topology import EXECUTOR, RISK, VENUE, coordinator_name, inventory_name
 from models.book_parameters import BookParameters
 from models.controls.failures import FailureParameters
+from models.controls.markouts import MarkoutParameters
 from models.coordinator import CoordinatorMachine
 from models.engine import EngineParameters
 from models.executor import ExecutorMachine
@@ -54,6 +55,9 @@ PARAMETERS = replace(
     book=BookParameters(tape_is_proof=True),
     # A tenth of the trades fails: that alone must not pause a market here.
     failures=FailureParameters(market=100, total=1_000),
+    # Nor must a mid that moves a cent a second, by the plan too: quotes picked off pause their market for five minutes,
+    # longer than a run, and a flatten waits for the end of a pause.
+    markouts=MarkoutParameters(picked_off_fills=100),
     # No answer of the venue falls on the instant of a frame, where who is first would be up to the order of turns.
     paper=PaperParameters(
         cash=CASH, accept_ms=53, cancel_ms=41, settlement_median_ms=2_017, settlement_p95_ms=2_017, failed_share=0.1
