@@ -28,6 +28,7 @@ from actors.store.writer import Writer
 from actors.system import ROOT, Outside, Runners, System
 from actors.topology import EXECUTOR, JOURNAL, RISK, VENUE, coordinator_name, inventory_name
 from actors.venues.paper import PaperVenue
+from models.cells import TradingState
 from models.executor import ExecutorMachine
 from models.flow import FlowParameters
 from models.inventory import InventoryMachine
@@ -110,23 +111,41 @@ class Engine:
             self._doomed.add(name)
         self.trade_until(lambda: self.directory.mailbox(name) not in (None, mailbox))
 
-    def trade_until(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
-        """Let the market move until a condition holds."""
+    def trade_until(self, condition: Callable[[], object], timeout_s: float = 40.0) -> None:
+        """Let the market move until a condition holds.
+
+        Slowly: quotes that the mid outruns on a busy machine are refused as crossing, and their slots wait a minute.
+        """
         limit = time.monotonic() + timeout_s
-        chance, mid = Random(len(self.sent)), 50
+        chance, mid, turns = Random(len(self.sent)), 50, 0
         while not condition():
             assert time.monotonic() < limit, "it never came about"
             assert not self.aborts
-            for market in MARKETS:
+            turns += 1
+            if turns % 20 == 0:
                 mid = max(30, min(70, mid + chance.choice((-1, 0, 1))))
+            for market in MARKETS:
                 self.tell(*frames(market, mid, self.clock.now_ns()), trade(market, mid, self.clock.now_ns(), chance))
             time.sleep(0.005)
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 20.0) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 40.0) -> None:
         limit = time.monotonic() + timeout_s
         while not condition():
-            assert time.monotonic() < limit, "it never came about"
+            assert time.monotonic() < limit, f"it never came about: {self.under_way()}"
             time.sleep(0.005)
+
+    def under_way(self) -> list[object]:
+        """Return what the executor of now holds for not over: orders, and positions that still move."""
+        executor = self.machines[EXECUTOR]
+        assert isinstance(executor, ExecutorMachine)
+        held = [executor._accounts.position(TAG, market) for market in MARKETS]
+        return [*executor._orders.open_in(None), *(one for one in held if one.provisional or one.merging)]
+
+    def states(self, market: str) -> set[TradingState]:
+        """Return what operators have said of a market, as the risk supervisor of now knows it."""
+        risk = self.machines[RISK]
+        assert isinstance(risk, RiskMachine)
+        return {cell.state for cell in risk._states.covering(market) if cell.source == "operator"}
 
     def stop(self) -> None:
         self.directory.stop(ROOT)
@@ -172,17 +191,13 @@ def test_a_core_on_threads_and_a_disk_is_rebuilt_in_real_time(engine: Engine, vi
         sent = len(engine.sent)
         engine.trade_until(lambda sent=sent: len(engine.sent) > sent + 10)
     engine.tell(SetOperatorState("pause", None, "the end", "test"))
+    engine.until(lambda: all(TradingState.CANCEL_ONLY in engine.states(market) for market in MARKETS))
+    engine.until(lambda: not engine.under_way())
     executor, risk = engine.machines[EXECUTOR], engine.machines[RISK]
     venue = engine.machines[VENUE]
     assert isinstance(executor, ExecutorMachine)
     assert isinstance(risk, RiskMachine)
     assert isinstance(venue, PaperMachine)
-
-    def settled() -> bool:
-        held = [executor._accounts.position(TAG, market) for market in MARKETS]
-        return not executor._orders.open_in(None) and not any(one.provisional or one.merging for one in held)
-
-    engine.until(settled)
     time.sleep(0.1)  # for the last word to reach everybody, and for anything that should not come any more
     assert engine.held == ["the journal is down"] * sum(victim != VENUE for victim in victims)
     assert engine.gate.closed is None
