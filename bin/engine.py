@@ -77,7 +77,6 @@ if TYPE_CHECKING:
     from actors.live import Live
 
 _SWITCH_INTERVAL_S: Final = 0.0005
-_SLOW_TURN_NS: Final = 50_000_000
 _START_S: Final = 15.0
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
 """Sources of cells that tell of a process's own trouble."""
@@ -127,7 +126,10 @@ class Engine:
         common = (self._directory, self.clock, self._timers, emergency)
         watched = (*common, LatencyMeter(self.tell))
         self._pool = PoolDispatcher(
-            [Worker("markets", *watched, slow_after_ns=_SLOW_TURN_NS), Worker("control", *watched)]
+            [
+                Worker("markets", *watched, slow_after_ns=options.parameters.runtime.slow_turn_ms * 1_000_000),
+                Worker("control", *watched),
+            ]
         )
         self._threads = ThreadDispatcher(*watched)
         self._live = self._live_account()

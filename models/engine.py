@@ -24,6 +24,7 @@ from models.inventory import InventoryParameters
 from models.leg_risk import LegParameters
 from models.limits import RiskParameters
 from models.marks import MarkParameters
+from models.outages import RuntimeParameters
 from models.paper.parameters import PaperParameters
 from models.phase import PhaseParameters
 from models.quotes import QuoteParameters
@@ -66,6 +67,7 @@ class EngineParameters(msgspec.Struct, frozen=True):
     paper: PaperParameters = PaperParameters()
     journal: JournalParameters = JournalParameters()
     tape: TapeParameters = TapeParameters()
+    runtime: RuntimeParameters = RuntimeParameters()
     maker: MakerParameters = MakerParameters()
     lead_lag: LeadLagParameters = LeadLagParameters()
     complete_set: CompleteSetParameters = CompleteSetParameters()

@@ -6,12 +6,26 @@ again.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import Annotated
+
+import msgspec
 
 from models.cells import TradingState
 from models.markets import Market
 from models.messages.base import MarketId
 from models.messages.control import RaiseCell
 from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted, HandlerRecovered, HandlerSlow
+from models.parameters import parameter
+
+
+class RuntimeParameters(msgspec.Struct, frozen=True):
+    """What is expected of the machine that all this runs on."""
+
+    slow_turn_ms: Annotated[
+        int,
+        parameter("A market whose turn takes longer may do nothing but cancel for a minute.", "ms", ge=10, le=60_000),
+    ] = 50
+
 
 _SUPERVISOR, _RUNTIME = "supervisor", "runtime"
 

@@ -29,6 +29,16 @@ _NOTHING_SET = {
     "PYTHONFAULTHANDLER": "1",  # a process that hangs can be asked for its stacks
 }
 
+LIVELY = {
+    "KEEL_MARKOUTS__PICKED_OFF_FILLS": "100",
+    "KEEL_MARKOUTS__PICKED_OFF_WINDOW_S": "1",
+    "KEEL_MARKOUTS__ADVERSE_FILLS": "200",
+    "KEEL_MARKOUTS__DECAY_FILLS": "1000",
+    "KEEL_RUNTIME__SLOW_TURN_MS": "10000",
+}
+"""Settings of an engine that is to trade all the time. The generated flow fills each market many times a minute and
+moves its price: mark-outs would rightly hold it. And a machine that runs many tests at once holds up any turn."""
+
 
 def until(look: Callable[[], Value | None], what: str, timeout_s: float = 30.0) -> Value:
     """Wait until something is there (or true), and return it."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bin.processes import Document, Engine, Sandbox, engine, until
+from tests.bin.processes import LIVELY, Document, Engine, Sandbox, engine, until
 
 _CONFIG = """
 profile: small_250
@@ -62,7 +62,7 @@ def configured(venue: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iter
         manager.bind(str(folder / "notify"))
         manager.setblocking(False)
         flags = ("--sandbox", venue.url, "--config", file)
-        with engine(folder / "data", *flags, NOTIFY_SOCKET=manager.getsockname()) as running:
+        with engine(folder / "data", *flags, NOTIFY_SOCKET=manager.getsockname(), **LIVELY) as running:
             until(lambda: running.status()["orders_open"], "it quotes")
             yield Configured(running, file, manager)
 

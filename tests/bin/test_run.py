@@ -12,24 +12,16 @@ from typing import Any
 
 import pytest
 
-from tests.bin.processes import ROOT, Document, Engine, Sandbox, engine, keel, until
+from tests.bin.processes import LIVELY, ROOT, Document, Engine, Sandbox, engine, keel, until
 
 TRADING = {"BALANCED", "HEDGE", "FUSED"}
-
-_LIVELY = {
-    "KEEL_MARKOUTS__PICKED_OFF_FILLS": "100",
-    "KEEL_MARKOUTS__PICKED_OFF_WINDOW_S": "1",
-    "KEEL_MARKOUTS__ADVERSE_FILLS": "200",
-    "KEEL_MARKOUTS__DECAY_FILLS": "1000",
-}
-"""The generated flow fills each market many times a minute and moves its price: mark-outs would rightly hold it."""
 
 
 @pytest.fixture(scope="module")
 def trading(venue: Sandbox, config: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     """An engine on which every market has traded."""
     arguments = ("--sandbox", venue.url, "--config", config)
-    with engine(tmp_path_factory.mktemp("trading"), *arguments, **_LIVELY) as running:
+    with engine(tmp_path_factory.mktemp("trading"), *arguments, **LIVELY) as running:
         until(lambda: all(row["fills"] for row in running.rows().values()), "every market trades", 60)
         yield running
 

@@ -2,11 +2,10 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any, TypeVar
-from unittest.mock import patch
 
 from models.cells import TradingState
 from models.markets import NO, YES, Market, Outcome, Side
@@ -202,11 +201,6 @@ class Hand:
 @contextmanager
 def by_hand(venue: Sandbox, number: int, data_dir: Path, **more: str) -> Iterator[Hand]:
     """Run an engine by hand on an account of a venue, and let it trade."""
-    with patient(), live(venue, number, data_dir, **{**QUIET, **more}) as running:
+    with live(venue, number, data_dir, **{**QUIET, **more}) as running:
         running.resume()
         yield Hand(running)
-
-
-def patient() -> AbstractContextManager[object]:
-    """Let no market be stopped because this machine is busy with other tests."""
-    return patch("bin.engine._SLOW_TURN_NS", 10**12)

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from actors.live import LiveVenue
 from actors.venues.polymarket.credentials import Credentials
@@ -33,6 +32,7 @@ SMALL: Mapping[str, str] = {
     "risk.wallet_usd": "500",
     "price.bounds_ticks": "1",
     "market.min_touch": "0.01",  # what others leave at the touch of a small world may be less than an order
+    "runtime.slow_turn_ms": "60000",
     "executor.slow_answers_ms": "60000",
     "executor.slow_tail_ms": "60000",
     "executor.slow_answer_ms": "60000",
@@ -40,9 +40,6 @@ SMALL: Mapping[str, str] = {
 """Settings under which a desk trades all the time and never has much at risk, however slow the machine is.
 
 Orders by hand rest one tick from nothing, where only a test's own taker finds them: that is as near as may be."""
-
-_ANY_TURN_NS = 3_600_000_000_000
-"""No market is stopped because a machine that runs many tests at once held up its turn."""
 
 
 class LiveEngine:
@@ -126,11 +123,10 @@ def live(
     changed = {name.replace("__", "."): value for name, value in more.items()}
     settings = load({**SMALL, **changed}, config_file=None, env_file=None, environment={})
     database = database or f"sqlite:///{data_dir}/arb.db"
-    with patch("bin.engine._SLOW_TURN_NS", _ANY_TURN_NS):
-        made = Engine(
-            Options("live", {"desk": "maker"}, settings.engine, endpoints, data_dir, database, live=found),
-            leave=lambda code: None,
-        )
+    made = Engine(
+        Options("live", {"desk": "maker"}, settings.engine, endpoints, data_dir, database, live=found),
+        leave=lambda code: None,
+    )
     try:
         made.start()
         yield LiveEngine(venue, number, made)

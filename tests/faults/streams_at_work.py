@@ -16,7 +16,6 @@ from models.messages.market import (
 from models.messages.orders import PlaceOrder
 from models.units import parse_price, parse_size
 from tests.bin.processes import sandbox
-from tests.faults.by_hand import patient
 from tests.faults.live_engine import LiveEngine, live, log
 from tests.faults.overheard import Overheard
 
@@ -40,7 +39,6 @@ QUICK = {
 def streaming(folder: Path) -> Iterator[LiveEngine]:
     """Run an engine on a venue of four markets, and let it trade."""
     with (
-        patient(),
         sandbox("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3) as venue,
         live(venue, 0, folder, **QUICK) as running,
     ):

@@ -11,7 +11,7 @@ from models.messages.orders import SubmitOrder
 from models.orders import OrderState
 from models.units import DOLLAR, ONE, SHARE
 from tests.bin.processes import Sandbox, sandbox
-from tests.faults.by_hand import Hand, by_hand, patient
+from tests.faults.by_hand import Hand, by_hand
 from tests.faults.journal import journalled, life
 from tests.faults.live_engine import clear, live
 
@@ -34,7 +34,7 @@ def venue(house: Sandbox) -> Iterator[Sandbox]:
 def test_a_market_that_is_resolved_while_we_quote_takes_our_orders_with_it_and_gets_no_more(
     venue: Sandbox, tmp_path: Path
 ) -> None:
-    with patient(), live(venue, 0, tmp_path, flow__threshold="1000000") as running:
+    with live(venue, 0, tmp_path, flow__threshold="1000000") as running:
         running.resume()
         running.until(lambda: len({order.market for order in running.board.orders.values()}) > 1, "it quotes", 60)
         market = next(iter(running.board.orders.values())).market

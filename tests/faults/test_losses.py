@@ -11,7 +11,7 @@ from models.messages.losses import Baseline, LossesNoted
 from models.orders import TimeInForce
 from models.units import SHARE
 from tests.bin.processes import Sandbox, sandbox
-from tests.faults.by_hand import QUIET, by_hand, patient
+from tests.faults.by_hand import QUIET, by_hand
 from tests.faults.journal import journalled
 from tests.faults.live_engine import LiveEngine, live
 
@@ -36,7 +36,7 @@ def test_a_loss_kills_over_a_start_and_a_person_who_lifts_it_takes_it(venue: San
         hand.until(lambda: hand.running.board.killed, "it is shown")
         hand.until(lambda: _noted(hand.running).killed == reason, "it is written down")
         assert hand.shares(market)[YES] > 0
-    with patient(), live(venue, 0, tmp_path, **QUIET) as running:
+    with live(venue, 0, tmp_path, **QUIET) as running:
         running.until(lambda: running.states() == {TradingState.KILLED}, "it is still killed")
         assert "since 00:00 UTC" in _day(running), "the day began before this start"
         running.engine.control.clear_kill("test", 10, confirmed=True)

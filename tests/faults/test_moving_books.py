@@ -10,7 +10,7 @@ from models.markets import NO
 from models.messages.orders import SubmitOrder
 from models.units import ONE
 from tests.bin.processes import Sandbox, sandbox
-from tests.faults.by_hand import by_hand, patient
+from tests.faults.by_hand import by_hand
 from tests.faults.journal import agree, journalled
 from tests.faults.live_engine import LiveEngine, clear, live, log
 
@@ -55,7 +55,7 @@ def test_a_naked_leg_does_not_chase_a_price_that_jumped(venue: Sandbox, tmp_path
 def test_quotes_after_a_jump_are_made_from_the_new_book_and_none_where_liquidity_is_gone(
     venue: Sandbox, tmp_path: Path
 ) -> None:
-    with patient(), live(venue, 1, tmp_path, flow__threshold="1000000") as running:
+    with live(venue, 1, tmp_path, flow__threshold="1000000") as running:
         (market,) = running.engine.catalogue.markets.values()
         running.resume()
         running.quotes(60)
@@ -78,7 +78,7 @@ def test_quotes_after_a_jump_are_made_from_the_new_book_and_none_where_liquidity
 def test_a_quote_that_flickers_moves_ours_no_faster_than_the_cap_and_is_no_toxic_flow(
     venue: Sandbox, tmp_path: Path
 ) -> None:
-    with patient(), live(venue, 2, tmp_path) as running:
+    with live(venue, 2, tmp_path) as running:
         (market,) = running.engine.catalogue.markets.values()
         running.resume()
         running.quotes(60)

@@ -11,7 +11,7 @@ from models.messages.orders import OrderChanged, SubmitOrder
 from models.orders import OrderState
 from models.units import SHARE
 from tests.bin.processes import Sandbox, sandbox
-from tests.faults.by_hand import by_hand, patient
+from tests.faults.by_hand import by_hand
 from tests.faults.journal import agree, journalled
 from tests.faults.live_engine import LiveEngine, clear, live
 
@@ -42,7 +42,7 @@ def venue(house: Sandbox) -> Iterator[Sandbox]:
 def test_a_quote_that_would_cross_is_priced_anew_and_tried_no_more_than_three_times_a_minute(
     venue: Sandbox, tmp_path: Path
 ) -> None:
-    with patient(), live(venue, 0, tmp_path, **_BOTH_QUOTED) as running:
+    with live(venue, 0, tmp_path, **_BOTH_QUOTED) as running:
         venue.fault("post_only_crosses", account=_address(venue, 0), count=1)
         running.resume()
         running.until(lambda: running.board.counts.rejects >= 1, "the first is refused", 60)
@@ -62,7 +62,7 @@ def test_a_quote_that_would_cross_is_priced_anew_and_tried_no_more_than_three_ti
 def test_a_token_for_which_the_venue_sees_no_balance_is_tried_less_and_less_while_others_go_on_and_people_are_told(
     venue: Sandbox, tmp_path: Path
 ) -> None:
-    with patient(), live(venue, 1, tmp_path, flow__threshold="1000000") as running:
+    with live(venue, 1, tmp_path, flow__threshold="1000000") as running:
         (market,) = running.engine.catalogue.markets.values()
         venue.fault(
             "balance_stuck", market=market.condition_id, outcome=venue.said["markets"][0]["outcomes"][0], seconds=120

@@ -68,7 +68,10 @@ def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: H
     hand.until(
         lambda: (hand.exposure(market).net_shares, hand.exposure(market).worst_case) == (0, 0), "risk counts anew"
     )
-    (void,) = [one for one in journalled(hand.running, FillVoided) if one.fill.market == market.id]
+    (void,) = hand.until(
+        lambda: [one for one in journalled(hand.running, FillVoided) if one.fill.market == market.id],
+        "it is written down",
+    )
     assert void.fill.order_id == order.order_id
     position = hand.running.board.desks["desk", market.id].position
     assert (position.yes.cost, position.realized, position.fees, position.provisional) == (0, 0, 0, ())
