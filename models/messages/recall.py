@@ -44,7 +44,7 @@ class Checkpointed(Message, frozen=True, gc=False):
     fills: tuple[FillCounted | FillSettled | FillVoided, ...]
 
 
-Kept: TypeAlias = (
+_Lasting: TypeAlias = (
     SubmitOrder
     | OrderChanged
     | MergeChanged
@@ -59,32 +59,13 @@ Kept: TypeAlias = (
     | ActorFailed
     | ActorRestarted
     | ActorQuarantined
-    | LedgerSnapshot
 )
+
+Kept: TypeAlias = _Lasting | LedgerSnapshot
 """What a checkpoint may consist of."""
 
 Chained: TypeAlias = (
-    SubmitOrder
-    | SubmitCancel
-    | OrderChanged
-    | FillCounted
-    | FillSettled
-    | FillVoided
-    | MergeChanged
-    | PositionsRedeemed
-    | RedemptionChanged
-    | HoldingsFound
-    | CashFound
-    | MarketResolved
-    | CommandApplied
-    | RaiseCell
-    | MarketHeld
-    | LossesNoted
-    | ActorFailed
-    | ActorRestarted
-    | ActorQuarantined
-    | StoppedCleanly
-    | Checkpointed
+    _Lasting | SubmitCancel | FillCounted | FillSettled | FillVoided | PositionsRedeemed | StoppedCleanly | Checkpointed
 )
 """Messages that enter the journal's chain: from them, and from nothing else, risk and executor are rebuilt."""
 
