@@ -29,6 +29,8 @@ from actors.system import ROOT, Outside, Runners, System
 from actors.topology import EXECUTOR, JOURNAL, RISK, VENUE, coordinator_name, inventory_name
 from actors.venues.paper import PaperVenue
 from models.cells import TradingState
+from models.controls.rejects import RejectParameters
+from models.controls.repetition import RepetitionParameters
 from models.executor import ExecutorMachine
 from models.flow import FlowParameters
 from models.inventory import InventoryMachine
@@ -48,6 +50,9 @@ QUICK = replace(
     # In real time nobody wants to wait for a window of three seconds, for the chain, or for a debounce.
     quotes=replace(PARAMETERS.quotes, debounce_ms=1, cancels_per_s=1_000),
     flow=FlowParameters(window_ms=100, min_toxic_ms=50, recovery_hold_ms=50, threshold=10_000 * SHARE),
+    # Quotes that the mid outruns are refused as crossing, and a side may be filled again and again.
+    rejects=RejectParameters(market=100, total=1_000, ratio=1.0, crossings=1_000),
+    repetition=RepetitionParameters(fills=1_000),
     paper=PaperParameters(
         cash=1_000 * DOLLAR, accept_ms=3, cancel_ms=3, settlement_median_ms=40, settlement_p95_ms=40, merge_delay_ms=50
     ),
@@ -111,7 +116,7 @@ class Engine:
             self._doomed.add(name)
         self.trade_until(lambda: self.directory.mailbox(name) not in (None, mailbox))
 
-    def trade_until(self, condition: Callable[[], object], timeout_s: float = 40.0) -> None:
+    def trade_until(self, condition: Callable[[], object], timeout_s: float = 75.0) -> None:
         """Let the market move until a condition holds.
 
         Slowly: quotes that the mid outruns on a busy machine are refused as crossing, and their slots wait a minute.

@@ -76,7 +76,8 @@ class LiveEngine:
     def resume(self) -> None:
         """Let it trade, once it has begun as it must: paused."""
         until(lambda: any(desk.explanation for desk in self.board.desks.values()), "it decides")
-        until(lambda: self.states() == {TradingState.CANCEL_ONLY}, "it begins paused")
+        # What is read back holds it as well, and what is said meanwhile waits: the pause may come behind a resume.
+        until(lambda: ("operator", "paused") in self.cells(), "it begins paused")
         self.engine.control.set_state("resume", (), "test", 10, confirmed=True)
 
     def trades(self, fills: int = 1, timeout_s: float = 60) -> None:

@@ -157,7 +157,7 @@ def test_an_event_that_cannot_be_read_has_its_market_read_by_rest(how: str, kind
         hand.fill(order)
         hand.until(lambda: heard.of(UserFeedRestored), "it is read anew")
         assert heard.of(UserFeedLost) == [], "the process goes on, and so does the connection"
-    assert misunderstood(hand, "shape") > shapes
+    hand.until(lambda: misunderstood(hand, "shape") > shapes, "it is counted")
     assert hand.end(order).state is OrderState.FILLED
     holds(hand, market, 5 * SHARE)
 
