@@ -68,7 +68,7 @@ def test_without_the_servers_tools_there_is_no_copy_and_it_says_so(
 
 def test_a_server_that_is_not_there_is_said_without_the_password(tmp_path: Path) -> None:
     if shutil.which("pg_dump") is None:
-        pytest.skip("needs pg_dump (Debian: postgresql-client)")
+        pytest.skip("PostgreSQL is copied by its own `pg_dump` (Debian: postgresql-client), which is not installed")
     with pytest.raises(StoreError) as refused:
         back_up("postgresql://keel:secret@127.0.0.1:1/keel", tmp_path, NOON_NS)
     assert "secret" not in str(refused.value)
