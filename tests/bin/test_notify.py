@@ -53,7 +53,7 @@ def test_a_status_is_one_clean_line_and_said_once(manager: socket.socket) -> Non
     assert heard(manager) == "STATUS=live: 3 orders"
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has sockets with abstract names, which systemd may give")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has sockets with abstract names")
 def test_a_name_without_a_file_is_reached() -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind(f"\0keel-test-{os.getpid()}")

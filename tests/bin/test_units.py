@@ -14,7 +14,9 @@ from tests.bin.processes import ROOT
 
 UNITS = ROOT / "deploy" / "systemd"
 _ANALYZE = shutil.which("systemd-analyze")
-_needs_systemd = pytest.mark.skipif(_ANALYZE is None, reason="the units are judged by `systemd-analyze` (Debian: systemd), which is not installed")
+_needs_systemd = pytest.mark.skipif(
+    _ANALYZE is None, reason="the units are judged by `systemd-analyze` (Debian: systemd), which is not installed"
+)
 EXPOSURE_MAX = 1.5
 
 

@@ -81,4 +81,4 @@ def run(*command: str | Path) -> None:
     """Run what only root can; skip where it cannot be."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.skip(f"a disk is made ill with `{command[0]}`, which needs root and its support here: {done.stderr.strip()}")
+        pytest.skip(f"a disk is made ill by `{command[0]}`, which needs root: {done.stderr.strip()}")
