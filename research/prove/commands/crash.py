@@ -1,0 +1,61 @@
+"""`bin/prove crash`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from research.prove.commands.arguments import count, natural, positive, show, show_document
+from research.prove.crash import Asked, prove_crash
+from research.prove.crash_table import crash_document, crash_lines
+from research.prove.progress import bar
+from sandbox.faults.plan import PLANS
+from sandbox.world.profiles import PROFILES
+
+NAME: Final = "crash"
+HELP: Final = "an engine that is killed again and again: what it knows afterwards"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what it can be asked."""
+    parser.add_argument("--kills", type=count, default=127, metavar="N", help="default 127")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    parser.add_argument(
+        "--db", metavar="URL", help="an empty database, or postgresql: a server of its own, cut off now and then"
+    )
+    parser.add_argument("--faults", choices=tuple(PLANS), default="none", help="what goes wrong besides (default none)")
+    parser.add_argument("--profile", choices=tuple(PROFILES), default="demo", help="which world (default demo)")
+    parser.add_argument(
+        "--clock-speed",
+        type=positive,
+        default=1.5,
+        metavar="N",
+        help="of the sandbox (default 1.5); engines keep time",
+    )
+    parser.add_argument(
+        "--account", type=natural, default=1, metavar="N", help="0: its own wallet; 1 (default): a deposit wallet"
+    )
+    parser.add_argument("--markets-count", type=count, default=6, metavar="N", help="markets (default 6)")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+    )
+    parser.add_argument("--json", action="store_true", help="one document instead of the table")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Run it and print what came of it; 1 when something does not hold."""
+    wanted = Asked(
+        asked.kills, asked.seed, asked.db, asked.faults, asked.profile, asked.clock_speed, asked.account,
+        asked.markets_count,
+    )  # fmt: skip
+    try:
+        with bar("crash") as told:
+            report = prove_crash(wanted, told, asked.folder)
+    except RuntimeError as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
+    if asked.json:
+        show_document(crash_document(report))
+    else:
+        show(crash_lines(report))
+    return 0 if report.holds else 1

@@ -1,0 +1,48 @@
+"""`bin/prove kill`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Final
+
+from research.prove.commands.arguments import count, show, show_document
+from research.prove.kill import RAISERS, Asked, prove_kill
+from research.prove.postgres import OWN
+from research.prove.progress import bar
+from research.prove.table import kill_document, kill_lines
+
+NAME: Final = "kill"
+HELP: Final = "kills in the midst of many orders a second, and what left after them"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Say what it can be asked."""
+    parser.add_argument("--tries", type=count, default=1, metavar="N", help="of each way to kill (default 1)")
+    parser.add_argument("--by", choices=RAISERS, action="append", help="only this way; may be given again")
+    parser.add_argument("--orders", type=count, default=200, metavar="N", help="in a second (default 200)")
+    parser.add_argument("--markets-count", type=count, default=100, metavar="N", help="markets (default 100)")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
+    parser.add_argument("--db", choices=(OWN,), help="a PostgreSQL server of its own, cut off after each kill")
+    parser.add_argument(
+        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+    )
+    parser.add_argument("--json", action="store_true", help="one document instead of the table")
+
+
+def run(asked: argparse.Namespace) -> int:
+    """Run it and print what came of it; 1 when something does not hold."""
+    raisers = tuple(asked.by) if asked.by else RAISERS
+    wanted = Asked(asked.tries, raisers, asked.orders, asked.markets_count, asked.seed, asked.db)
+    try:
+        with bar("kill") as told:
+            report = prove_kill(wanted, told, asked.folder)
+    except KeyboardInterrupt:
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
+    if asked.json:
+        show_document(kill_document(report))
+    else:
+        show(kill_lines(report))
+    return 0 if report.holds else 1
