@@ -135,7 +135,10 @@ class System:
         journal = self._global(JOURNAL, self._outside.journal, self._runners.threads)
         children = [replace(journal, stop_timeout_ns=_JOURNAL_STOPS_NS)]
         for part in self._assembly.core_parts():
-            children.append(self._global(part.name, self._core_starter(part), self._runners.control))
+            child = self._global(part.name, self._core_starter(part), self._runners.control)
+            # Risk judges an intent by its own book, which must not be older than the one that was decided on.
+            first = self._wide._replace(market_first=part.name == RISK)
+            children.append(replace(child, bounds=first))
         return Supervisor.start(context, supervision, children, "", self._chance)
 
     def _markets(self, context: Context) -> ActorRef[Any]:

@@ -16,12 +16,16 @@ IDLE, READY, URGENT, RUNNING = 0, 1, 2, 3
 
 
 class Bounds(NamedTuple):
-    """How many messages each lane holds, in the order of the lanes. MARKET counts raw mail only."""
+    """How many messages each lane holds, in the order of the lanes. MARKET counts raw mail only.
+
+    `market_first`: MARKET is served before INTENT, for who judges intents by what the market has said.
+    """
 
     control: int = 1_000
     order: int = 10_000
     intent: int = 200
     market: int = 2_000
+    market_first: bool = False
 
 
 ORDINARY = Bounds()

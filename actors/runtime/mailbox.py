@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable, Hashable
 from functools import partial
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pykka import ActorDeadError, Future, Timeout
 
@@ -32,6 +32,8 @@ _Slot: TypeAlias = tuple[type, Hashable]
 _Queue: TypeAlias = deque[_Mail | _Slot]
 _Sequel: TypeAlias = Callable[[], object]
 """What is left to do once the lock is released."""
+_INTENT_FIRST: Final = (Lane.INTENT, Lane.MARKET)
+_MARKET_FIRST: Final = (Lane.MARKET, Lane.INTENT)
 
 
 class EndOfTurn(BaseException):
@@ -46,6 +48,7 @@ class Mailbox:
     """Mail of one actor. Any thread puts; the actor, in whichever thread it has its turn, gets."""
 
     __slots__ = (
+        "_after_orders",
         "_closed",
         "_envelope",
         "_keyed",
@@ -80,6 +83,7 @@ class Mailbox:
         self._lanes: list[_Queue | None] = [None, None, None, None]
         self._keyed: dict[_Slot, _Mail] = {}
         self._envelope: Envelope[Any] = Envelope(None)
+        self._after_orders = _INTENT_FIRST
         self._lock = Lock()
         self._state = READY
         self._last = 0
@@ -92,6 +96,7 @@ class Mailbox:
         self.owner = owner
         self.name = name
         self.bounds = bounds
+        self._after_orders = _MARKET_FIRST if bounds.market_first else _INTENT_FIRST
         self._scheduler = scheduler
         self._surroundings = surroundings
 
@@ -145,8 +150,9 @@ class Mailbox:
         """
         envelope = self._envelope
         lanes = self._lanes
+        second, third = self._after_orders
         while self.served < self._last:
-            queue = lanes[0] or lanes[1] or lanes[2] or lanes[3]
+            queue = lanes[0] or lanes[1] or lanes[second] or lanes[third]
             if not queue:
                 break
             try:

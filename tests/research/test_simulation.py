@@ -12,10 +12,10 @@ from models.inventory import InventoryMachine
 from models.markets import NO, YES, Catalogue, Market, Outcome, Side
 from models.messages.base import MarketId, Message
 from models.messages.control import SetOperatorState, TradingStateChanged
-from models.messages.market import BookFrame, TradePrinted
-from models.messages.orders import FillCounted, FillVoided, OrderChanged
+from models.messages.market import BookFrame, BookUpdated, TradePrinted
+from models.messages.orders import FillCounted, FillVoided, IntentDenied, OrderChanged, PlaceOrder
 from models.messages.position import Position
-from models.orders import OrderState
+from models.orders import TERMINAL, OrderState
 from models.units import SHARE, Price
 from research.simulation import Simulation
 
@@ -147,12 +147,39 @@ def test_a_market_without_actors_trades_again_when_it_is_switched_on() -> None:
     assert place.bid(OFF).state is OrderState.WORKING
 
 
+def test_the_first_quote_after_a_book_was_one_sided_is_judged_by_the_book_it_was_decided_on() -> None:
+    place = Place()
+    for _ in range(3):
+        place.say(_book(OFF, YES, place.at_ms, sides=1), _book(OFF, NO, place.at_ms, sides=1))
+        place.wait(2_000)
+        assert place.bid(OFF).state in TERMINAL, "nobody can say what it is worth"
+        place.say(_book(OFF, YES, place.at_ms), _book(OFF, NO, place.at_ms))
+        place.wait(200)
+        assert place.bid(OFF).state is OrderState.WORKING
+    refused = [one for one in place.of(IntentDenied, coordinator_name("maker", OFF)) if one.reason == "book_age"]
+    assert refused == []
+
+
+def test_risk_hears_the_book_that_waits_before_it_judges_an_intent() -> None:
+    place = Place()
+    intent, book = list(place.of(PlaceOrder))[-1], list(place.of(BookUpdated))[-1]
+    heard = len(place.heard)
+    for waiting in (intent, book):
+        place.simulation._directory.send(RISK, waiting)
+    place.wait(10)
+    told = [type(message) for _, name, message in place.heard[heard:] if name == RISK]
+    assert told.index(BookUpdated) < told.index(PlaceOrder)
+
+
 def _market(name: MarketId) -> Market:
     return Market(name, f"market-{name}", (f"{name}-yes", f"{name}-no"), end_ns=BEGIN_NS + 3_600_000 * MS)
 
 
-def _book(market: MarketId, outcome: Outcome, at_ms: int = 0) -> BookFrame:
+def _book(market: MarketId, outcome: Outcome, at_ms: int = 0, sides: int = 2) -> BookFrame:
+    """Say a whole book; of one side, the token's own first: the bids of one are the asks of the other."""
     bids, asks = ((4_800, 30 * SHARE),), ((5_200, 30 * SHARE),)
+    if sides == 1:
+        bids, asks = (bids, ()) if outcome is YES else ((), asks)
     at = 1_750_000_000_000 + at_ms
     return BookFrame(market, outcome, bids, asks, at, at * MS)
 

@@ -72,6 +72,13 @@ def test_lanes_are_served_in_order_and_each_first_in_first_out() -> None:
     assert box.read() == [Halt(1), Halt(2), Filled(1), Filled(2), Query(1), Query(2), Frame(1), Frame(2)]
 
 
+def test_who_judges_intents_by_the_market_reads_of_the_market_first() -> None:
+    box = Box(SMALL._replace(market_first=True))
+    for message in (Query(1), Frame(1), Touch(1, 10), Filled(1), Query(2), Touch(1, 11), Halt(1)):
+        box.mail.post(message)
+    assert box.read() == [Halt(1), Filled(1), Frame(1), Touch(1, 11), Query(1), Query(2)]
+
+
 def test_urgent_mail_that_comes_during_a_turn_is_served_before_what_waits() -> None:
     box = Box()
     box.mail.post(Frame(1))
