@@ -1,0 +1,1 @@
+"""What always holds, and what proves it: `docs/invariants.md` is made from here."""
