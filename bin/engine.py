@@ -20,7 +20,7 @@ from msgspec.structs import astuple
 
 from actors.assembly import Assembly, Mode, Plan
 from actors.board import SharedBoard
-from actors.control import Control
+from actors.control.bus import Control
 from actors.gate import Gate
 from actors.latency import LatencyMeter
 from actors.recovery import RECALLING, recalling

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Final
 from loguru import logger
 
 from actors.board import SharedBoard
-from actors.control import Control, Refused
+from actors.control.bus import Control
+from actors.control.ports import Refused
 from actors.gate import Gate
 from actors.runtime.clock import Clock
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import Any, Protocol
 
-from actors.control import Refused, Reloaded
+from actors.control.ports import Refused, Reloaded
 from bin.notify import Notifier
 from config.changes import Change, changes, conditions
 from config.problems import ConfigurationError
@@ -58,20 +58,20 @@ class Reloader:
             said = {path: change for path, change in differs.items() if before[path] != now[path]}
             self._open_segment(said, now, "start-up")
 
-    def reload(self, who: str, *, confirmed: bool, dry_run: bool) -> Reloaded:
+    def reload(self, who: str, *, confirmed: bool, dry_run: bool, may_add_risk: bool = True) -> Reloaded:
         """Apply what has changed since.
 
         Raises Refused, and then nothing was changed: `configuration` with all that is wrong, `refused` with what needs
-        a restart, `confirmation_required` with what adds risk.
+        a restart, `confirmation_required` with what adds risk, `not_permitted` where the caller may not add any.
         """
         with self._lock:
             self._notifier.reloading()
             try:
-                return self._reload(who, confirmed, dry_run)
+                return self._reload(who, confirmed, dry_run, may_add_risk)
             finally:
                 self._notifier.ready()
 
-    def _reload(self, who: str, confirmed: bool, dry_run: bool) -> Reloaded:
+    def _reload(self, who: str, confirmed: bool, dry_run: bool, may_add_risk: bool) -> Reloaded:
         try:
             after = self._load()
         except ConfigurationError as error:
@@ -82,8 +82,11 @@ class Reloader:
             text = f"nothing was changed, for this needs a restart: {_listed(fixed)}"
             raise Refused("refused", text, "restart for it, or take it back and ask again for the rest")
         risky = [change for change in found if change.adds_risk]
+        listed = "\n".join(["this may add risk:", *(f"  {one}" for one in risky)])
+        if risky and not may_add_risk:
+            raise Refused("not_permitted", listed, "only an owner may add risk")
         if risky and not confirmed and not dry_run:
-            raise Refused("confirmation_required", "\n".join(["this may add risk:", *(f"  {one}" for one in risky)]))
+            raise Refused("confirmation_required", listed)
         lines = tuple(str(change) for change in found) or ("nothing has changed",)
         if dry_run or not found:
             return Reloaded(lines, 0, dry_run)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from loguru import logger
 
-from actors.control import Control, Refused
+from actors.control.bus import Control
+from actors.control.ports import Refused
 from bin.engine import EndedEarly, Engine
 from bin.kill_watch import killed_by_signal
 from bin.logs import log_to

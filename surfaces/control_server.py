@@ -12,7 +12,7 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from threading import Event, Thread
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 import uvicorn
@@ -23,7 +23,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
-from actors.control import Control, Refused
+from actors.control.bus import Control, Verb
+from actors.control.ports import Refused
 from models.snapshot import MarketLine
 from models.text import clean
 from surfaces import documents, explained, risk
@@ -40,7 +41,6 @@ _STATUSES: Final[Mapping[str, int]] = {
 }
 
 Who = Annotated[str, Header(alias="x-keel-who")]
-Verb = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
 
 
 class Order(BaseModel):

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from actors.board import SharedBoard
-from actors.control import Control
+from actors.control.bus import Control
 from models.board import BoardMachine
 from models.controls.control import Guard
 from models.depth import Depth

@@ -5,7 +5,7 @@ from threading import Timer
 import pytest
 from msgspec.structs import replace
 
-from actors.control import Refused
+from actors.control.ports import Refused
 from models.cells import TradingState
 from models.messages.control import ExposureUpdated
 from models.orders import OrderState
@@ -124,6 +124,7 @@ def test_reduce_leaves_the_order_that_completes_the_pair() -> None:
     assert [order.intent for order in engine.board.look().open_orders()] == [hedge]
 
 
+@pytest.mark.proves("I10")
 def test_kill_closes_the_gate_before_anything_else_and_cancels_everything() -> None:
     engine = LittleEngine(2)
     engine.place(1)
@@ -141,6 +142,7 @@ def test_kill_closes_the_gate_before_anything_else_and_cancels_everything() -> N
     assert (killed.state, killed.reason) == (TradingState.KILLED, "drill")
 
 
+@pytest.mark.proves("I45")
 def test_only_a_confirmed_person_lifts_the_kill_and_the_gate_opens_last() -> None:
     engine = LittleEngine(1)
     engine.control.kill("drill", "cli", 1)
@@ -225,6 +227,7 @@ def test_silence_is_a_timeout_and_not_success() -> None:
     assert (refused.value.code, refused.value.retryable) == ("timeout", True)
 
 
+@pytest.mark.proves("I40")
 def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
     engine = LittleEngine(2)
     engine.place(1)

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
-from actors.control import Refused
+from actors.control.ports import Refused
 from models.messages.orders import FillSettled
 from models.messages.position import InventoryUpdated, Position
 from models.snapshot import DeskLine

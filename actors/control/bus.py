@@ -9,11 +9,11 @@ Why these are plain methods and no actor: they are called from threads of surfac
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import count
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from actors.control.ports import Gate, Listings, Markets, Refused, Reloaded, Reloads, Settings, View
 from actors.runtime.clock import Clock
 from models.answers import Answer, answer, done
 from models.flatten_plan import flatten_plan, plan_text
@@ -29,57 +29,6 @@ Command: TypeAlias = SetOperatorState | Kill | ClearKill
 _EXPLAIN_S: Final = 1.0
 _PROOF_MIN_S: Final = 0.05
 _NO_ARGUMENTS: Final[Mapping[str, str]] = {}
-
-
-class Refused(Exception):
-    """A command that was not carried out; `code` is stable, `hint` says what to do."""
-
-    def __init__(self, code: str, message: str, hint: str = "", *, retryable: bool = False) -> None:
-        super().__init__(message)
-        self.code = code
-        self.hint = hint
-        self.retryable = retryable
-
-
-@dataclass(frozen=True)
-class Reloaded:
-    """What has changed, in lines, and the number of the segment that it opened: 0 where none was."""
-
-    lines: tuple[str, ...]
-    segment: int
-    dry_run: bool
-
-
-class Reloads(Protocol):
-    """Who reads the configuration anew and has the engine go by it."""
-
-    def reload(self, who: str, *, confirmed: bool, dry_run: bool) -> Reloaded:
-        """Apply all that has changed. Raises Refused, and then nothing was changed."""
-        ...
-
-
-class View(Protocol):
-    """The part of the shared board that commands need."""
-
-    def look(self) -> Board:
-        """Return the newest snapshot."""
-        ...
-
-    def wait_for(self, condition: Callable[[Board], bool], timeout_s: float) -> tuple[Board, bool]:
-        """Wait for a condition; return the last snapshot and whether it held."""
-        ...
-
-
-class Gate(Protocol):
-    """The latch around every order socket."""
-
-    def kill(self, reason: str, who: str) -> object:
-        """Close it; when this returns, no order byte can leave any more."""
-        ...
-
-    def clear(self) -> object:
-        """Open it again; a person's act."""
-        ...
 
 
 class Control:
@@ -98,8 +47,11 @@ class Control:
         self._gate = gate
         self._end = end
         self._clock = clock
+        # Set by whoever built the engine and knows these; what is not set refuses its commands.
         self.reloads: Reloads | None = None
-        """Set by whoever knows where the configuration came from."""
+        self.settings: Settings | None = None
+        self.markets: Markets | None = None
+        self.listings: Listings | None = None
         self._numbers = count(1)
         # A request is named for ever in the audit, so its name must differ between two runs.
         self._prefix = f"control-{clock.now_ns() // 1_000_000}"
