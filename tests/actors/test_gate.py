@@ -28,6 +28,7 @@ def test_an_order_passes_until_it_is_killed(tmp_path: Path) -> None:
     assert gate.closed == "prices look wrong"
 
 
+@pytest.mark.proves("I9", "I27")
 def test_a_restart_stays_killed_until_a_person_clears_it(tmp_path: Path) -> None:
     latch = tmp_path / "data" / "KILL"
     gate_at(latch).kill("drill")
@@ -39,6 +40,7 @@ def test_a_restart_stays_killed_until_a_person_clears_it(tmp_path: Path) -> None
     assert list(latch.parent.iterdir()) == []
 
 
+@pytest.mark.proves("I9")
 @pytest.mark.parametrize("written", [b"", b"{", b"\xff\xfe", b"[]", b'{"reason": ""}', b'{"reason": 7}'])
 def test_a_latch_that_nobody_can_read_is_closed(tmp_path: Path, written: bytes) -> None:
     latch = tmp_path / "KILL"
@@ -51,6 +53,7 @@ def test_a_latch_that_is_no_file_is_closed_and_says_why(tmp_path: Path) -> None:
     assert gate_at(tmp_path / "KILL").closed == "the latch KILL cannot be read: Is a directory"
 
 
+@pytest.mark.proves("I27")
 def test_a_kill_holds_though_the_disk_refuses_to_remember_it(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("not a folder", encoding="utf-8")
     lines: list[str] = []
@@ -76,6 +79,7 @@ def test_a_fault_is_of_this_process_only_and_outlasts_a_cleared_kill(tmp_path: P
     assert is_open(gate_at(latch))
 
 
+@pytest.mark.proves("I9")
 def test_a_kill_waits_for_the_order_that_is_passing_and_lets_no_other_through(tmp_path: Path) -> None:
     gate, passing, may_end, killed = gate_at(tmp_path / "KILL"), Event(), Event(), Event()
 

@@ -85,11 +85,13 @@ def test_the_same_order_leaves_again_only_as_the_same_bytes_and_is_counted_once(
     assert (scene.gate.left, scene.gate.refused) == (1, 1)
 
 
+@pytest.mark.proves("I4")
 def test_an_order_whose_row_is_not_on_the_disk_stays(scene: Scene) -> None:
     order = scene.approve()
     assert scene.send(Leaving("id", order)) == "no committed row in the journal"
 
 
+@pytest.mark.proves("I4")
 def test_an_order_that_is_not_as_it_was_journalled_stays(scene: Scene) -> None:
     one = scene.ready()
     assert scene.send(one._replace(order=replace(one.order, price=1))) == "no committed row in the journal"
@@ -120,6 +122,7 @@ def test_a_request_leaves_whole_or_not_at_all(scene: Scene) -> None:
     assert scene.send(good) is None, "what it would have taken is still there"
 
 
+@pytest.mark.proves("I18")
 def test_the_same_order_twice_in_a_request_stays(scene: Scene) -> None:
     one = scene.ready()
     assert scene.send(one, one) == "the same order twice in one request"
@@ -128,12 +131,14 @@ def test_the_same_order_twice_in_a_request_stays(scene: Scene) -> None:
 # The market
 
 
+@pytest.mark.proves("I11")
 @pytest.mark.parametrize("state", [TradingState.HALTED, TradingState.KILLED])
 def test_nothing_leaves_in_a_market_that_is_halted_or_killed(scene: Scene, state: TradingState) -> None:
     scene.state(state, "operator")
     assert scene.send(scene.ready()) == f"the market is {state.name} by operator"
 
 
+@pytest.mark.proves("I11")
 def test_nothing_leaves_in_a_market_that_only_cancels(scene: Scene) -> None:
     scene.state(TradingState.CANCEL_ONLY, "operator", "flow")
     assert scene.send(scene.ready()) == "the market is CANCEL_ONLY by operator"
@@ -165,6 +170,7 @@ def test_another_market_is_not_held_by_it(scene: Scene) -> None:
     assert scene.send(scene.ready()) is None
 
 
+@pytest.mark.proves("I15")
 def test_an_order_of_another_book_epoch_stays(scene: Scene) -> None:
     one = scene.ready(1, epoch=1)
     scene.say(BookEpochChanged(M, 2, 100, "tick_changed"))
@@ -175,11 +181,13 @@ def test_an_order_of_another_book_epoch_stays(scene: Scene) -> None:
 # The process
 
 
+@pytest.mark.proves("I24")
 def test_who_has_lost_the_lease_sends_nothing(scene: Scene) -> None:
     scene.gate.lease = lambda: "another engine has the database"
     assert scene.send(scene.ready()) == scene.gate.closed == "another engine has the database"
 
 
+@pytest.mark.proves("I18")
 def test_no_more_leave_in_a_second_than_may(tmp_path: Path) -> None:
     scene = Scene(tmp_path, RULES)
     assert scene.send(scene.ready(1), scene.ready(2)) is None
@@ -191,6 +199,7 @@ def test_no_more_leave_in_a_second_than_may(tmp_path: Path) -> None:
     assert scene.send(scene.ready(7)) is None
 
 
+@pytest.mark.proves("I18")
 def test_no_more_leave_in_ten_seconds_than_may(tmp_path: Path) -> None:
     scene = Scene(tmp_path, RULES)
     for number in range(5):
@@ -238,6 +247,7 @@ def test_what_would_not_pass_is_told_before_it_shares_a_request(scene: Scene) ->
     assert (scene.gate.left, scene.gate.refused) == (0, 1)
 
 
+@pytest.mark.proves("I36")
 def test_what_is_remembered_is_bounded(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.gate._REMEMBERED_MAX", 2)
     ready = [scene.ready(number) for number in range(3)]
@@ -345,6 +355,7 @@ def quick_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.mark.proves("I9", kind="race")
 @pytest.mark.usefixtures("quick_switches")
 @pytest.mark.parametrize("how", ["kill", "file", "trip"])
 def test_after_a_kill_has_returned_no_thread_gets_anything_out(tmp_path: Path, how: str) -> None:

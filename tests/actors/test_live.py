@@ -59,6 +59,7 @@ def test_orders_are_signed_by_the_tick_that_was_told_last(
     assert account.identify(off_the_grid).startswith("0x")
 
 
+@pytest.mark.proves("I10")
 def test_a_sweep_leaves_nothing_behind_and_says_so(venue: dict[str, Any], trader: Trader, tmp_path: Path) -> None:
     account = live(venue, trader, tmp_path)
     market = next(iter(account.known_markets().values()))
@@ -81,12 +82,14 @@ def test_where_all_cannot_be_cancelled_at_once_a_sweep_cancels_market_by_market(
     assert trader.client.open_orders() == ()
 
 
+@pytest.mark.proves("I10")
 def test_a_sweep_that_cannot_read_proves_nothing(venue: dict[str, Any], trader: Trader, tmp_path: Path) -> None:
     throw(venue, "unauthorized", path="/data/orders", count=100)
     with pytest.raises(Unproven, match="api key"):
         live(venue, trader, tmp_path).sweep(1.0)
 
 
+@pytest.mark.proves("I39")
 def test_nothing_of_a_venue_shows_a_secret(venue: dict[str, Any], trader: Trader) -> None:
     told = venue["accounts"][0]
     shown = repr(LiveVenue(venue["clob_url"], venue["user_ws_url"], trader.account, trader.credentials, 2))

@@ -74,6 +74,7 @@ def test_without_a_death_all_agree() -> None:
 # Any one actor
 
 
+@pytest.mark.proves("I25")
 @pytest.mark.parametrize("actor", [*OF_A_MARKET, *OF_THE_CORE, "venue"])
 @pytest.mark.parametrize("at_ms, done", [(4_010, False), (9_353, True), (14_700, False), (17_129, True)])
 def test_whoever_dies_all_agree_afterwards(actor: str, at_ms: int, done: bool) -> None:
@@ -84,6 +85,7 @@ def test_whoever_dies_all_agree_afterwards(actor: str, at_ms: int, done: bool) -
     assert_sound(run)
 
 
+@pytest.mark.proves("I34")
 @pytest.mark.parametrize("actor, every", [("executor", 23), ("risk", 41), ("venue", 29)])
 def test_an_executor_a_supervisor_and_a_venue_may_die_of_any_message(actor: str, every: int) -> None:
     spared = 0
@@ -93,6 +95,7 @@ def test_an_executor_a_supervisor_and_a_venue_may_die_of_any_message(actor: str,
     assert spared > 10 * every
 
 
+@pytest.mark.proves("I37")
 @pytest.mark.parametrize("actor", OF_A_MARKET)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_death_in_one_market_changes_no_order_of_another(actor: str, seed: int) -> None:
@@ -128,6 +131,7 @@ def test_what_rested_when_the_core_died_is_cancelled_when_it_lives_again(actor: 
 # Several deaths
 
 
+@pytest.mark.proves("I25")
 @pytest.mark.parametrize("seed", range(30))
 def test_any_row_of_deaths_leaves_all_agreeing_or_a_market_halted(seed: int) -> None:
     chance = Random(seed)
@@ -150,6 +154,7 @@ def test_any_row_of_deaths_leaves_all_agreeing_or_a_market_halted(seed: int) -> 
         assert_sound(run)
 
 
+@pytest.mark.proves("I37")
 def test_a_market_that_keeps_dying_is_quarantined_alone() -> None:
     run = Run(1, tuple(Death("book/m1", (5_000 + 2_000 * number) * MS) for number in range(4))).play()
     assert run.died == ["book/m1"] * 4
@@ -162,6 +167,7 @@ def test_a_market_that_keeps_dying_is_quarantined_alone() -> None:
         assert run.sent_of(other) == undisturbed(1).sent_of(other)
 
 
+@pytest.mark.proves("I34")
 def test_a_core_that_keeps_dying_takes_the_markets_along_once_and_then_the_process() -> None:
     deaths = tuple(Death("executor", (5_000 + 1_500 * number) * MS) for number in range(6))
     run = Run(3, deaths[:3]).play()
@@ -237,6 +243,7 @@ def test_a_kill_that_comes_while_the_core_is_down_is_latched() -> None:
     assert all(orders_after(run, market, death_ns) == [] for market in MARKETS)
 
 
+@pytest.mark.proves("I27")
 def test_a_kill_outlives_the_core_until_a_person_lifts_it() -> None:
     said = [(4 * SECOND, Kill("test", "k", "test")), (20 * SECOND, ClearKill("c", "test"))]
     run = Run(2, (Death("executor", 8_037 * MS), Death("risk", 24_037 * MS)), said=said).play()

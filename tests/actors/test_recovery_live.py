@@ -188,6 +188,7 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     logger.enable("actors")
 
 
+@pytest.mark.proves("I25")
 @pytest.mark.parametrize("victims", [("executor", "risk"), ("journal", "venue"), ("executor", "journal")])
 def test_a_core_on_threads_and_a_disk_is_rebuilt_in_real_time(engine: Engine, victims: tuple[str, str]) -> None:
     engine.trade_until(lambda: len(engine.sent) > 10)

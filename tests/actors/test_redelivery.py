@@ -83,6 +83,7 @@ def post() -> Iterator[Post]:
     logger.enable("actors")
 
 
+@pytest.mark.proves("I32")
 def test_what_money_and_a_persons_will_hang_on_is_brought_in_its_order(post: Post) -> None:
     confirmed = msgspec.structs.replace(FILL, status="CONFIRMED")
     post.lose(EXECUTOR, FILL, OrderAccepted("o1", M, 0), confirmed)
@@ -113,6 +114,7 @@ def test_an_order_that_killed_its_lane_is_brought_again_for_only_the_venue_knows
     assert post.begin(SUBMIT_LANE) == [SUBMIT]
 
 
+@pytest.mark.proves("I32")
 def test_an_executor_that_was_down_hears_what_the_lanes_answered(post: Post) -> None:
     said = (
         SubmitUnanswered("o1", M, "timeout", 1),

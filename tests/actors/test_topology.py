@@ -126,6 +126,7 @@ def subsets() -> Iterator[tuple[str, ...]]:
     return chain.from_iterable(combinations(OPTIONAL, count) for count in range(len(OPTIONAL) + 1))
 
 
+@pytest.mark.proves("I32")
 @pytest.mark.parametrize("kind", kinds())
 def test_every_message_has_an_arrow_or_a_reason_to_have_none(kind: type[Message]) -> None:
     message = sample(kind, name="BTC/USD")

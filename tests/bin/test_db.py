@@ -76,6 +76,7 @@ def test_where_there_is_no_database_it_says_so(tmp_path: Path, capsys: pytest.Ca
     assert not (tmp_path / "none" / "arb.db").exists()
 
 
+@pytest.mark.proves("I29")
 def test_a_whole_journal_verifies_and_names_where_it_was_seen_to_end(keel: Keel, folder: Path) -> None:
     assert keel("verify") == (
         0,
@@ -88,6 +89,7 @@ def test_a_whole_journal_verifies_and_names_where_it_was_seen_to_end(keel: Keel,
     assert keel("verify")[1]["kept"] is None
 
 
+@pytest.mark.proves("I29")
 @pytest.mark.parametrize(
     ("vandalism", "entry", "said"),
     [
@@ -227,6 +229,7 @@ def test_a_reset_empties_what_people_read_and_counts_profits_anew(keel: Keel, fo
         assert [profit.fills for profit in reader.profits()] == [1]
 
 
+@pytest.mark.proves("I27")
 def test_a_database_that_was_cut_is_set_aside_and_a_new_journal_begins_with_the_kill_that_it_held(
     keel: Keel, folder: Path
 ) -> None:

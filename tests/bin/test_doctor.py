@@ -84,6 +84,7 @@ def test_without_a_key_what_anybody_may_ask_is_checked(venue: Sandbox) -> None:
     assert rows["region"]["status"] == "ok"
 
 
+@pytest.mark.proves("I39")
 def test_what_is_wrong_fails_with_its_fix_and_without_the_secret(venue: Sandbox) -> None:
     wrong = owner(venue, 1) | {"SIGNATURE_TYPE": "2"}
     code, rows = examined(venue, **wrong)

@@ -35,6 +35,7 @@ def cleared(running: Engine) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.proves("I27")
 def test_a_file_and_a_signal_kill_and_the_database_remembers_what_the_file_forgot(
     venue: Sandbox, config: Path, tmp_path: Path
 ) -> None:
@@ -68,6 +69,7 @@ def live_config(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.proves("I9", "I10")
 @pytest.mark.timeout(180)
 def test_a_kill_past_an_engine_that_hangs_holds_when_it_goes_on_and_empties_the_book(
     live_config: Path, tmp_path: Path

@@ -26,6 +26,7 @@ def told(request: pytest.FixtureRequest) -> Iterator[tuple[Sandbox, int]]:
         yield venue, number
 
 
+@pytest.mark.proves("I3")
 def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behind_it(
     told: tuple[Sandbox, int], tmp_path: Path
 ) -> None:
@@ -61,6 +62,7 @@ def wallet(venue: Sandbox, number: int) -> dict[str, Any]:
     return accounts(venue)[number]["wallets"][0]
 
 
+@pytest.mark.proves("I25")
 def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(tmp_path: Path) -> None:
     with sandbox(*_WORLD) as venue:
         start, variables = started(venue)
@@ -91,6 +93,7 @@ def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(t
         )
 
 
+@pytest.mark.proves("I5")
 def test_an_order_whose_answer_was_lost_with_the_process_is_found_and_sent_once(tmp_path: Path) -> None:
     with sandbox(*_WORLD) as venue:
         start, variables = started(venue)
@@ -160,6 +163,7 @@ def order_ids(data_dir: Path) -> set[str]:
         return {order["order_id"] for order in reader.orders(limit=10_000)}
 
 
+@pytest.mark.proves("I24")
 def test_a_second_engine_on_the_wallet_is_refused_before_it_sends_anything(tmp_path: Path) -> None:
     with sandbox(*_WORLD) as venue:
         start, variables = started(venue)

@@ -22,6 +22,7 @@ with only_engine(Path(sys.argv[1])):
 """
 
 
+@pytest.mark.proves("I24", kind="unit")
 def test_a_second_engine_is_refused_with_the_pid_of_the_first_until_it_has_ended(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", _HOLD, tmp_path], cwd=ROOT, stdout=subprocess.PIPE) as first:
         assert first.stdout is not None
@@ -37,6 +38,7 @@ def test_a_second_engine_is_refused_with_the_pid_of_the_first_until_it_has_ended
     assert not (tmp_path / "run" / "engine.pid").exists()
 
 
+@pytest.mark.proves("I24", kind="unit")
 def test_a_second_engine_on_a_wallet_is_refused_whatever_its_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_a_line_says_when_how_grave_about_what_and_what(tmp_path: Path, capsys: 
     assert (second["market"], second["actor"]) == ("fed-cut-jan", "book/0x1")
 
 
+@pytest.mark.proves("I41", kind="unit")
 def test_what_comes_from_outside_is_text_and_nothing_else(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     log_to(tmp_path, "INFO")
     hostile = "{0} {time} <red>no</red> {"

@@ -5,6 +5,8 @@ import socket
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from surfaces.cli.errors import Exit
 from tests.actors.store.conftest import cluster, postgres_url
 from tests.bin.processes import Engine, engine, sandbox
@@ -14,6 +16,7 @@ from tests.faults.live_engine import log
 __all__ = ["cluster", "postgres_url"]
 
 
+@pytest.mark.proves("I24")
 def test_two_machines_and_one_database_are_one_engine(tmp_path: Path, postgres_url: str) -> None:
     with sandbox("--port", 0, "--profile", "demo", "--markets-count", 2, "--seed", 3) as venue:
         start, variables = started(venue)

@@ -23,6 +23,7 @@ def test_every_package_of_the_house_is_shipped() -> None:
     assert {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"} == set(PACKAGES)
 
 
+@pytest.mark.proves("I44", kind="unit")
 def test_the_lock_knows_only_pypi() -> None:
     ours, *_ = (package for package in LOCK["package"] if package["name"] == "keel")
     theirs = [package for package in LOCK["package"] if package is not ours]
@@ -32,6 +33,7 @@ def test_the_lock_knows_only_pypi() -> None:
     assert {file["url"].split("/")[2] for file in files} == {"files.pythonhosted.org"}
 
 
+@pytest.mark.proves("I44", kind="unit")
 def test_the_lock_was_made_from_these_dependencies() -> None:
     asked = [(requirement, None) for requirement in PROJECT["project"]["dependencies"]]
     for extra, requirements in PROJECT["project"]["optional-dependencies"].items():

@@ -63,6 +63,7 @@ def test_the_installed_command_prints_one_document_with_all_figures(tape: Path) 
     assert report["final_books"][SLUG]["yes"]["token_id"] == YES
 
 
+@pytest.mark.proves("I31")
 def test_the_same_recording_gives_the_same_trace_and_the_file_is_what_was_digested(
     keel: Keel, tape: Path, tmp_path: Path
 ) -> None:

@@ -54,6 +54,7 @@ def quotes(running: Engine, slug: str) -> None:
 # Commands while it trades
 
 
+@pytest.mark.proves("I37")
 def test_a_market_is_switched_off_while_the_nine_others_trade_on(trading: Engine) -> None:
     before = open_markets(trading)
     slug = until(lambda: next((name for name, row in open_markets(trading).items() if holds(row)), None), "a holding")
@@ -101,6 +102,7 @@ def test_a_market_that_is_off_and_flat_has_no_actors_and_gets_them_back(trading:
     quotes(trading, slug)
 
 
+@pytest.mark.proves("I11")
 def test_pause_and_resume_hold_and_free_everything(trading: Engine) -> None:
     paused = trading.keel("pause")
     assert (paused.returncode, paused.stdout.split(":")[0]) == (0, "all paused"), paused.stderr
@@ -150,6 +152,7 @@ def test_a_second_engine_on_the_folder_is_refused_and_told_who_has_it(trading: E
 # Misfortunes of the venue
 
 
+@pytest.mark.proves("I19")
 def test_a_dropped_socket_is_made_again_and_every_book_resynchronised(trading: Engine, venue: Sandbox) -> None:
     before = trading.status()["resyncs"]
     connections = trading.log.count("feed connected")
@@ -175,6 +178,7 @@ def test_garbage_is_told_once_and_stops_nothing(trading: Engine, venue: Sandbox)
     assert trading.status()["errors"] == 0
 
 
+@pytest.mark.proves("I19")
 def test_lost_deltas_are_found_and_their_market_alone_resynchronises(trading: Engine, venue: Sandbox) -> None:
     slug = venue.slugs[4]
     told = trading.log.count(f"| {slug} | ")
@@ -201,6 +205,7 @@ def test_a_silent_market_is_asked_for_and_goes_on_by_what_is_answered(trading: E
 # Ends
 
 
+@pytest.mark.proves("I22")
 def test_a_resolved_market_loses_its_quotes_and_pays_out(trading: Engine, venue: Sandbox) -> None:
     slug = venue.slugs[6]
     until(lambda: holds(trading.rows()[slug]), "it holds something")
@@ -217,6 +222,7 @@ def test_a_resolved_market_loses_its_quotes_and_pays_out(trading: Engine, venue:
         quotes(trading, name)
 
 
+@pytest.mark.proves("I38")
 def test_sigterm_ends_in_good_order(venue: Sandbox, config: Path, tmp_path: Path) -> None:
     with engine(tmp_path / "data", "--sandbox", venue.url, "--config", config) as running:
         until(lambda: running.status()["fills"] and running.status()["orders_open"] >= 5, "orders rest")
@@ -233,6 +239,7 @@ def test_sigterm_ends_in_good_order(venue: Sandbox, config: Path, tmp_path: Path
     assert sorted(path.name for path in (tmp_path / "data" / "run").iterdir()) == ["engine.lock"]
 
 
+@pytest.mark.proves("I9", "I45")
 def test_a_kill_holds_over_a_restart_until_a_person_clears_it(venue: Sandbox, config: Path, tmp_path: Path) -> None:
     data_dir, arguments = tmp_path / "data", ("--sandbox", venue.url, "--config", config)
     with engine(data_dir, *arguments) as running:

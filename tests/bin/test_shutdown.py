@@ -79,6 +79,7 @@ def events(running: Engine) -> list[str]:
         return [kind for (kind,) in database.execute("SELECT kind FROM journal ORDER BY seq DESC LIMIT 20")]
 
 
+@pytest.mark.proves("I38")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
 def test_a_signal_amid_orders_ends_it_step_by_step_with_nothing_left(
     trading: Trading, exchange: Sandbox, number: int
@@ -106,6 +107,7 @@ def test_a_signal_amid_orders_ends_it_step_by_step_with_nothing_left(
     assert "FINAL STATISTICS" in trading.engine.out
 
 
+@pytest.mark.proves("I38")
 def test_with_the_venue_gone_it_ends_in_time_and_says_that_orders_may_stand(
     trading: Trading, exchange: Sandbox
 ) -> None:

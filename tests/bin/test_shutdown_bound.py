@@ -11,6 +11,7 @@ from config.settings import load
 from tests.bin.processes import Sandbox, until
 
 
+@pytest.mark.proves("I38", kind="unit")
 def test_what_hangs_in_the_end_does_not_keep_it_alive(
     venue: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

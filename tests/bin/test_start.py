@@ -48,6 +48,7 @@ def test_an_unknown_key_or_value_is_named_with_its_file_and_the_nearest_one(
     assert not (tmp_path / "data").exists(), "nothing was begun"
 
 
+@pytest.mark.proves("I28")
 @pytest.mark.parametrize(
     ("arguments", "variables", "said"),
     [
@@ -122,6 +123,7 @@ def test_a_size_under_the_minimum_is_said_at_start_and_in_why(venue: Sandbox, tm
         assert [row["slug"] for row in running.status()["markets"]] == [slug], "the one that was named"
 
 
+@pytest.mark.proves("I28")
 def test_no_secret_is_read_or_kept_on_paper(venue: Sandbox, tmp_path: Path) -> None:
     secrets = {
         "PRIVATE_KEY": CANARY,

@@ -16,6 +16,7 @@ def test_without_a_switch_it_is_paper() -> None:
     assert (decision.mode, decision.winner) == ("paper", None)
 
 
+@pytest.mark.proves("I28")
 def test_the_strictest_of_six_switches_wins() -> None:
     given_switches = [
         ("BOT_MODE", "live"),
@@ -46,6 +47,7 @@ def test_dry_run_does_not_loosen_observe() -> None:
     assert decide([read_switch("DRY_RUN", "true", ""), read_switch("mode", "observe", "")]).mode == "observe"
 
 
+@pytest.mark.proves("I28")
 @given(st.lists(st.tuples(st.sampled_from(["--mode", "mode", "BOT_MODE", "TRADING_MODE"]), st.sampled_from(MODES))))
 def test_no_switch_loosens_what_another_said(switches: list[tuple[str, str]]) -> None:
     decided = decide(read_switch(name, mode, "") for name, mode in switches).mode

@@ -180,6 +180,7 @@ def test_the_mode_is_the_strictest_of_all_sources() -> None:
     assert {switch.place for switch in settings.decision.switches} >= {"command line", "config.yaml line 1"}
 
 
+@pytest.mark.proves("I28")
 def test_live_needs_every_switch_and_comes_up_paused() -> None:
     settings = read({"mode": "live", "tag": "edge_1"}, {"DRY_RUN": "false"})
     assert settings.mode == "live"

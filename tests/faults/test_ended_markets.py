@@ -30,6 +30,7 @@ def venue(house: Sandbox) -> Iterator[Sandbox]:
     clear(house)
 
 
+@pytest.mark.proves("I22")
 @pytest.mark.fault("F57")
 def test_a_market_that_is_resolved_while_we_quote_takes_our_orders_with_it_and_gets_no_more(
     venue: Sandbox, tmp_path: Path
@@ -79,6 +80,7 @@ def test_a_winning_position_is_worth_a_dollar_a_share_and_a_losing_one_nothing(v
         hand.until(lambda: hand.denied().get("halted", 0) == denied + 1, "nothing is placed there")
 
 
+@pytest.mark.proves("I22")
 @pytest.mark.fault("F58")
 def test_a_void_market_is_worth_half_a_dollar_a_share_on_both_sides(venue: Sandbox, tmp_path: Path) -> None:
     with by_hand(venue, 2, tmp_path) as hand:

@@ -26,6 +26,7 @@ def venue() -> Iterator[Sandbox]:
         yield venue
 
 
+@pytest.mark.proves("I27")
 def test_a_loss_kills_over_a_start_and_a_person_who_lifts_it_takes_it(venue: Sandbox, tmp_path: Path) -> None:
     with by_hand(venue, 0, tmp_path, **_NEAR) as hand:
         market = hand.market()

@@ -134,6 +134,7 @@ def test_one_taker_that_meets_three_orders_of_ours_fills_each_on_its_own_side(ha
     hand.until(lambda: hand.shares(market) == hand.in_wallet(market) == (11 * SHARE, 0), "it is in the wallet")
 
 
+@pytest.mark.proves("I16")
 @pytest.mark.fault("F49")
 def test_an_order_that_the_venue_cancels_against_self_trades_is_cancelled_and_said_so_and_no_other_would_cross(
     hand: Hand,

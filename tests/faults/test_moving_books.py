@@ -74,6 +74,7 @@ def test_quotes_after_a_jump_are_made_from_the_new_book_and_none_where_liquidity
         agree(running)
 
 
+@pytest.mark.proves("I18")
 @pytest.mark.fault("F64")
 def test_a_quote_that_flickers_moves_ours_no_faster_than_the_cap_and_is_no_toxic_flow(
     venue: Sandbox, tmp_path: Path

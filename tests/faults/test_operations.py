@@ -44,6 +44,7 @@ def hand(desk: Hand) -> Iterator[Hand]:
     clear(desk.venue)
 
 
+@pytest.mark.proves("I3")
 def test_a_full_market_is_freed_and_cash_and_tokens_agree_to_the_micro_unit(hand: Hand) -> None:
     frees_a_full_market(hand)
 

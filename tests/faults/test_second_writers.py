@@ -66,6 +66,7 @@ def test_tokens_that_come_or_go_without_us_are_recorded_and_beyond_the_threshold
         assert hand.rests(small)
 
 
+@pytest.mark.proves("I17")
 @pytest.mark.fault("F60")
 def test_an_order_of_our_account_that_is_not_ours_halts_everything_and_is_taken_off(
     venue: Sandbox, tmp_path: Path
@@ -90,6 +91,7 @@ def test_an_order_of_our_account_that_is_not_ours_halts_everything_and_is_taken_
         assert {cell.market for cell in halts()} == {None}
 
 
+@pytest.mark.proves("I17")
 @pytest.mark.fault("F60")
 def test_a_foreign_order_that_no_stream_tells_of_is_found_by_the_next_read(venue: Sandbox, tmp_path: Path) -> None:
     with by_hand(venue, 2, tmp_path, **_OFTEN) as hand:

@@ -34,6 +34,7 @@ def hand(desk: Hand) -> Iterator[Hand]:
     agree(desk.running)
 
 
+@pytest.mark.proves("I14")
 @pytest.mark.fault("F43")
 def test_what_is_retried_counts_in_the_worst_case_at_once_and_may_be_sold_only_when_it_is_confirmed(hand: Hand) -> None:
     market = hand.market()
@@ -57,6 +58,7 @@ def test_what_is_retried_counts_in_the_worst_case_at_once_and_may_be_sold_only_w
     assert hand.rests(market, "0.99", side=Side.SELL)
 
 
+@pytest.mark.proves("I1")
 @pytest.mark.fault("F44")
 def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: Hand) -> None:
     market = hand.market()
@@ -103,6 +105,7 @@ def test_the_hedge_of_what_failed_is_called_back_and_nothing_is_taken_in_its_pla
         assert all(entry.order.price + hedges()[-1].price <= 9_900 for entry in later if entry.order.outcome != NO)
 
 
+@pytest.mark.proves("I2")
 @pytest.mark.fault("F45")
 def test_a_trade_that_fails_and_is_then_confirmed_is_disputed_and_halts_its_market_alone(hand: Hand) -> None:
     market, other = hand.market(), hand.market()

@@ -73,6 +73,7 @@ def suffers(running: LiveEngine, trouble: AbstractContextManager[Any], said: str
     goes_on(running, orders)
 
 
+@pytest.mark.proves("I30")
 def test_what_passes_stops_it_until_it_has_passed(venue: Sandbox, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     with ailing.small_disk(disk, "32m"), live(venue, 0, disk, tape__record="false") as running:
@@ -95,6 +96,7 @@ def test_a_disk_that_becomes_read_only_and_then_fails(venue: Sandbox, tmp_path: 
         agree(running)
 
 
+@pytest.mark.proves("I30")
 def test_torn_pages_stop_it_for_good(venue: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "arb.db"
     with live(venue, 2, tmp_path) as running:

@@ -85,6 +85,7 @@ def holds(hand: Hand, market: Market, shares: int) -> None:
     assert hand.settled(market)[0] == hand.shares(market)[0] == shares
 
 
+@pytest.mark.proves("I1")
 @pytest.mark.fault("F27")
 @pytest.mark.fault("F28")
 def test_fills_that_are_told_twice_late_and_before_their_orders_are_counted_once(hand: Hand) -> None:
@@ -120,6 +121,7 @@ def test_a_trade_that_is_told_before_its_order_was_answered_is_ours(hand: Hand) 
     assert hand.cells(market).keys() <= {"inventory"}
 
 
+@pytest.mark.proves("I1")
 @pytest.mark.fault("F29")
 def test_fills_that_were_lost_with_a_connection_are_read_with_ten_minutes_of_overlap(hand: Hand) -> None:
     market = hand.market()
@@ -146,6 +148,7 @@ def test_fills_that_were_lost_with_a_connection_are_read_with_ten_minutes_of_ove
     holds(hand, market, 5 * SHARE)
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.fault("F33")
 @pytest.mark.parametrize(("how", "kind"), [("numbers", "trade"), ("missing", "trade"), ("renamed", "order")])
 def test_an_event_that_cannot_be_read_has_its_market_read_by_rest(how: str, kind: str, hand: Hand) -> None:
@@ -221,6 +224,7 @@ def lived(hand: Hand, order: OrderLine) -> list[OrderState]:
     return states(life(hand.running, order))
 
 
+@pytest.mark.proves("I8")
 @pytest.mark.fault("F40")
 def test_an_order_that_the_stream_calls_cancelled_and_rest_calls_live_is_disputed_and_then_taken_off(
     hand: Hand,

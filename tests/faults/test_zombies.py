@@ -45,6 +45,7 @@ def test_a_fill_of_an_order_that_was_given_up_is_counted_and_its_market_halts(tm
         assert len(hand.running.placed()) == 2, "nothing was sent twice"
 
 
+@pytest.mark.proves("I27")
 @pytest.mark.fault("F47")
 def test_the_next_process_knows_from_the_journal_an_order_that_the_one_before_it_gave_up(tmp_path: Path) -> None:
     with sandbox(*_WORLD) as venue:

@@ -96,6 +96,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> str:
     return report
 
 
+@pytest.mark.proves("I28", "I31")
 def test_this_tree_keeps_every_rule() -> None:
     status, report = _lint(ROOT)
     assert status == 0, report

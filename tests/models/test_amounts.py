@@ -108,6 +108,7 @@ def test_less_than_a_cent_cannot_be_spent() -> None:
     assert isinstance(spending_amounts(4_850, 10_000, 100), Refusal)
 
 
+@pytest.mark.proves("I15")
 @given(ticks, st.integers(0, ONE), sizes, st.sampled_from(Side))
 def test_amounts_meet_price_times_size_exactly_within_the_decimals_of_the_tick(
     tick: Price, at: int, size: Size, side: Side
@@ -136,6 +137,7 @@ def test_a_spend_buys_at_its_price_or_a_hair_above_it(tick: Price, at: int, spen
     assert shares <= dollars / Fraction(price, ONE) < shares + Fraction(1, 10**decimals)
 
 
+@pytest.mark.proves("I15")
 @given(ticks, prices, sizes, st.sampled_from(Side), st.sampled_from(TimeInForce))
 def test_an_order_is_refused_exactly_when_it_is_off_the_grid_or_too_small(
     tick: Price, price: Price, size: Size, side: Side, time_in_force: TimeInForce
@@ -147,6 +149,7 @@ def test_an_order_is_refused_exactly_when_it_is_off_the_grid_or_too_small(
     assert isinstance(signed_amounts(order, tick), Refusal) == (not on_the_grid or worth < Fraction(1, 100))
 
 
+@pytest.mark.proves("I3")
 @given(ticks, st.integers(0, ONE), sizes, st.sampled_from(Side))
 def test_the_ledger_books_a_placeable_order_by_the_amounts_that_were_signed(
     tick: Price, at: int, size: Size, side: Side

@@ -1,5 +1,6 @@
 """The board folds what the engine says into immutable, numbered snapshots."""
 
+import pytest
 from msgspec.structs import replace
 
 from models.board import BoardMachine
@@ -130,6 +131,7 @@ def test_an_unknown_order_stays_and_is_told() -> None:
     assert log(engine) == ["WARNING market-1 unknown YES bid 5 @ 0.480: no answer in 2 s"]
 
 
+@pytest.mark.proves("I41")
 def test_the_venues_own_words_are_cleaned_before_anyone_sees_them() -> None:
     engine = LittleEngine(1)
     intent = engine.place(1)

@@ -85,6 +85,7 @@ def test_tokens_that_differ_for_longer_than_the_grace_are_a_gap_until_the_unconf
     assert fed.seen.unusable is None
 
 
+@pytest.mark.proves("I19")
 def test_a_crossed_book_is_a_gap_until_its_next_full_book() -> None:
     fed = opened()
     said = fed.take(both(Side.BUY, "0.47", 5, at_ms=10))
@@ -162,6 +163,7 @@ def test_a_frame_that_claims_to_be_of_long_ago_is_a_gap() -> None:
     assert "late" in fed.of(BookEpochChanged)[-1].detail
 
 
+@pytest.mark.proves("I19")
 def test_dropped_mail_and_a_reconnect_are_gaps_of_both_tokens() -> None:
     for loss in (MailOverflowed("book/m", Lane.MARKET, 2_000), FeedRestored(M, resynchronise=True)):
         fed = opened()
@@ -187,6 +189,7 @@ def test_a_lost_feed_makes_a_book_stale_and_its_return_without_loss_usable_again
         assert (fed.seen.unusable, fed.book.counts.gaps) == (None, 0)
 
 
+@pytest.mark.proves("I19")
 def test_silence_makes_a_book_stale_by_the_clock_and_a_proof_or_an_event_lifts_it() -> None:
     fed = opened()
     assert not [message for message in fed.until(5_000) if isinstance(message, BookUpdated)]

@@ -64,6 +64,7 @@ def test_with_mirrored_frames_what_is_seen_is_mirrored_whoever_spoke_last(
         assert [(ONE - price, size) for price, size in no_bids] == yes_asks
 
 
+@pytest.mark.proves("I21")
 @given(
     frames=st.lists(st.lists(CHANGE, min_size=1, max_size=4), min_size=1, max_size=20),
     cuts=st.sets(st.integers(1, 19)),
@@ -85,6 +86,7 @@ def test_a_book_of_conflated_levels_equals_one_of_all_frames(
         assert every.book.levels(outcome) == few.book.levels(outcome)
 
 
+@pytest.mark.proves("I21")
 @pytest.mark.fault("F27")
 @pytest.mark.fault("F28")
 @given(

@@ -30,6 +30,7 @@ def test_a_resume_of_all_does_not_clear_a_markets_own_cell() -> None:
     assert cells.state_of(M) is TradingState.CANCEL_ONLY
 
 
+@pytest.mark.proves("I45")
 def test_killed_is_latched_until_a_person_clears_it() -> None:
     cells = Cells()
     cells.put(ALL, "kill", TradingState.KILLED, "loss", 1)

@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -83,6 +84,7 @@ def known(machine: RecalledExecutor) -> dict[str, object]:
     }
 
 
+@pytest.mark.proves("I25")
 @given(histories, st.data())
 @settings(max_examples=300)
 def test_an_executor_that_begins_at_a_checkpoint_knows_the_same(history, data) -> None:

@@ -55,6 +55,7 @@ def test_both_sides_are_quoted_on_a_usable_book() -> None:
     assert decisions(out) == ["providing"]
 
 
+@pytest.mark.proves("I19")
 @pytest.mark.parametrize(
     "unusable", ["gap", "stale", "no_book", "books_not_mirrored", "crossed", "locked", "one_sided"]
 )
@@ -84,6 +85,7 @@ def test_a_cell_takes_both_quotes_back_with_one_word_for_its_cause(note: object,
     room.later(1_000)
 
 
+@pytest.mark.proves("I20")
 def test_a_toxic_flow_takes_both_quotes_back_before_risk_has_said_so() -> None:
     room = quoting()
     assert [reason for _, reason in cancels(room.tell(flow(toxic=True)))] == ["toxic_flow", "toxic_flow"]
@@ -124,6 +126,7 @@ def test_a_pause_is_the_reason_beside_an_older_fuse_so_that_no_hedge_is_kept_und
 # The end of a market
 
 
+@pytest.mark.proves("I22")
 def test_quotes_are_taken_back_at_the_end_of_the_market_though_nothing_is_heard() -> None:
     room = Room()
     room = Room(None, market(end_ns=room.now_ns + 60 * S))
@@ -132,6 +135,7 @@ def test_quotes_are_taken_back_at_the_end_of_the_market_though_nothing_is_heard(
     assert [reason for _, reason in cancels(room.later(60_000))] == ["market_expired", "market_expired"]
 
 
+@pytest.mark.proves("I22")
 def test_a_resolved_market_is_not_quoted_again() -> None:
     room = quoting()
     out = room.tell(MarketResolved(M, ONE, room.now_ns))
@@ -139,6 +143,7 @@ def test_a_resolved_market_is_not_quoted_again() -> None:
     assert orders(room.book()) == []
 
 
+@pytest.mark.proves("I22")
 def test_a_market_that_takes_no_orders_is_not_quoted_and_says_so() -> None:
     room = Room(None, market(accepting_orders=False))
     assert orders(room.book()) == []
@@ -148,6 +153,7 @@ def test_a_market_that_takes_no_orders_is_not_quoted_and_says_so() -> None:
 # Epochs
 
 
+@pytest.mark.proves("I19")
 @pytest.mark.parametrize("reason", ["gap", "tick_changed", "restarted", "resynchronised"])
 def test_a_new_epoch_takes_both_quotes_back_and_waits_for_its_first_book(reason: str) -> None:
     room = quoting()

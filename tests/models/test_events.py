@@ -2,6 +2,7 @@
 
 from itertools import product
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ def markets(*, neg_risk: bool) -> dict[str, Market]:
     return {name: Market(name, name, ("1", "2"), group="event", neg_risk=neg_risk) for name in NAMES}
 
 
+@pytest.mark.proves("I12")
 @given(st.lists(losses, min_size=2, max_size=4), st.booleans(), st.booleans())
 def test_the_worst_case_is_the_worst_way_in_which_the_event_can_end(
     each: list[tuple[int, int, int]], exclusive: bool, exhaustive: bool

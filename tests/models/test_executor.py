@@ -35,6 +35,7 @@ def test_an_approved_order_is_submitted_under_its_own_name() -> None:
     assert timer == WakeAt(floor.now_ns + 5 * S, "orders")
 
 
+@pytest.mark.proves("I5")
 def test_the_same_intent_never_makes_two_orders() -> None:
     floor = Floor()
     floor.approve(YES_BID)
@@ -85,6 +86,7 @@ def test_an_order_that_was_not_journalled_was_never_sent() -> None:
     assert (floor.state(YES_BID), floor.last(YES_BID).reason) == (OrderState.NEVER_SENT, "disk full")
 
 
+@pytest.mark.proves("I15")
 def test_an_order_of_an_older_epoch_is_denied_and_given_back() -> None:
     floor = Floor()
     floor.set_epoch(2)
@@ -222,6 +224,7 @@ def test_a_cancel_of_a_market_covers_an_order_that_it_has_overtaken() -> None:
     assert len(floor.submitted()) == 2, "the other token, and what was wished for later, may go"
 
 
+@pytest.mark.proves("I11")
 @pytest.mark.parametrize("state", [TradingState.CANCEL_ONLY, TradingState.HALTED, TradingState.KILLED])
 def test_order_accepted_while_halted_is_cancelled(state: TradingState) -> None:
     floor = Floor()

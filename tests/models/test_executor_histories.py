@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ def played(history: list[tuple[str, PlaceOrder]]) -> Floor:
     return floor
 
 
+@pytest.mark.proves("I5")
 @given(histories)
 @settings(max_examples=200)
 def test_no_order_leaves_its_end_or_is_sent_twice_or_has_less_than_no_exposure(history) -> None:
@@ -87,6 +89,7 @@ def test_no_order_leaves_its_end_or_is_sent_twice_or_has_less_than_no_exposure(h
             ended[changed.intent] = changed.state
 
 
+@pytest.mark.proves("I1")
 @given(histories)
 @settings(max_examples=200)
 def test_whoever_applies_the_events_comes_to_the_executors_positions(history) -> None:
@@ -99,6 +102,7 @@ def test_whoever_applies_the_events_comes_to_the_executors_positions(history) ->
         assert inventory.position == floor.position(tag)
 
 
+@pytest.mark.proves("I1")
 @given(histories)
 @settings(max_examples=200)
 def test_a_fill_is_counted_before_it_is_settled_or_voided_and_never_twice(history) -> None:

@@ -1,5 +1,7 @@
 """Pairs that become dollars and markets that pay out, through the executor."""
 
+import pytest
+
 from models.markets import NO, Side
 from models.messages.market import MarketResolved
 from models.messages.orders import (
@@ -49,6 +51,7 @@ def test_provisional_pairs_are_not_merged() -> None:
     assert floor.heard(SubmitMerge) == []
 
 
+@pytest.mark.proves("I22")
 def test_a_resolved_market_drops_its_orders_and_pays_every_desk_once() -> None:
     floor = Floor()
     pairs(floor, 5, 3)

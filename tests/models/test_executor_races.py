@@ -101,6 +101,7 @@ def test_an_acceptance_after_the_fill_changes_nothing() -> None:
     assert floor.state(ORDER) is OrderState.FILLED
 
 
+@pytest.mark.proves("I1")
 def test_duplicates_count_once_and_say_nothing_new() -> None:
     floor = Floor()
     floor.working(ORDER)
@@ -137,6 +138,7 @@ def test_an_unknown_order_that_was_filled_is_filled() -> None:
 # Contradictions
 
 
+@pytest.mark.proves("I17")
 def test_a_foreign_order_or_fill_halts_its_market() -> None:
     floor = Floor()
     floor.accept(ORDER)
@@ -145,6 +147,7 @@ def test_a_foreign_order_or_fill_halts_its_market() -> None:
     assert floor.held() == 0
 
 
+@pytest.mark.proves("I2")
 def test_a_disputed_fill_halts_its_market_and_is_not_resolved() -> None:
     floor = Floor()
     floor.working(ORDER)
@@ -162,6 +165,7 @@ def test_a_contradicting_report_halts_and_counts_nothing() -> None:
     assert floor.held() == 0
 
 
+@pytest.mark.proves("I23")
 def test_an_unknown_trade_status_is_counted_and_reported_but_does_not_halt() -> None:
     floor = Floor()
     floor.working(ORDER)
@@ -229,6 +233,7 @@ def test_an_order_with_a_provisional_fill_is_not_forgotten() -> None:
     assert floor.held() == 15 * SHARE
 
 
+@pytest.mark.proves("I13")
 def test_risk_counts_the_same_exposure_from_what_is_said() -> None:
     floor = Floor()
     exposure = MarketExposure()

@@ -44,6 +44,7 @@ def last_words(messages: list[Message]) -> dict[str, OrderChanged]:
     return {message.order_id: message for message in messages if isinstance(message, OrderChanged)}
 
 
+@pytest.mark.proves("I25")
 @given(histories)
 @settings(max_examples=200)
 def test_positions_are_the_same_after_any_history(history) -> None:
@@ -54,6 +55,7 @@ def test_positions_are_the_same_after_any_history(history) -> None:
     assert after == before
 
 
+@pytest.mark.proves("I25")
 @given(histories)
 @settings(max_examples=200)
 def test_the_same_orders_are_open_and_none_of_them_is_left_to_rest(history) -> None:
@@ -69,6 +71,7 @@ def test_the_same_orders_are_open_and_none_of_them_is_left_to_rest(history) -> N
     assert of_kind(said, SubmitOrder) == []
 
 
+@pytest.mark.proves("I25")
 @given(histories)
 @settings(max_examples=200)
 def test_a_fill_that_is_told_again_is_not_counted_again(history) -> None:
@@ -176,6 +179,7 @@ def test_what_was_wished_for_before_the_fall_is_not_sent_after_it() -> None:
     assert floor.state(newer) is OrderState.PLACING
 
 
+@pytest.mark.proves("I5")
 def test_an_intent_has_one_order_for_ever() -> None:
     floor = Floor()
     floor.working(BID)

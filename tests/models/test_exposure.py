@@ -3,6 +3,7 @@
 from fractions import Fraction
 from itertools import combinations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -77,6 +78,7 @@ def exposed(held: list[FillCounted], open_orders: list[PlaceOrder]) -> MarketExp
     return exposure
 
 
+@pytest.mark.proves("I12")
 @given(st.lists(fills(), max_size=4), st.lists(orders(), max_size=6))
 def test_the_worst_case_is_the_worst_of_all_outcomes_and_fills(
     held: list[FillCounted], open_orders: list[PlaceOrder]
@@ -87,6 +89,7 @@ def test_the_worst_case_is_the_worst_of_all_outcomes_and_fills(
     assert naive <= found < naive + len(open_orders) + 3
 
 
+@pytest.mark.proves("I12")
 @given(st.lists(fills(), max_size=3), st.lists(orders(), min_size=1, max_size=5))
 def test_an_order_asked_about_counts_like_one_that_is_approved(
     held: list[FillCounted], open_orders: list[PlaceOrder]
@@ -154,6 +157,7 @@ def test_the_missing_leg_of_a_pair_lowers_the_worst_case() -> None:
     assert exposed([bought(YES, 48, 5), bought(NO, 51, 5)], []).worst_case() == 0
 
 
+@pytest.mark.proves("I13")
 def test_an_order_keeps_its_exposure_until_the_venue_has_spoken() -> None:
     exposure, placed = MarketExposure(), order()
     exposure.approved(placed)
@@ -184,6 +188,7 @@ def test_a_market_is_flat_only_with_nothing_held_open_unsettled_or_being_merged(
     assert exposure.is_flat
 
 
+@pytest.mark.proves("I14")
 def test_only_settled_shares_that_are_not_offered_or_being_merged_may_be_sold() -> None:
     exposure, fill = MarketExposure(), bought(YES, 48, 10)
     exposure.moved(TAG, fill)
@@ -198,6 +203,7 @@ def test_only_settled_shares_that_are_not_offered_or_being_merged_may_be_sold() 
     assert not exposure.has_order(YES, Side.BUY)
 
 
+@pytest.mark.proves("I16")
 @given(orders(), orders())
 def test_two_orders_cross_exactly_where_they_would_trade_with_each_other(mine: PlaceOrder, new: PlaceOrder) -> None:
     def yes_terms(one: PlaceOrder) -> tuple[bool, int]:

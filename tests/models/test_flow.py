@@ -189,6 +189,7 @@ trades = st.lists(
 )
 
 
+@pytest.mark.proves("I20")
 @given(trades, st.sampled_from([100, 3_000]), st.sampled_from([0, 800, 5_000]), st.sampled_from([0, 1_200, 4_000]))
 def test_a_toxic_flow_is_never_silent_for_longer_than_it_says(
     burst: list[tuple[int, int, Outcome, Side]], window_ms: int, min_toxic_ms: int, hold_ms: int
@@ -212,6 +213,7 @@ def test_nothing_is_said_where_nothing_changes() -> None:
     assert not window.said
 
 
+@pytest.mark.proves("I36")
 def test_only_so_many_trades_are_kept() -> None:
     window = Window(trades_max=3)
     for at_ms in range(5):
@@ -236,6 +238,7 @@ TRADES = st.lists(
 )  # fmt: skip
 
 
+@pytest.mark.proves("I20")
 @given(trades=TRADES, window_ms=st.integers(1, 2_000), rule=st.sampled_from(["seed", "net"]))
 def test_scores_and_toxicity_are_those_of_a_list_that_is_summed_anew(
     trades: list[tuple[int, Outcome, Side, int]], window_ms: int, rule: str

@@ -1,5 +1,6 @@
 """The common gates: one order for the reason and for what people read, and what REDUCING admits."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -86,6 +87,7 @@ def quote(outcome: Outcome, side: Side, shares: int) -> Targets:
     return Targets((Quote(M, outcome, side, 5_000, shares * SHARE, "provide"),), reason="providing")
 
 
+@pytest.mark.proves("I11")
 @given(
     st.integers(0, 20),
     st.integers(0, 20),

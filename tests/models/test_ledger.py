@@ -40,12 +40,14 @@ def held(said: list[tuple[str, str]]) -> tuple[int, int, dict[str, Standing | No
     return counted, settled, {name: ledger.standing(name, "id") for name in ("t1", "t2", "t3")}
 
 
+@pytest.mark.proves("I1")
 @pytest.mark.parametrize("first", ["MATCHED_NOT_BROADCASTED", "MATCHED", "MINED", "RETRYING", "CONFIRMED"])
 def test_a_fill_is_counted_at_whatever_is_heard_of_it_first(first: str) -> None:
     said = told(Ledger(), first, "MATCHED", "MINED", "CONFIRMED", "CONFIRMED")
     assert [type(event) for event in said] == [FillCounted, FillSettled]
 
 
+@pytest.mark.proves("I1")
 def test_a_failed_fill_is_voided_with_exactly_what_was_counted() -> None:
     counted, voided = told(Ledger(), "MATCHED", "MINED", "RETRYING", "FAILED", "FAILED")
     assert isinstance(counted, FillCounted)
@@ -59,6 +61,7 @@ def test_a_failed_fill_that_was_never_counted_contributes_nothing() -> None:
     assert ledger.matched("id") == 3 * SHARE, "the venue took its shares off the book all the same"
 
 
+@pytest.mark.proves("I2")
 @pytest.mark.parametrize("row", [("CONFIRMED", "FAILED"), ("FAILED", "CONFIRMED"), ("MATCHED", "FAILED", "CONFIRMED")])
 def test_confirmed_against_failed_is_disputed_and_said_once(row: tuple[str, ...]) -> None:
     ledger = Ledger()
@@ -77,6 +80,7 @@ def test_a_ledger_that_recalls_what_was_said_stands_where_the_one_before_stood(r
     assert anew.matched("id") == before.matched("id")
 
 
+@pytest.mark.proves("I23")
 def test_an_unknown_status_is_provisional_and_reported() -> None:
     ledger = Ledger()
     booking = ledger.book(report(ORDER, "id", "SOMETHING_NEW"), ORDER)
@@ -85,6 +89,7 @@ def test_an_unknown_status_is_provisional_and_reported() -> None:
     assert not ledger.is_final("id")
 
 
+@pytest.mark.proves("I1")
 def test_one_trade_that_meets_two_of_our_orders_is_two_fills() -> None:
     ledger = Ledger()
     other = wish(2, outcome=NO)
@@ -101,6 +106,7 @@ def test_a_report_that_contradicts_the_order_or_an_earlier_one_is_not_booked() -
     assert ledger.standing("t1", "id") is Standing.MATCHED
 
 
+@pytest.mark.proves("I1")
 @given(reports, st.randoms(use_true_random=False))
 def test_any_permutation_with_any_duplicates_ends_in_the_same_ledger(said, chance) -> None:
     again = said + [chance.choice(said) for _ in range(len(said))] if said else []
@@ -108,6 +114,7 @@ def test_any_permutation_with_any_duplicates_ends_in_the_same_ledger(said, chanc
     assert held(again) == held(said)
 
 
+@pytest.mark.proves("I1")
 @given(reports)
 def test_the_ledger_is_what_the_joined_standings_add_up_to(said) -> None:
     counted, settled, trades = held(said)
@@ -117,6 +124,7 @@ def test_the_ledger_is_what_the_joined_standings_add_up_to(said) -> None:
     assert settled == final * 3 * SHARE
 
 
+@pytest.mark.proves("I2")
 @given(standings, standings, standings)
 def test_a_standing_only_moves_up_and_in_no_order(one: Standing, two: Standing, three: Standing) -> None:
     assert join(one, one) is one

@@ -23,6 +23,7 @@ def taken(limits: Limiter, kind: str, now_ns: int, *, urgent: bool = True) -> in
     return count
 
 
+@pytest.mark.proves("I18")
 @given(st.lists(st.integers(0, 300 * MS), min_size=1, max_size=200))
 def test_no_more_is_sent_than_the_burst_and_what_came_back_since(gaps) -> None:
     bucket, now_ns, sent = Bucket(40, 60), 0, 0

@@ -117,6 +117,7 @@ def test_the_legs_of_a_bundle_open_one_position_each() -> None:
     assert denials(1) == ["open_positions"] * 3
 
 
+@pytest.mark.proves("I6")
 @pytest.mark.control("unknown_order", "trips")
 @pytest.mark.control("unknown_order", "nearly")
 def test_an_order_of_unknown_fate_blocks_new_risk_in_its_market() -> None:
@@ -144,6 +145,7 @@ def test_an_order_of_unknown_fate_leaves_what_lowers_the_risk_however_it_ends() 
     assert isinstance(risk.place(NO, 4_000, 4), PlaceOrder)
 
 
+@pytest.mark.proves("I6")
 def test_an_order_of_unknown_fate_blocks_new_risk_in_the_whole_neg_risk_event_and_nowhere_else() -> None:
     markets = {
         name: Market(name, name, ("1", "2"), neg_risk=group != "", group=group or None)
@@ -163,6 +165,7 @@ def test_an_order_of_unknown_fate_blocks_new_risk_in_the_whole_neg_risk_event_an
 CROSSING = [(NO, Side.BUY, 5_100), (YES, Side.SELL, 4_900)]
 
 
+@pytest.mark.proves("I16")
 @pytest.mark.control("self_cross", "trips")
 @pytest.mark.control("self_cross", "nearly")
 @pytest.mark.parametrize(("outcome", "side", "price"), CROSSING)
@@ -177,6 +180,7 @@ def test_an_order_that_would_trade_with_our_own_is_refused(outcome: Outcome, sid
     assert isinstance(risk.place(outcome, beside, side=side), PlaceOrder)
 
 
+@pytest.mark.proves("I16")
 @pytest.mark.control("self_cross", "blocks")
 def test_an_order_against_our_own_is_refused_to_a_hedge_and_to_another_desk() -> None:
     risk = Supervisor()
@@ -186,6 +190,7 @@ def test_an_order_against_our_own_is_refused_to_a_hedge_and_to_another_desk() ->
     assert risk.place(NO, 5_200, 4, tag="other") == "self_cross"
 
 
+@pytest.mark.proves("I14")
 @pytest.mark.control("not_settled", "trips")
 @pytest.mark.control("not_settled", "nearly")
 def test_sells_are_sized_from_settled_shares_not_yet_offered() -> None:
@@ -197,6 +202,7 @@ def test_sells_are_sized_from_settled_shares_not_yet_offered() -> None:
     assert risk.place(YES, 5_600, 3, side=Side.SELL) in ("hedge_only", "not_settled")
 
 
+@pytest.mark.proves("I13")
 def test_a_bundle_is_approved_whole_or_not_at_all() -> None:
     risk = Supervisor()
     legs = (risk.order(YES, 3_000), risk.order(YES, 3_000, market=N))

@@ -21,6 +21,7 @@ def ended(register: OrderRegister, number: int, *, may_forget: bool = True) -> t
 EVENTS = [event for event in OrderEvent if event not in {OrderEvent.REAPPEARED, OrderEvent.CONTRADICTED}]
 
 
+@pytest.mark.proves("I8")
 @given(st.lists(st.one_of(st.sampled_from(EVENTS), st.integers(0, 20 * SHARE)), max_size=20))
 def test_no_row_of_events_leaves_a_terminal_state_and_exposure_is_never_negative(events) -> None:
     record = OrderRecord("id", wish(size=5 * SHARE))
@@ -84,6 +85,7 @@ def test_open_orders_are_found_by_market_desk_token_and_side() -> None:
     assert found("nowhere") == []
 
 
+@pytest.mark.proves("I36")
 def test_the_latest_ended_orders_are_remembered() -> None:
     register = OrderRegister(2)
     assert [ended(register, number) for number in (1, 2, 3)] == [(), (), ("id1",)]

@@ -1,5 +1,6 @@
 """A desk's own orders: named once, adopted, forgotten, and never lost."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -142,6 +143,7 @@ def yes_terms(outcome: Outcome, side: Side, price: int) -> tuple[bool, int]:
     return ((side is Side.BUY) == (outcome == YES), price if outcome == YES else ONE - price)
 
 
+@pytest.mark.proves("I16")
 @given(outcomes, sides, prices, outcomes, sides, prices)
 def test_an_order_would_cross_exactly_where_the_two_would_trade(
     outcome: Outcome, side: Side, price: int, mine: Outcome, my_side: Side, my_price: int

@@ -47,6 +47,7 @@ def test_buying_yes_and_selling_no_raise_net() -> None:
     assert moves == {(YES, Side.BUY): 3, (YES, Side.SELL): -3, (NO, Side.BUY): -3, (NO, Side.SELL): 3}
 
 
+@pytest.mark.proves("I11")
 @given(st.integers(-20, 20), st.integers(0, 20), st.integers(0, 20), st.integers(-20, 20))
 def test_what_reduces_lowers_net_without_passing_zero_whatever_else_fills(
     net: int, rising: int, falling: int, move: int

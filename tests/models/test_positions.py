@@ -64,6 +64,7 @@ def test_a_sale_takes_the_average_cost_along_and_leaves_the_settled_at_once() ->
     assert after(position, FillSettled(sale, 0)).yes == position.yes
 
 
+@pytest.mark.proves("I3")
 def test_a_void_gives_back_shares_cost_cash_and_fees_exactly() -> None:
     before = after(PAIRS, bought("x", "0.333", 3))
     for counted in (bought("v", "0.41", 7), bought("v", "0.41", 7, NO), sold(before, "v", "0.60", 2)):
@@ -220,6 +221,7 @@ def played(said: Sequence[tuple[str, Outcome, int, int, bool]]) -> History:
     return history
 
 
+@pytest.mark.proves("I3")
 @given(steps)
 def test_cash_and_cost_and_profit_are_conserved_to_the_micro_dollar(said) -> None:
     history = played(said)

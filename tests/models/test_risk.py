@@ -37,6 +37,7 @@ def test_a_naked_leg_puts_the_market_into_reducing_and_cancels_the_side_that_wou
     assert isinstance(risk.place(NO, 4_900), PlaceOrder)
 
 
+@pytest.mark.proves("I20")
 def test_the_fuse_cancels_at_once_and_lifts_itself() -> None:
     risk = Supervisor()
     out = risk.flow(toxic=True)
@@ -216,6 +217,7 @@ def test_cancels_by_a_cell_are_counted_under_one_word(state: TradingState, sourc
     assert CancelMarket(M, word) in Supervisor().tell(RaiseCell(M, source, state, reason))
 
 
+@pytest.mark.proves("I22")
 def test_a_resolved_market_is_halted() -> None:
     risk = Supervisor()
     assert CancelMarket(M, "market_resolved") in risk.tell(MarketResolved(M, 10_000, risk.now_ns))

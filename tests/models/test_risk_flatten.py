@@ -267,6 +267,7 @@ def test_one_that_was_over_is_over_again_and_one_that_was_ended_stays_so() -> No
     assert (found[M][1], found[N][1]) == (FLATTENED, "")
 
 
+@pytest.mark.proves("I11")
 def test_approvals_under_a_flatten_never_pass_zero_whatever_is_asked() -> None:
     risk = Supervisor()
     holding(risk, 9)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -213,6 +214,7 @@ def played(history: list[str]) -> Journalled:
     return risk
 
 
+@pytest.mark.proves("I25")
 @given(histories)
 @example(["no", "fill", "fill", "fill"])
 @example(["yes", "fill", "fill", "cheap", "look", "look", "clear", "tomorrow"])

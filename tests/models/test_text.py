@@ -16,6 +16,7 @@ def test_an_ordinary_title_stays_as_it_is() -> None:
     )
 
 
+@pytest.mark.proves("I41")
 @pytest.mark.parametrize(
     "hostile, plain",
     [
@@ -38,6 +39,7 @@ def test_a_long_text_is_cut_and_says_so() -> None:
     assert clean("x" * 10, limit=10) == "x" * 10
 
 
+@pytest.mark.proves("I41")
 @given(st.text(), st.integers(4, 60))
 def test_any_text_becomes_one_printable_line_within_its_limit(text: str, limit: int) -> None:
     plain = clean(text, limit)
@@ -46,6 +48,7 @@ def test_any_text_becomes_one_printable_line_within_its_limit(text: str, limit: 
     assert all(character == " " or category(character)[0] not in "CZ" for character in plain)
 
 
+@pytest.mark.proves("I41")
 @given(st.text())
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     once = clean(text, 500)

@@ -43,6 +43,7 @@ def test_venue_prices_are_read_exactly(text: str, price: int) -> None:
     assert parse_price(text) == price
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.parametrize(
     "text",
     [
@@ -67,6 +68,7 @@ def test_what_is_no_price_is_refused_by_name(text: str) -> None:
         parse_price(text)
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.parametrize("text", ["", "-1", "nan", "1e6", "1.2345678", "1234567890123456789", "1_000", "²"])
 def test_what_is_no_size_is_refused_by_name(text: str) -> None:
     with pytest.raises(ValueError, match="size"):
@@ -87,6 +89,7 @@ def test_buys_floor_and_sells_ceil_to_the_tick(price: int, tick: int) -> None:
     assert high - low in (0, tick)
 
 
+@pytest.mark.proves("I3")
 @given(st.integers(0, ONE), st.integers(0, 10**12))
 def test_cash_set_aside_covers_cash_paid_by_at_most_a_millionth(price: int, size: int) -> None:
     assert 0 <= cash_of_rounded_up(price, size) - cash_of(price, size) <= 1

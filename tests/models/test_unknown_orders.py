@@ -1,5 +1,7 @@
 """When an order is asked for, and when "nowhere" is believed."""
 
+import pytest
+
 from models.executor_parameters import ExecutorParameters
 from models.unknown_orders import Questions
 
@@ -22,6 +24,7 @@ def test_questions_come_ever_slower_and_again_when_answers_begin_to_count() -> N
     assert at == [0, 500, 1_500, 3_500, 7_500, 15_500, 20_000, 28_000]
 
 
+@pytest.mark.proves("I7")
 def test_three_answers_some_time_apart_after_the_window_are_enough() -> None:
     asked = questions()
     for at_ns in (WINDOW, WINDOW + 2 * S):
@@ -31,6 +34,7 @@ def test_three_answers_some_time_apart_after_the_window_are_enough() -> None:
     assert asked.absent("id", WINDOW + 5 * S) is None
 
 
+@pytest.mark.proves("I7")
 def test_what_was_asked_before_the_window_is_no_evidence_however_late_the_answer() -> None:
     asked = questions()
     asked.asked("id", WINDOW - 1)

@@ -269,6 +269,7 @@ def positions(draw: st.DrawFn) -> Position:
 merges = st.sampled_from(("possible", "asked", "given_up"))
 
 
+@pytest.mark.proves("I14")
 @given(positions(), books(), merges)
 def test_no_step_raises_net_sells_what_is_not_there_or_trades_beyond_the_collar(
     position: Position, updated: BookUpdated, merging: Merging

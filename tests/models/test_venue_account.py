@@ -42,6 +42,7 @@ def test_without_a_user_feed_nothing_is_sent() -> None:
     assert floor.denials() == [("user_feed_lost", "nobody tells us of our fills: not connected yet")]
 
 
+@pytest.mark.proves("I25")
 def test_before_the_account_was_read_nothing_is_sent() -> None:
     floor = LiveFloor(ready=False)
     floor.connect()
@@ -255,6 +256,7 @@ def test_an_order_of_unknown_fate_that_is_listed_works() -> None:
     assert floor.approve(OTHER) in floor.submitted()
 
 
+@pytest.mark.proves("I8")
 def test_an_order_that_is_not_listed_is_asked_for_and_one_read_ends_nothing() -> None:
     floor = LiveFloor()
     order_id = floor.working(BID)
@@ -294,6 +296,7 @@ def test_a_fresh_order_may_be_missing_from_a_read_that_lags() -> None:
     assert floor.questions() == []
 
 
+@pytest.mark.proves("I8")
 def test_two_reads_that_agree_end_an_order() -> None:
     floor = LiveFloor()
     floor.working(BID)
@@ -375,6 +378,7 @@ def test_a_filled_order_that_is_still_listed_is_filled() -> None:
 
 
 # What is not ours
+@pytest.mark.proves("I17")
 @pytest.mark.control("foreign", "trips")
 def test_a_foreign_order_that_is_listed_halts_everything_and_is_cancelled() -> None:
     floor = LiveFloor()
@@ -383,6 +387,7 @@ def test_a_foreign_order_that_is_listed_halts_everything_and_is_cancelled() -> N
     assert floor.cancels() == [(floor.id_of(STRANGER), "foreign")]
 
 
+@pytest.mark.proves("I17")
 @pytest.mark.parametrize("trade_id", [None, "t9"])
 def test_a_foreign_order_or_fill_on_the_user_feed_halts_everything(trade_id: str | None) -> None:
     floor = LiveFloor()
@@ -583,6 +588,7 @@ def test_a_paper_machine_reads_and_asks_nothing() -> None:
     assert {type(message) for message in said} == {SubmitOrder, OrderChanged, WakeAt}
 
 
+@pytest.mark.proves("I25", "I26")
 def test_a_start_recovers_until_the_account_was_read_and_says_what_keeps_it() -> None:
     floor = LiveFloor(ready=False)
     floor.connect()

@@ -33,6 +33,7 @@ def test_a_live_machine_needs_to_be_told_how_orders_are_named() -> None:
         type(floor.machine)("run", "live", floor.parameters, floor.desks)
 
 
+@pytest.mark.proves("I6")
 def test_an_order_without_an_answer_is_asked_for_at_once_and_blocks_its_market() -> None:
     floor = LiveFloor()
     order_id = floor.unknown(BID)
@@ -51,6 +52,7 @@ def test_silence_is_an_unknown_fate_too() -> None:
     assert (floor.state(BID), floor.questions()) == (OrderState.UNKNOWN, [order_id])
 
 
+@pytest.mark.proves("I7")
 def test_it_is_asked_for_again_until_there_is_an_answer() -> None:
     floor = LiveFloor()
     order_id = floor.unknown(BID)
@@ -118,6 +120,7 @@ def test_an_order_that_was_cancelled_without_a_fill_is_over() -> None:
 # Nowhere to be found
 
 
+@pytest.mark.proves("I7")
 def test_an_order_that_is_nowhere_often_and_late_enough_was_never_accepted() -> None:
     floor = LiveFloor()
     began_ns = floor.now_ns
@@ -137,6 +140,7 @@ def test_before_the_window_is_over_no_answer_counts() -> None:
     assert floor.state(BID) is OrderState.UNKNOWN
 
 
+@pytest.mark.proves("I7")
 def test_a_line_that_is_broken_for_ten_minutes_is_no_evidence() -> None:
     floor = LiveFloor()
     floor.unknown(BID)
@@ -374,6 +378,7 @@ def test_a_take_that_its_trades_alone_know_is_over() -> None:
     assert (floor.state(take), floor.last(take).filled) == (OrderState.CANCELLED, SHARE)
 
 
+@pytest.mark.proves("I6")
 def test_an_order_of_unknown_fate_holds_up_what_would_add_to_its_event_but_no_exit() -> None:
     floor = LiveFloor(siblings={"elsewhere": (BID.market,)})
     order_id = floor.unknown(BID)

@@ -166,6 +166,7 @@ def test_the_board_gives_the_log_after_a_number(served: Served) -> None:
         assert [line["market"] for line in client.get("/v1/board", since=last)["log"]] == ["market-2"]
 
 
+@pytest.mark.proves("I45")
 def test_kill_and_its_release(served: Served) -> None:
     served.engine.place(1)
     with served.client() as client:
@@ -209,6 +210,7 @@ def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> Non
     assert served.engine.ended
 
 
+@pytest.mark.proves("I40")
 @pytest.mark.parametrize(
     "method, route, body, code, exit_code",
     [

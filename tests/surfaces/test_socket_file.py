@@ -14,6 +14,7 @@ def test_the_socket_stands_in_the_data_folder(data_dir: Path) -> None:
     assert find_socket(data_dir) == data_dir / "run" / "keel.sock"
 
 
+@pytest.mark.proves("I40")
 def test_folder_and_socket_are_for_their_owner_alone(data_dir: Path) -> None:
     before = os.umask(0o022)
     os.umask(before)
@@ -40,6 +41,7 @@ def test_a_file_that_nobody_listens_on_is_replaced(data_dir: Path) -> None:
         assert is_answered(path)
 
 
+@pytest.mark.proves("I40")
 def test_a_socket_that_somebody_answers_is_not_taken(data_dir: Path) -> None:
     listener, path = bind(data_dir)
     with listener:
@@ -48,6 +50,7 @@ def test_a_socket_that_somebody_answers_is_not_taken(data_dir: Path) -> None:
         assert is_answered(path)
 
 
+@pytest.mark.proves("I40")
 @pytest.mark.parametrize("runtime", [True, False])
 def test_a_long_path_moves_and_the_folder_says_where(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, runtime: bool
@@ -74,6 +77,7 @@ def test_two_long_folders_have_two_sockets(data_dir: Path) -> None:
     assert socket_path(data_dir / ("a" * 120)) != socket_path(data_dir / ("b" * 120))
 
 
+@pytest.mark.proves("I40")
 def test_a_link_in_place_of_the_folder_is_refused(data_dir: Path) -> None:
     (data_dir / "elsewhere").mkdir()
     (data_dir / "run").symlink_to(data_dir / "elsewhere")

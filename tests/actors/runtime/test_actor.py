@@ -45,6 +45,7 @@ def downs(notices: list[Any]) -> list[tuple[str, str | None, str]]:
     return [(down.name, down.error, down.handling) for down in notices]
 
 
+@pytest.mark.proves("I34")
 @pytest.mark.parametrize("error", ERRORS)
 @pytest.mark.parametrize("where", ["handler", "ask", "on_start", "on_stop", "on_turn_end", "on_end"])
 def test_every_way_to_die_is_reported_once_and_leaves_nothing_behind(world: World, where: str, error: str) -> None:
@@ -93,6 +94,7 @@ def test_a_stop_from_outside_waits_until_the_actor_has_stopped(world: World) -> 
     assert ref.stop(timeout=5) is False
 
 
+@pytest.mark.proves("I32")
 def test_the_message_that_killed_and_those_unread_are_dead_letters(sim: SimWorld) -> None:
     sim.record("worker")
     for message in (Filled(1), Raise("ValueError"), Frame(2), Frame(3)):
@@ -102,6 +104,7 @@ def test_the_message_that_killed_and_those_unread_are_dead_letters(sim: SimWorld
     assert sim.dead("unread") == [Frame(2), Frame(3)]
 
 
+@pytest.mark.proves("I33")
 def test_an_ask_that_fails_kills_the_actor_and_answers_the_asks_behind_it(world: World) -> None:
     gate = threading.Event()
 
@@ -119,6 +122,7 @@ def test_an_ask_that_fails_kills_the_actor_and_answers_the_asks_behind_it(world:
     assert not ref.is_alive()
 
 
+@pytest.mark.proves("I33")
 def test_an_ask_is_answered_and_a_late_one_is_refused(world: World) -> None:
     world.record("worker")
     ref = world.directory.find("worker")
@@ -130,6 +134,7 @@ def test_an_ask_is_answered_and_a_late_one_is_refused(world: World) -> None:
         ref.ask(Filled(2), timeout=5)
 
 
+@pytest.mark.proves("I33")
 def test_an_actor_that_waits_for_an_actor_is_told_that_it_would_wait_for_ever(world: World) -> None:
     class Asker(BaseActor):
         def on_receive(self, message: Any) -> Any:
@@ -147,6 +152,7 @@ def test_an_actor_that_waits_for_an_actor_is_told_that_it_would_wait_for_ever(wo
     assert notices[0].error.startswith(AskDeadlock.__name__)
 
 
+@pytest.mark.proves("I33")
 def test_nobody_can_wait_for_a_stop_inside_an_actor(world: World) -> None:
     class Stopper(BaseActor):
         def on_receive(self, message: Any) -> Any:

@@ -1,11 +1,14 @@
 from typing import Any
 
+import pytest
+
 from actors.runtime.dead_letters import DeadLetters, Reason
 from models.messages.base import Lane
 from models.messages.runtime import DeadLettered
 from tests.actors.runtime.worlds import Filled, Frame, Query, Recorder, SimWorld
 
 
+@pytest.mark.proves("I32")
 def test_what_cannot_be_delivered_is_a_dead_letter_and_the_answer_is_no(sim: SimWorld) -> None:
     assert sim.directory.send("nobody", Filled(1)) is False
     sim.record("busy")

@@ -176,6 +176,7 @@ def test_a_turn_is_bounded_so_that_nobody_is_starved_by_less_urgent_mail(
     assert order.index("quiet") == before_quiet
 
 
+@pytest.mark.proves("I37")
 def test_a_handler_that_loops_on_one_worker_does_not_stop_the_other(pool: RealWorld) -> None:
     ending = threading.Event()
 

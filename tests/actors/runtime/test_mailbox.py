@@ -114,6 +114,7 @@ def test_keys_of_different_types_do_not_meet() -> None:
     assert box.read() == [Cancel(1), Touch(1, 10)]
 
 
+@pytest.mark.proves("I21")
 def test_raw_market_mail_is_never_conflated() -> None:
     box = Box()
     for _ in range(3):
@@ -145,6 +146,7 @@ def test_an_ask_is_never_conflated_away() -> None:
     assert box.read() == [Touch(1, 12), Touch(1, 11)]
 
 
+@pytest.mark.proves("I36")
 def test_control_mail_beyond_its_bound_aborts_and_is_still_kept() -> None:
     box = Box()
     for number in range(8):
@@ -153,6 +155,7 @@ def test_control_mail_beyond_its_bound_aborts_and_is_still_kept() -> None:
     assert len(box.read()) == 8
 
 
+@pytest.mark.proves("I36")
 def test_order_mail_beyond_its_bound_is_kept_and_announced_once() -> None:
     box = Box()
     for number in range(9):
@@ -161,6 +164,7 @@ def test_order_mail_beyond_its_bound_is_kept_and_announced_once() -> None:
     assert box.read() == [Filled(number) for number in range(9)]
 
 
+@pytest.mark.proves("I36")
 def test_a_full_intent_lane_refuses_the_teller_and_the_asker() -> None:
     box = Box()
     assert [box.refused(Query(number)) for number in range(4)] == [False, False, False, True]
@@ -196,6 +200,7 @@ def test_an_asker_whose_question_expired_is_told() -> None:
         future.get(timeout=0)
 
 
+@pytest.mark.proves("I36")
 def test_raw_mail_beyond_its_bound_is_dropped_at_once_and_the_actor_hears_it_before_anything_newer() -> None:
     box = Box()
     box.mail.post(Touch(1, 1))
@@ -247,6 +252,7 @@ def test_a_stop_goes_to_control() -> None:
     assert [type(message) for message in box.read()] == [ActorStop, Filled, Frame]
 
 
+@pytest.mark.proves("I32")
 def test_a_closed_mailbox_buries_what_waits_answers_who_asked_and_refuses_what_comes() -> None:
     box = Box()
     box.mail.post(Frame(1))
@@ -343,6 +349,7 @@ class Model:
         return read
 
 
+@pytest.mark.proves("I21", "I32")
 @given(steps)
 def test_a_mailbox_does_what_the_rules_say_and_loses_nothing_unsaid(run: list[Message | int]) -> None:
     box, model = Box(), Model()

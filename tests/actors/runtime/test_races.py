@@ -39,6 +39,7 @@ def buried(world: RealWorld, name: str) -> list[Message]:
     return [letter.message for letter in world.dead_letters.newest(10_000) if letter.actor == name]
 
 
+@pytest.mark.proves("I33", kind="race")
 def test_stops_tells_and_asks_race_and_every_ask_is_answered(world: RealWorld) -> None:
     answers: Counter[str] = Counter()
 
@@ -68,6 +69,7 @@ def test_stops_tells_and_asks_race_and_every_ask_is_answered(world: RealWorld) -
     assert answers.total() == 150 * 5
 
 
+@pytest.mark.proves("I32", kind="race")
 def test_senders_of_all_lanes_race_with_a_reader_that_stops_and_nothing_is_lost_unsaid(world: RealWorld) -> None:
     def send(name: str, first: int) -> None:
         for n in range(first, first + 40):

@@ -111,6 +111,7 @@ def test_actors_that_keep_each_other_busy_are_found(sim: SimWorld, monkeypatch: 
         other.sim.run_until(1)
 
 
+@pytest.mark.proves("I33")
 def test_a_question_that_nobody_will_answer_is_reported(sim: SimWorld) -> None:
     future = ActorFuture[Any]()
     sim.sim.will_answer(future)
@@ -172,6 +173,7 @@ def gossip(seed: int) -> tuple[bytes, str]:
     return file.getvalue(), trace.sha256
 
 
+@pytest.mark.proves("I31")
 def test_the_same_seed_gives_the_same_trace_byte_for_byte() -> None:
     once, digest = gossip(1)
     again, same_digest = gossip(1)

@@ -94,6 +94,7 @@ def test_a_death_restarts_whom_the_strategy_says(world: World, strategy: Strateg
         world.until(lambda name=name: family.seen[name][-1] == [Filled(1)])
 
 
+@pytest.mark.proves("I34")
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_child_is_restarted_however_it_died(world: World, error: str) -> None:
     family = Family(world, "a")
@@ -159,6 +160,7 @@ def test_a_permanent_child_that_stops_by_itself_is_restarted_and_a_temporary_one
     ]
 
 
+@pytest.mark.proves("I34")
 def test_too_many_deaths_are_escalated(world: World) -> None:
     supervision = Supervision(intensity=2, listeners=("listener",), backoff_ns=MS)
     family = Family(world, "a", "b", supervision=supervision)
@@ -173,6 +175,7 @@ def test_too_many_deaths_are_escalated(world: World) -> None:
     assert world.aborts == []
 
 
+@pytest.mark.proves("I34")
 def test_what_the_root_cannot_mend_aborts_the_process(world: World) -> None:
     supervision = Supervision(intensity=0)
     family = Family(world)
@@ -195,6 +198,7 @@ def test_deaths_are_forgotten_after_the_period(sim: SimWorld) -> None:
     assert len(family.notices) == 1
 
 
+@pytest.mark.proves("I34", "I37")
 def test_a_market_that_keeps_dying_is_quarantined_and_nobody_else_is_touched(world: World) -> None:
     supervision = Supervision(
         Strategy.REST_FOR_ONE, intensity=1, excess=Excess.QUARANTINE, listeners=("listener",), backoff_ns=MS

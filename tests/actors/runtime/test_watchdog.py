@@ -103,6 +103,7 @@ def kennel() -> Iterator[Kennel]:
     it.world.close()
 
 
+@pytest.mark.proves("I35")
 @pytest.mark.parametrize("where", ["markets", "threads"])
 def test_a_handler_that_runs_for_two_seconds_is_reported_once_with_its_stack(kennel: Kennel, where: str) -> None:
     kennel.hang(where)
@@ -124,6 +125,7 @@ def test_a_handler_that_runs_for_two_seconds_is_reported_once_with_its_stack(ken
     assert kennel.dog.healthy
 
 
+@pytest.mark.proves("I35")
 @pytest.mark.parametrize(
     ("where", "cls", "limit"), [("markets", Hang, 5), ("threads", Critical, 5), ("threads", Hang, 10)]
 )
@@ -243,6 +245,7 @@ def test_control_mail_of_an_actor_that_cannot_get_its_turn_is_late_too(kennel: K
     kennel.world.until(lambda: waiting == [Halt(1)])
 
 
+@pytest.mark.proves("I34")
 def test_a_dead_thread_ends_its_actor_and_a_dead_worker_the_process(kennel: Kennel) -> None:
     world = kennel.world
     world.place = world.threads
@@ -300,6 +303,7 @@ def test_the_running_watchdog_finds_an_idle_process_healthy() -> None:
     assert world.aborts == []
 
 
+@pytest.mark.proves("I35")
 def test_an_abort_closes_the_gate_dumps_all_stacks_and_leaves(capfd: pytest.CaptureFixture[str]) -> None:
     done: list[Any] = []
     Abort(done.append, done.append)("journal corrupt")
@@ -318,6 +322,7 @@ def test_an_abort_leaves_even_if_the_gate_cannot_be_closed() -> None:
     assert done == [EXIT_CODE]
 
 
+@pytest.mark.proves("I35", kind="crash")
 def test_an_interpreter_that_stands_still_is_ended_from_outside() -> None:
     script = """
         import ctypes

@@ -55,6 +55,7 @@ for number in range(first, first + 100_000):
 """
 
 
+@pytest.mark.proves("I4", kind="crash")
 @pytest.mark.parametrize("url", ["sqlite", "postgres"], indirect=True)
 def test_every_order_that_was_passed_on_has_its_row_after_kill_9(url: str, tmp_path: Path) -> None:
     passed_on: list[str] = []

@@ -93,6 +93,7 @@ def change(url: str, statement: str) -> None:
         database.execute(statement)
 
 
+@pytest.mark.proves("I29")
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
@@ -209,6 +210,7 @@ def test_a_start_walks_through_the_newest_entries_and_the_command_through_all(
     writer.close()
 
 
+@pytest.mark.proves("I29")
 @pytest.mark.parametrize(
     ("vandalism", "seq"),
     [

@@ -35,6 +35,7 @@ def desk(url: str, tmp_path: Path) -> Iterator[Desk]:
     desk.stop()
 
 
+@pytest.mark.proves("I4")
 def test_an_order_is_on_the_disk_before_it_is_passed_on(desk: Desk, table: Table, make: Any) -> None:
     on_disk: list[int] = []
     desk.on_venue = lambda _: on_disk.append(len(table("orders")))
@@ -42,6 +43,7 @@ def test_an_order_is_on_the_disk_before_it_is_passed_on(desk: Desk, table: Table
     assert on_disk == [1]
 
 
+@pytest.mark.proves("I4")
 def test_the_gate_hears_of_an_order_when_it_is_on_the_disk_and_before_the_venue_does(
     desk: Desk, table: Table, make: Any
 ) -> None:
@@ -118,6 +120,7 @@ def test_an_idle_journal_asks_for_no_timer_but_the_hourly_one(desk: Desk, make: 
     assert desk.mailbox.served == served + 1
 
 
+@pytest.mark.proves("I30")
 def test_a_database_that_refuses_lets_no_order_leave(desk: Desk, make: Any) -> None:
     desk.break_database()
     desk.tell(make.submit(1), make.submit(2))
@@ -133,6 +136,7 @@ def test_a_database_that_refuses_lets_no_order_leave(desk: Desk, make: Any) -> N
     desk.mend_database()
 
 
+@pytest.mark.proves("I30")
 def test_the_gate_is_closed_before_the_executor_is_told(desk: Desk, make: Any) -> None:
     desk.break_database()
     desk.tell(make.submit(1))
@@ -153,6 +157,7 @@ def test_what_money_hangs_on_is_kept_until_the_database_takes_it(desk: Desk, tab
     assert verify(desk.writer.database).seq == 2
 
 
+@pytest.mark.proves("I36")
 def test_what_is_kept_while_the_database_refuses_is_bounded(desk: Desk, table: Table, make: Any) -> None:
     desk.break_database()
     for number in range(5):
@@ -165,6 +170,7 @@ def test_what_is_kept_while_the_database_refuses_is_bounded(desk: Desk, table: T
     assert actor.dropped == 5 * 1 + 5 * 2 - (2 + 1 + 2)
 
 
+@pytest.mark.proves("I30")
 def test_the_emergency_file_has_once_what_the_database_did_not_take(desk: Desk, make: Any) -> None:
     desk.break_database()
     for number in range(3):

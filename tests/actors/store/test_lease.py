@@ -51,6 +51,7 @@ def free(url: str) -> bool:
     return True
 
 
+@pytest.mark.proves("I24")
 def test_every_holder_has_the_next_epoch_and_says_who_it_is(url: str) -> None:
     for epoch in (1, 2, 3):
         owned = open_writer(url)
@@ -75,6 +76,7 @@ def test_a_lock_that_was_taken_before_anybody_was_written_down_is_still_a_lock(t
     lock.release()
 
 
+@pytest.mark.proves("I24")
 def test_who_was_taken_over_commits_nothing_and_says_by_whom(url: str, make: Any) -> None:
     writer = Writer(url, 0)
     write(writer, make.submit(1))
@@ -109,6 +111,7 @@ def test_a_folder_without_room_for_a_lock_is_said(tmp_path: Path) -> None:
         open_writer(sqlite_url(tmp_path / "arb.db"))
 
 
+@pytest.mark.proves("I24")
 def test_a_connection_that_is_cut_is_noticed_at_once_and_for_good(distant: str, proxy: Proxy, make: Any) -> None:
     told: list[str] = []
     writer = Writer(distant, 0)

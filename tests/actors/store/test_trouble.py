@@ -73,6 +73,7 @@ def lasts(desk: Desk, make: Any) -> None:
     assert "open" not in desk.order_of_events
 
 
+@pytest.mark.proves("I30")
 def test_another_program_that_holds_the_database_for_a_second(desk: Desk, tmp_path: Path, make: Any) -> None:
     suffers(desk, make, ailing.locked(tmp_path / "arb.db"), "the database is locked: another program has held it")
     is_over(desk, make)
@@ -92,6 +93,7 @@ def test_a_database_that_may_not_grow(desk: Desk, make: Any) -> None:
     assert verify(desk.writer.database).seq == 1
 
 
+@pytest.mark.proves("I30")
 def test_a_full_disk(tmp_path: Path, make: Any) -> None:
     disk = tmp_path / "disk"
     with ailing.small_disk(disk, "8m"):
@@ -117,6 +119,7 @@ def test_a_full_disk(tmp_path: Path, make: Any) -> None:
         desk.stop()
 
 
+@pytest.mark.proves("I30")
 def test_a_disk_that_has_become_read_only(desk: Desk, tmp_path: Path, make: Any) -> None:
     suffers(desk, make, ailing.read_only(tmp_path / "arb.db"), "its disk, folder or file is read-only")
     is_over(desk, make)
@@ -128,6 +131,7 @@ def test_a_disk_that_fails_to_write(desk: Desk, tmp_path: Path, make: Any) -> No
     assert verify(desk.writer.database).seq >= 1
 
 
+@pytest.mark.proves("I30")
 def test_torn_pages(desk: Desk, tmp_path: Path, make: Any) -> None:
     desk.tell(make.submit(100))
     desk.venue.clear()

@@ -88,6 +88,7 @@ def test_a_wish_and_the_order_that_came_of_it_are_one_intent(
     writer.close()
 
 
+@pytest.mark.proves("I5")
 def test_an_intent_never_becomes_two_orders(url: str, table: Table, make: Any) -> None:
     writer = Writer(url, 0)
     write(writer, make.submit(1))
@@ -123,6 +124,7 @@ def test_a_batch_that_is_refused_leaves_nothing(url: str, table: Table, make: An
     writer.close()
 
 
+@pytest.mark.proves("I29")
 def test_the_chain_is_whole(url: str, make: Any) -> None:
     writer = Writer(url, 0)
     for number in range(1, 6):
@@ -131,6 +133,7 @@ def test_the_chain_is_whole(url: str, make: Any) -> None:
     writer.close()
 
 
+@pytest.mark.proves("I29")
 @pytest.mark.parametrize(
     "vandalism, found",
     [

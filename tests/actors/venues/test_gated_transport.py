@@ -46,6 +46,7 @@ def test_an_open_gate_lets_requests_pass(server: RudeServer, lane: HttpClient) -
     assert server.connections == 1
 
 
+@pytest.mark.proves("I9")
 @pytest.mark.parametrize("connected_before", [False, True])
 def test_a_closed_gate_lets_no_byte_pass(
     server: RudeServer, gate: Gate, lane: HttpClient, connected_before: bool
@@ -95,6 +96,7 @@ def test_a_kill_does_not_wait_for_an_answer(server: RudeServer, gate: Gate, lane
     assert len(lost) == 1
 
 
+@pytest.mark.proves("I9")
 def test_after_a_kill_has_returned_nothing_more_arrives(server: RudeServer, gate: Gate) -> None:
     """Four lanes submit as fast as they can; what arrives after the kill had left before it."""
     for _ in range(10):

@@ -177,6 +177,7 @@ def test_an_answer_that_is_not_whole_is_lost(server: RudeServer, client: HttpCli
     assert len(server.requests) == 1
 
 
+@pytest.mark.proves("I42")
 def test_a_packed_answer_is_unpacked_up_to_the_bound(server: RudeServer, client: HttpClient) -> None:
     server.manner = lambda peer: peer.answer(200, gzip.compress(b"x" * 99_999), content_encoding="gzip")
     assert client.exchange("GET", "/", within_s=5).body == b"x" * 99_999
@@ -265,6 +266,7 @@ def test_a_server_that_speaks_no_tls_is_sent_nothing(server: RudeServer) -> None
     client.close()
 
 
+@pytest.mark.proves("I39")
 def test_a_header_that_cannot_be_sent_is_not_repeated_by_the_error(client: HttpClient) -> None:
     with pytest.raises(NotSent) as raised:
         client.exchange("GET", "/", within_s=5, headers={"POLY_PASSPHRASE": "hush\r\nX: y"})
@@ -272,6 +274,7 @@ def test_a_header_that_cannot_be_sent_is_not_repeated_by_the_error(client: HttpC
     assert raised.value.__suppress_context__
 
 
+@pytest.mark.proves("I39")
 def test_what_is_sent_is_in_no_log(client: HttpClient, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         client.exchange("GET", "/hush-path", within_s=5, query={"q": "hush"}, headers={"POLY_PASSPHRASE": "hush"})

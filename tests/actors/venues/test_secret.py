@@ -15,6 +15,7 @@ TEXT = "5ecre7-0f-the-desk"
 SECRET = Secret(TEXT)
 
 
+@pytest.mark.proves("I39")
 @pytest.mark.parametrize(
     "shown",
     [
@@ -26,6 +27,7 @@ def test_a_secret_does_not_show(shown: str) -> None:
     assert TEXT not in shown
 
 
+@pytest.mark.proves("I39")
 @pytest.mark.parametrize("store", [pickle.dumps, copy.copy, copy.deepcopy, msgspec.json.encode, json.dumps])
 def test_a_secret_is_neither_copied_nor_stored(store: object) -> None:
     assert callable(store)
@@ -51,6 +53,7 @@ def test_secrets_are_compared_and_revealed() -> None:
     assert not Secret("")
 
 
+@pytest.mark.proves("I39")
 def test_secrets_are_revealed_in_six_places_only() -> None:
     """To the curve, to headers, to the official client, to the user channel, and where they are read and compared."""
     root = Path(__file__).parents[3]

@@ -104,6 +104,7 @@ def test_what_no_venue_may_send_is_the_end(sent: bytes, said: str) -> None:
             whole(client)
 
 
+@pytest.mark.proves("I41")
 def test_a_close_says_its_code_and_a_reason_without_tricks() -> None:
     reason = b"bye\nINFO kill off\x1b[2J"
     with connected() as (client, wire):

@@ -23,6 +23,7 @@ from tests.faults.steady_hand import SteadyHand
 _S = 1_000_000_000
 
 
+@pytest.mark.proves("I7")
 @pytest.mark.fault("F08")
 def test_without_names_no_order_is_given_up_the_heart_stops_and_all_comes_back(
     hand: SteadyHand, market: Market, monkeypatch: pytest.MonkeyPatch
@@ -65,6 +66,7 @@ def test_a_venue_whose_certificate_has_expired_is_sent_nothing(hand: SteadyHand)
     assert not [path for path in sources if {"verify=False", "CERT_NONE"} & set(path.read_text().split())]
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F18")
 def test_an_answer_that_unpacks_to_200_mb_is_refused_at_16_mib_and_the_order_asked_for(
     hand: SteadyHand, market: Market

@@ -103,6 +103,7 @@ def test_a_restart_of_the_venue_costs_patience_and_after_it_only_quotes_go_out(
     hand.stands(waits, "0.02")
 
 
+@pytest.mark.proves("I11")
 @pytest.mark.fault("F16")
 def test_a_venue_that_takes_cancels_only_gets_cancels_only_and_is_asked_again(hand: SteadyHand, market: Market) -> None:
     rests = hand.stands(market)

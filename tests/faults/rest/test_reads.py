@@ -30,6 +30,7 @@ def test_a_list_that_does_not_end_is_read_so_far_and_is_no_truth(hand: SteadyHan
     assert hand.fate(rests) is OrderState.WORKING
 
 
+@pytest.mark.proves("I8")
 @pytest.mark.fault("F22")
 def test_an_order_that_a_missing_page_left_out_is_asked_for_and_lives(hand: SteadyHand, market: Market) -> None:
     rests = hand.stands(market)
@@ -58,6 +59,7 @@ def test_an_order_that_a_stale_list_does_not_know_yet_lives(hand: SteadyHand, ma
     assert rests_or_was_cancelled(hand, order, began)
 
 
+@pytest.mark.proves("I14")
 @pytest.mark.fault("F23")
 def test_what_was_sold_is_not_sold_again_however_old_the_balance_that_is_read(hand: SteadyHand, market: Market) -> None:
     order = hand.stands(market)

@@ -45,6 +45,7 @@ def asked_for(hand: SteadyHand, order_id: str) -> list[dict[str, Any]]:
     return [line for line in log(hand.venue, "request") if order_id in line["path"]]
 
 
+@pytest.mark.proves("I6", "I7")
 @pytest.mark.fault("F01")
 @pytest.mark.parametrize("manner", ["never", "reset"])
 def test_an_order_that_was_lost_blocks_its_market_and_siblings_until_the_venue_knows_it_nowhere_often_and_late_enough(
@@ -65,6 +66,7 @@ def test_an_order_that_was_lost_blocks_its_market_and_siblings_until_the_venue_k
     hand.stands(market)
 
 
+@pytest.mark.proves("I5")
 @pytest.mark.fault("F02")
 @pytest.mark.parametrize("manner", ["never", "reset", "cut"])
 def test_an_order_whose_answer_was_lost_is_found_by_its_hash_and_no_other_is_sent(

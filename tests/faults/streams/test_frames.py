@@ -19,6 +19,7 @@ from tests.faults.overheard import Overheard, overheard
 from tests.faults.streams_at_work import books_agree, connections, is_back, misunderstood
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.fault("F33")
 @pytest.mark.parametrize("how", ["renamed", "missing", "numbers", "seconds"])
 def test_a_known_field_that_is_missing_or_of_another_kind_fails_its_market_and_nothing_else(
@@ -84,6 +85,7 @@ def test_what_no_venue_may_send_ends_the_connection(how: str, running: LiveEngin
     running.until(lambda: is_back(running, market.id), "it is usable again")
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F35")
 @pytest.mark.parametrize(
     ("fault", "said"),
@@ -104,6 +106,7 @@ def test_what_would_never_end_is_refused_by_what_it_announces(
     running.until(lambda: is_back(running, market.id), "it is usable again")
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F36")
 def test_a_large_snapshot_is_taken_without_holding_anybody_up(running: LiveEngine, market: Market) -> None:
     before = connections(running)
@@ -115,6 +118,7 @@ def test_a_large_snapshot_is_taken_without_holding_anybody_up(running: LiveEngin
     assert not {reason for source, reason in running.cells() if source == "runtime"}
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F36")
 def test_a_snapshot_of_two_megabytes_takes_less_than_fifty_milliseconds_to_read(
     running: LiveEngine, market: Market

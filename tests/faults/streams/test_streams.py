@@ -40,6 +40,7 @@ from tests.faults.streams_at_work import (
 # Silence
 
 
+@pytest.mark.proves("I19")
 @pytest.mark.fault("F24")
 def test_a_venue_that_falls_silent_on_all_is_left_for_a_new_connection_and_has_no_quotes(running: LiveEngine) -> None:
     before, opened = connections(running), sockets_opened(running)
@@ -119,6 +120,7 @@ def test_a_venue_that_flaps_is_met_with_patience_and_its_markets_are_quarantined
 # Frames that come twice, late, or spoilt
 
 
+@pytest.mark.proves("I21")
 @pytest.mark.fault("F27")
 @pytest.mark.fault("F28")
 def test_frames_that_come_twice_late_and_in_any_order_leave_every_book_and_the_ledger_right(
@@ -155,6 +157,7 @@ def test_a_delta_that_is_wrong_or_missing_is_found_and_the_book_read_anew(
     books_agree(running)
 
 
+@pytest.mark.proves("I19")
 @pytest.mark.fault("F31")
 @pytest.mark.parametrize(
     ("how", "expected"),
@@ -176,6 +179,7 @@ def test_a_book_on_which_nothing_can_be_decided_gets_no_quote_and_no_flow_from_n
     books_agree(running)
 
 
+@pytest.mark.proves("I15")
 @pytest.mark.fault("F32")
 def test_a_tick_that_changes_voids_the_quotes_of_the_old_grid_and_comes_back(
     running: LiveEngine, market: Market

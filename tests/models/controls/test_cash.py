@@ -88,6 +88,7 @@ def test_a_hedge_may_use_the_reserve_and_a_sale_asks_for_no_cash() -> None:
     assert account.answer(bid(1, 2)) == "cash_reserve"
 
 
+@pytest.mark.proves("I13")
 @pytest.mark.control("cash", "trips")
 @pytest.mark.control("cash", "nearly")
 @pytest.mark.control("cash", "blocks")
@@ -114,6 +115,7 @@ def test_of_an_account_that_is_smaller_than_the_wallet_a_tenth_is_kept() -> None
     assert account.answer(bid(6, 2)) == "cash_reserve"
 
 
+@pytest.mark.proves("I13")
 def test_a_cancelled_bid_gives_its_cash_back() -> None:
     account = Account()
     account.rests(bid(90))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def without_last_note(losing: Losing) -> None:
     del losing.chain[last]
 
 
+@pytest.mark.proves("I27")
 def test_what_was_lost_today_is_still_lost() -> None:
     losing = Losing()
     losing.lose(20)
@@ -315,6 +317,7 @@ ACTS: dict[str, Callable[[Losing, int], object]] = {
 histories = st.lists(st.tuples(st.sampled_from(sorted(ACTS)), st.integers(2, 95)), max_size=25)
 
 
+@pytest.mark.proves("I27")
 @given(histories)
 def test_it_holds_the_same_after_any_history(history: list[tuple[str, int]]) -> None:
     losing = Losing(LossParameters(), NOON + 10 * HOUR)

@@ -60,6 +60,7 @@ class Watched:
         return {reading.control: reading for reading in self.guard.readings(self.now_ns)}
 
 
+@pytest.mark.proves("I22")
 @pytest.mark.control("market_status", "trips")
 @pytest.mark.control("market_status", "nearly")
 @pytest.mark.control("market_status", "blocks")
@@ -72,6 +73,7 @@ def test_where_the_venue_takes_no_orders_none_is_tried_not_even_an_exit() -> Non
     assert closed.answer(opens=False) == closed.answer()
 
 
+@pytest.mark.proves("I19")
 @pytest.mark.control("book_age", "trips")
 @pytest.mark.control("book_age", "nearly")
 def test_a_book_is_believed_for_five_seconds_after_an_event_and_ten_after_a_proof() -> None:
@@ -136,6 +138,7 @@ def test_an_exit_may_take_what_a_thin_or_wide_book_has() -> None:
     assert watched.answer(opens=False) == "passes"
 
 
+@pytest.mark.proves("I22")
 @pytest.mark.control("time_guard", "trips")
 @pytest.mark.control("time_guard", "nearly")
 def test_nothing_opens_within_ten_minutes_of_the_end() -> None:

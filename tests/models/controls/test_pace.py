@@ -26,6 +26,7 @@ def pace() -> Pace:
     return Pace(PaceParameters())
 
 
+@pytest.mark.proves("I18")
 @pytest.mark.control("duplicate", "trips")
 def test_the_same_order_of_another_intent_is_refused_within_the_window(pace: Pace) -> None:
     approve(pace, wish(1), 0)
@@ -76,6 +77,7 @@ def sent_at_once(pace: Pace, at_ns: int, most: int = 2_000, *, opens: bool = Tru
     return most
 
 
+@pytest.mark.proves("I18")
 @pytest.mark.control("order_rate", "trips")
 @pytest.mark.control("order_rate", "nearly")
 def test_so_many_orders_may_be_sent_at_once_and_then_so_many_a_second() -> None:

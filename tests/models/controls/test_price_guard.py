@@ -50,6 +50,7 @@ def prices() -> Prices:
     return Prices()
 
 
+@pytest.mark.proves("I15")
 @pytest.mark.control("price_grid", "trips")
 @pytest.mark.control("price_grid", "nearly")
 def test_a_price_lies_on_the_grid_of_the_newest_book(prices: Prices) -> None:

@@ -61,6 +61,7 @@ def late(risk: Supervisor, outcome: Outcome, dollars: int, market: str = M) -> t
 # A token
 
 
+@pytest.mark.proves("I12")
 @pytest.mark.control("token_tied_up", "trips")
 @pytest.mark.control("token_tied_up", "nearly")
 def test_a_token_ties_up_no_more_than_its_share_of_the_wallet_pairs_included() -> None:
@@ -86,6 +87,7 @@ def test_what_completes_pairs_or_sells_passes_a_token_that_ties_up_too_much() ->
 # A market
 
 
+@pytest.mark.proves("I12")
 @pytest.mark.control("market_worst_case", "trips")
 @pytest.mark.control("market_worst_case", "nearly")
 def test_the_worst_case_of_a_market_is_limited_by_its_share_of_the_wallet() -> None:
@@ -108,6 +110,7 @@ def test_the_other_leg_passes_a_market_at_its_limit_before_and_after_the_fill() 
 # An event
 
 
+@pytest.mark.proves("I12")
 @pytest.mark.control("event_worst_case", "trips")
 @pytest.mark.control("event_worst_case", "nearly")
 def test_an_event_loses_what_its_worst_result_takes_and_not_the_sum_of_its_markets() -> None:
@@ -141,6 +144,7 @@ def test_a_hedge_passes_an_event_beyond_its_limit() -> None:
 # Everything
 
 
+@pytest.mark.proves("I12")
 @pytest.mark.control("total_worst_case", "trips")
 @pytest.mark.control("total_worst_case", "nearly")
 def test_the_worst_cases_of_all_markets_are_limited_together() -> None:

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -152,6 +153,7 @@ def cash_of_trade(trade: TradeReported, world: Watched) -> Money:
     return cash_of_fill(world.wishes()[trade.order_id], trade.price, trade.size)
 
 
+@pytest.mark.proves("I3")
 @given(streams, delays, resolutions)
 def test_cash_and_shares_are_conserved(stream: list[Action], delay_ms: int, resolution: Action) -> None:
     world = run(stream, delay_ms)
@@ -178,6 +180,7 @@ def test_cash_and_shares_are_conserved(stream: list[Action], delay_ms: int, reso
     assert account.reserved == 0
 
 
+@pytest.mark.proves("I18")
 @given(streams, delays)
 def test_an_order_is_never_filled_beyond_its_size_or_its_limit(stream: list[Action], delay_ms: int) -> None:
     world = run(stream, delay_ms)
@@ -223,6 +226,7 @@ def offered_against(side: Side, world: Watched) -> Counter[Price]:
     return offered
 
 
+@pytest.mark.proves("I31")
 @given(streams, delays)
 def test_the_same_stream_gives_the_same_answers(stream: list[Action], delay_ms: int) -> None:
     assert run(stream, delay_ms).answers == run(stream, delay_ms).answers

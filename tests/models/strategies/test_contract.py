@@ -131,6 +131,7 @@ def test_its_groups_are_markets_of_the_catalogue_each_at_most_once(name: str) ->
     assert all((len(group) == 1) == (built(name).scope == "market") for group in groups)
 
 
+@pytest.mark.proves("I31")
 @names
 @settings(max_examples=25)
 @given(st.data())
@@ -156,6 +157,7 @@ def test_a_restored_strategy_goes_on_as_the_one_that_was_written_down(name: str,
         assert written(second.targets(view)) == written(first.targets(view))
 
 
+@pytest.mark.proves("I15")
 @names
 @settings(max_examples=25)
 @given(st.data())
@@ -180,6 +182,7 @@ def test_its_quotes_are_such_as_the_venue_takes_and_never_trade_at_once(name: st
             assert len(bids) < 2 or sum(bids) < ONE, "our two bids would make a pair with each other"
 
 
+@pytest.mark.proves("I14")
 @names
 @settings(max_examples=25)
 @given(st.data())

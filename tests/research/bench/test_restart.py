@@ -11,6 +11,7 @@ from research.bench.journals import Journalist, write
 from research.bench.restart import restart
 
 
+@pytest.mark.proves("I26", kind="whole engine")
 @pytest.mark.timeout(120)
 def test_a_start_with_a_long_journal_is_held_against_one_without() -> None:
     measured = restart(2_000)

@@ -15,6 +15,7 @@ from research.prove.live_venue import VenueAccount
 from research.prove.witness import Findings
 
 
+@pytest.mark.proves("I25", "I26", kind="crash")
 @pytest.mark.timeout(400)
 def test_an_engine_that_is_killed_a_few_times_knows_all_that_its_venue_knows(tmp_path: Path) -> None:
     report = prove_crash(Asked(kills=5, seed=5, markets_count=4), lambda _: None, tmp_path)

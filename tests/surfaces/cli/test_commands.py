@@ -138,6 +138,7 @@ def test_pause_and_kill_never_ask(served: Served, keel: Keel, monkeypatch: pytes
     assert "keel kill --clear" in err
 
 
+@pytest.mark.proves("I45")
 def test_clearing_a_kill_is_a_ritual(served: Served, keel: Keel, monkeypatch: pytest.MonkeyPatch) -> None:
     keel("kill", "--reason", "drill")
     monkeypatch.setattr(sys, "stdin", io.StringIO("CLEAR\n"))

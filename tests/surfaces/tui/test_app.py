@@ -475,6 +475,7 @@ def test_help_lists_the_keys_and_q_leaves_without_a_command(served: Served) -> N
     assert not served.engine.ended
 
 
+@pytest.mark.proves("I41")
 def test_hostile_text_is_drawn_and_not_obeyed(served: Served) -> None:
     from msgspec.structs import replace
 

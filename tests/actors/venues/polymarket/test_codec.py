@@ -114,6 +114,7 @@ def test_a_resolution_that_says_in_all_words_that_nobody_won_is_void() -> None:
     assert decode(frame) == (MarketResolved(M, 5_000, NOW_NS),)
 
 
+@pytest.mark.proves("I22")
 @pytest.mark.parametrize(
     "said", [{"winning_asset_id": ""}, {"winning_asset_id": "", "winning_outcome": "Yes"},
              {"winning_asset_id": "98", "winning_outcome": ""},
@@ -202,12 +203,14 @@ def test_what_is_not_a_frame_is_named_counted_and_never_raised(raw: bytes, kind:
 UNTRUSTED = ["NaN", "Infinity", "-1", "-0", "1e3", "0x1", "1_000", " 1", "1234567890123456789", "0.0000001", ".", ""]
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.parametrize("size", UNTRUSTED)
 def test_sizes_that_are_not_plain_decimals_are_refused_with_their_frame(size: str) -> None:
     assert [type(one) for one in decode(TRADE | {"size": size})] == [MalformedFrame]
     assert [type(one) for one in decode(BOOK | {"asks": [{"price": "0.6", "size": size}]})] == [MalformedFrame]
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.parametrize("price", [*UNTRUSTED, "0", "1", "1.01", "0.00001", "2"])
 def test_prices_outside_zero_and_one_are_refused_with_their_frame(price: str) -> None:
     assert [type(one) for one in decode(TRADE | {"price": price})] == [MalformedFrame]
@@ -226,6 +229,7 @@ def test_a_bad_frame_does_not_take_the_others_of_its_array_with_it() -> None:
     assert [type(one) for one in (book, malformed, trade)] == [BookFrame, MalformedFrame, TradePrinted]
 
 
+@pytest.mark.proves("I23")
 @given(raw=st.binary(max_size=200))
 def test_no_bytes_raise(raw: bytes) -> None:
     assert isinstance(codec().decode(raw, NOW_NS), tuple)
@@ -239,6 +243,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@pytest.mark.proves("I23")
 @given(
     event=st.sampled_from(["book", "price_change", "last_trade_price", "tick_size_change", "market_resolved"]),
     frame=st.dictionaries(st.sampled_from(sorted(BOOK | CHANGE | TRADE)), JSON),

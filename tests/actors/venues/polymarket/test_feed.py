@@ -289,6 +289,7 @@ def test_after_garbage_that_names_no_market_all_books_are_asked_for_once(desk: D
     assert desk.of(FeedRestored) == [], "no quote goes for it"
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F35")
 def test_a_frame_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: SocketServer) -> None:
     desk.start(venue.url)
@@ -298,6 +299,7 @@ def test_a_frame_beyond_the_bound_ends_the_connection_unread(desk: Desk, venue: 
     assert "frame of 4194305 bytes, more than 4194304" in desk.of(FeedLost)[0].reason
 
 
+@pytest.mark.proves("I42")
 @pytest.mark.fault("F35")
 def test_a_message_in_pieces_that_never_end_is_refused_as_a_whole(desk: Desk, venue: SocketServer) -> None:
     desk.start(venue.url)

@@ -90,6 +90,7 @@ def test_an_event_says_itself_how_many_markets_it_has() -> None:
     assert not fetched(3)
 
 
+@pytest.mark.proves("I41")
 def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
     market = market_of(LISTED | {"question": "Rain?\x1b]52;c;AA\x07\u202e\n2026 INFO kill off"})
     assert "\x1b" not in market.question

@@ -157,6 +157,7 @@ def test_when_to_try_again_is_read_from_the_header_or_the_body() -> None:
     assert order_verdict(answer(425, b"", retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), ID).retry_after_s is None
 
 
+@pytest.mark.proves("I41")
 def test_a_text_of_the_venue_cannot_command_a_terminal() -> None:
     verdict = order_verdict(answer(400, {"error": "no\x1b[2J\u202e" + "x" * 10_000}), ID)
     assert verdict.text.startswith("400 no[2Jxxx")
@@ -244,6 +245,7 @@ HEADERS = st.dictionaries(
 )
 
 
+@pytest.mark.proves("I23")
 @given(STATUSES, HEADERS, BODIES)
 def test_no_answer_is_too_odd_to_be_judged(status: int, headers: dict[str, str], body: bytes) -> None:
     heard = Answer(status, headers, body)

@@ -101,6 +101,7 @@ def test_orders_are_signed_as_the_official_clients_signed_them(shared: Path) -> 
     assert len(vectors) == 48
 
 
+@pytest.mark.proves("I43")
 def test_nothing_is_signed_for_another_contract_than_those_of_the_official_clients(shared: Path) -> None:
     with gzip.open(shared / "vectors" / "official_sdk_vectors.json.gz") as file:
         chains = json.load(file)["contract_config"]
@@ -171,6 +172,7 @@ def test_the_market_and_the_venue_decide_the_generation(market: str, venue: int,
     assert generation_of(market, venue) == generation
 
 
+@pytest.mark.proves("I43")
 @pytest.mark.parametrize(("market", "venue"), [("v3", 2), ("v1", 3), ("", 2)])
 def test_an_unknown_generation_is_not_signed(market: str, venue: int) -> None:
     with pytest.raises(SigningRefused):
@@ -179,6 +181,7 @@ def test_an_unknown_generation_is_not_signed(market: str, venue: int) -> None:
         signer_for(4, account())
 
 
+@pytest.mark.proves("I43")
 @pytest.mark.parametrize(
     ("kind", "chain_id", "maker", "says"),
     [

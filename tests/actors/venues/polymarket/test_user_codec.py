@@ -57,6 +57,7 @@ def test_a_resting_order_that_matched_as_it_was_placed_may_still_rest() -> None:
     assert decode(order(status="MATCHED", size_matched="4"), "o1") == (OrderAccepted("o1", "m", AT_NS),)
 
 
+@pytest.mark.proves("I17")
 def test_an_order_that_we_never_signed_is_told_as_foreign_whatever_it_says() -> None:
     assert decode(order(), "another") == (ForeignOrderSeen("o1", "m", None, AT_NS),)
     elsewhere = order(market="0xdef", asset_id="99", type="CANCELLATION", status="nobody knows")
@@ -143,6 +144,7 @@ def test_a_maker_without_a_known_field_makes_its_trade_malformed(key: str) -> No
     assert malformed(trade(entry, trader_side="MAKER"), "o7").market == "m"
 
 
+@pytest.mark.proves("I23")
 @pytest.mark.parametrize(
     "frame",
     [
@@ -209,6 +211,7 @@ def test_plain_texts_say_nothing() -> None:
     assert codec.counts.plain_texts == 4
 
 
+@pytest.mark.proves("I41")
 def test_hostile_text_is_made_plain_before_anybody_sees_it() -> None:
     (over,) = decode(order(type="CANCELLATION", status="CANCELED\x1b[2J\u202e\n x"), "o1")
     assert isinstance(over, OrderCancelled)
@@ -217,6 +220,7 @@ def test_hostile_text_is_made_plain_before_anybody_sees_it() -> None:
     assert foreign == ForeignOrderSeen("]0;x", "abc", None, AT_NS)
 
 
+@pytest.mark.proves("I23")
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.text(max_size=5),

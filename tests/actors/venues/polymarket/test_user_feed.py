@@ -189,6 +189,7 @@ def test_a_venue_that_wants_other_credentials_halts_everything_and_is_tried_agai
     assert venue.connected_s[1] - venue.connected_s[0] > 0.4
 
 
+@pytest.mark.proves("I39")
 def test_no_log_line_and_no_description_of_the_feed_shows_a_secret(desk: Desk, venue: SocketServer) -> None:
     said: list[str] = []
     handler = logger.add(

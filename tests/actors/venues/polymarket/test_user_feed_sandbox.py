@@ -270,6 +270,7 @@ def test_each_fill_is_told_once_for_each_status_and_all_add_up_to_the_wallets(st
     assert seen == {(Side.BUY, YES), (Side.BUY, NO), (Side.SELL, YES)}
 
 
+@pytest.mark.proves("I1")
 def test_what_is_doubled_reordered_lost_and_cut_off_is_whole_again_with_rest(
     stage: Stage, venue: dict[str, Any]
 ) -> None:

@@ -143,6 +143,7 @@ FRAMES = [
 ]  # fmt: skip
 
 
+@pytest.mark.proves("I1")
 @given(st.permutations(FRAMES), st.lists(st.sampled_from(FRAMES), max_size=6))
 def test_any_order_of_arrival_with_any_repetition_counts_each_fill_once(said: list[Any], again: list[Any]) -> None:
     placed, ledger = wish(price="0.52", size=10 * SHARE, side=Side.SELL, market="m"), Ledger()

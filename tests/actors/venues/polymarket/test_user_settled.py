@@ -4,6 +4,7 @@ import json
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -121,6 +122,7 @@ def agrees(session: Session, books: Books) -> None:
     assert books.codec.counts.unknown_fields == {}
 
 
+@pytest.mark.proves("I1")
 @settings(max_examples=25)
 @given(st.integers(0, 10**6), st.randoms(use_true_random=False))
 def test_fills_of_the_stream_add_up_to_the_wallet_in_any_order_with_any_repetition(seed: int, chance: Random) -> None:
@@ -135,6 +137,7 @@ def test_fills_of_the_stream_add_up_to_the_wallet_in_any_order_with_any_repetiti
         agrees(session, books)
 
 
+@pytest.mark.proves("I1")
 @settings(max_examples=15)
 @given(st.integers(0, 10**6))
 def test_fills_of_rest_alone_add_up_to_the_wallet_and_add_nothing_to_those_of_the_stream(seed: int) -> None:

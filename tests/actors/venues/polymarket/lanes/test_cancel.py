@@ -149,6 +149,7 @@ def test_a_bucket_in_debt_is_told(lanes: Lanes) -> None:
     assert (seen.bucket, seen.remaining < 0) == ("cancels", True)
 
 
+@pytest.mark.proves("I8")
 def test_an_end_that_cannot_be_read_is_not_told(lanes: Lanes) -> None:
     order = lanes.rests()
     throw(lanes.venue, "error_though_done", method="GET", path="/data/order/")
@@ -173,6 +174,7 @@ def test_a_read_that_lags_behind_the_cancel_is_no_end(lanes: Lanes) -> None:
     lanes.answer(order.order_id, OrderCancelled)
 
 
+@pytest.mark.proves("I20")
 def test_cancels_are_on_the_wire_at_once_while_an_order_hangs(lanes: Lanes, capsys: pytest.CaptureFixture[str]) -> None:
     """Measured from the message to the write; the order hangs for as long as its lane lets it."""
     resting = [lanes.rests() for _ in range(60)]

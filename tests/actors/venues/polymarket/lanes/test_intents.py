@@ -1,5 +1,6 @@
 """The same intent is the same order, for whoever asks and in whichever run of the process."""
 
+import pytest
 from msgspec.structs import replace
 
 from actors.venues.polymarket.keys import SigningKey
@@ -21,6 +22,7 @@ def signer(run_id: str = "run", market: Market = MARKET, venue_version: int = 2)
     return IntentSigner(run_id, ACCOUNT, lambda: markets, venue_version)
 
 
+@pytest.mark.proves("I5")
 def test_an_intent_has_one_order_for_ever() -> None:
     order = wish(created_ns=1_790_000_000_123_456_789)
     first, again = signer().sign(order), signer().sign(order)

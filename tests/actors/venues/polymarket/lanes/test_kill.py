@@ -45,6 +45,7 @@ def answered(lanes: Lanes) -> int:
     return len(lanes.of(OrderAccepted)) + len(lanes.of(OrderNotJournalled)) + len(lanes.of(OrderRejected))
 
 
+@pytest.mark.proves("I9")
 @pytest.mark.parametrize("kill", [by_command, by_limit, by_signal, by_file])
 def test_nothing_leaves_after_a_kill_amid_hundreds_of_orders_a_second(
     lanes: Lanes, kill: Callable[[Lanes], object]

@@ -132,6 +132,7 @@ def test_an_order_is_not_found_only_after_three_answers(lanes: Lanes) -> None:
     assert asked[-3:] == paths
 
 
+@pytest.mark.proves("I7")
 @pytest.mark.parametrize("path", ["/data/order/", "/data/orders", "/data/trades"])
 @pytest.mark.parametrize(
     ("fault", "more"),

@@ -211,6 +211,7 @@ def test_whatever_befalls_an_order_is_told_as_it_is_and_nothing_is_sent_twice(
         assert answered.text
 
 
+@pytest.mark.proves("I5")
 def test_the_identical_bytes_go_out_again_only_when_the_executor_says_so(lanes: Lanes) -> None:
     before = posts(lanes)
     throw(lanes.venue, "lose_answer", manner="reset")
