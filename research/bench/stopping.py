@@ -19,7 +19,7 @@ from typing import Final
 
 from actors.runtime.clock import SystemClock, monotonic_ns
 from research.bench.relay import Relay
-from research.prove.processes import Sandbox, live_engine, sandbox, until, wait
+from research.prove.processes import UNHINDERED, Sandbox, live_engine, sandbox, until, wait
 
 _LARGE: Final = "1000000"
 """Shares of a print that is toxic; the threshold is beyond what the sandbox's own takers do."""
@@ -35,6 +35,7 @@ _SETTINGS: Final = {
     "KEEL_GATE__SECOND_MAX": "1500",
     "KEEL_GATE__TEN_SECONDS_MAX": "6900",
     "WALLET_USD": "100000",
+    **UNHINDERED,
 }
 _HANG_S: Final = 5
 _HUNG_S: Final = 0.1

@@ -21,7 +21,17 @@ from tempfile import mkdtemp
 from typing import Any, Final
 
 from research.prove.postgres import Reachable, reachable
-from research.prove.processes import Engine, Sandbox, keel, live_engine, monitor, sandbox, until, wait
+from research.prove.processes import (
+    UNHINDERED,
+    Engine,
+    Sandbox,
+    keel,
+    live_engine,
+    monitor,
+    sandbox,
+    until,
+    wait,
+)
 from research.prove.witness import Findings
 
 SCHEMA: Final = "keel.prove.kill/1"
@@ -52,11 +62,7 @@ _SETTINGS: Final = {
     "KEEL_REJECTS__TOTAL": "1000",
     "KEEL_REJECTS__RATIO": "1",
     "KEEL_REJECTS__CROSSINGS": "1000",
-    "KEEL_REPETITION__FILLS": "1000",
-    "KEEL_MARKOUTS__PICKED_OFF_FILLS": "100",
-    "KEEL_MARKOUTS__PICKED_OFF_WINDOW_S": "1",
-    "KEEL_MARKOUTS__ADVERSE_SIGMAS": "10",
-    "KEEL_MARKOUTS__DECAY_RATIO": "0",
+    **UNHINDERED,
     "KEEL_LOG_LEVEL": "WARNING",
 }
 """A desk that re-quotes at every change, and no control that would hold it back before the kill does."""

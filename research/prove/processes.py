@@ -24,6 +24,16 @@ _LOOK_S: Final = 0.2
 _KEPT: Final = ("PATH", "HOME", "LANG", "TMPDIR")
 """What of our own environment a process gets; a key or a limit that happens to be set is not meant for it."""
 
+UNHINDERED: Final = {
+    "KEEL_REPETITION__FILLS": "1000",
+    "KEEL_MARKOUTS__PICKED_OFF_FILLS": "100",
+    "KEEL_MARKOUTS__PICKED_OFF_WINDOW_S": "1",
+    "KEEL_MARKOUTS__ADVERSE_FILLS": "200",
+    "KEEL_MARKOUTS__DECAY_FILLS": "1000",
+}
+"""Settings of a desk that must quote all the time. The generated flow fills each market many times a minute and moves
+its price: mark-outs would rightly hold it."""
+
 
 class Sandbox:
     """A running sandbox; `said` is its first line."""
