@@ -31,10 +31,10 @@ class Proof(NamedTuple):
 
 def proofs() -> list[Proof]:
     """Return all proofs, those of a file together. Raises ValueError for a kind that there is not."""
-    return [*tests_in(TESTS), *proofs_in(PROOFS)]
+    return [*marks_in(TESTS), *claims_in(PROOFS)]
 
 
-def tests_in(folder: Path) -> Iterator[Proof]:
+def marks_in(folder: Path) -> Iterator[Proof]:
     """Yield what the tests of a folder say that they prove."""
     for path in sorted(folder.rglob("test_*.py")):
         place = path.relative_to(folder.parent).as_posix()
@@ -43,7 +43,7 @@ def tests_in(folder: Path) -> Iterator[Proof]:
                 yield from _marked(found, place)
 
 
-def proofs_in(folder: Path) -> Iterator[Proof]:
+def claims_in(folder: Path) -> Iterator[Proof]:
     """Yield what the proofs of `bin/prove` say that they prove."""
     for path in sorted(folder.rglob("*.py")):
         said = dict(_constants(ast.parse(path.read_text(encoding="utf-8"))))
