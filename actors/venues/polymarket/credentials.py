@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from actors.venues.polymarket.keys import SigningKey
+from actors.venues.polymarket.keys import Key
+from actors.venues.polymarket.signables import SignIn
 from actors.venues.polymarket.typed_data import authentication_digest
 from actors.venues.secret import Secret
 
@@ -59,9 +60,10 @@ def read_credentials(body: bytes) -> Credentials:
     return Credentials(triple.api_key, Secret(triple.secret), Secret(triple.passphrase))
 
 
-def l1_headers(key: SigningKey, chain_id: int, timestamp_s: int, nonce: int = 0) -> dict[str, str]:
-    """Return the headers by which an account shows that it controls its wallet."""
-    signature = key.sign(authentication_digest(chain_id, key.address, timestamp_s, nonce))
+def l1_headers(key: Key, chain_id: int, timestamp_s: int, nonce: int = 0) -> dict[str, str]:
+    """Return the headers by which an account shows that it controls its wallet. Raises SigningRefused."""
+    digest = authentication_digest(chain_id, key.address, timestamp_s, nonce)
+    signature = key.sign(digest, SignIn(chain_id, key.address, timestamp_s, nonce))
     return {
         "POLY_ADDRESS": key.address,
         "POLY_SIGNATURE": f"0x{signature.hex()}",

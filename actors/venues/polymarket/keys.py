@@ -3,18 +3,36 @@
 Why not the official client's: it takes the key as plain text into objects that print it, and ten times as long.
 """
 
-from typing import Final, NoReturn, SupportsIndex
+from typing import TYPE_CHECKING, Final, NoReturn, Protocol, SupportsIndex
 
 import coincurve
 from Crypto.Hash import keccak
 
 from actors.venues.secret import Secret
 
+if TYPE_CHECKING:
+    from actors.venues.polymarket.signables import Signable
+
 _KEY_DIGITS: Final = 64
 
 
 class InvalidKey(ValueError):
     """A private key or an address that is none; says what is expected, never what was given."""
+
+
+class Key(Protocol):
+    """What signs for an account, wherever the private key itself is. `address` is the account's."""
+
+    @property
+    def address(self) -> str: ...
+
+    def sign(self, digest: bytes, what: "Signable") -> bytes:
+        """Sign 32 bytes, which are the digest of `what`: r, s, and 27 or 28. Raises SigningRefused."""
+        ...
+
+    def trouble(self) -> str:
+        """Say why it cannot sign now; nothing where it can."""
+        ...
 
 
 class SigningKey:
@@ -35,11 +53,18 @@ class SigningKey:
             ) from None
         self.address: Final = checksum_address(keccak256(self._key.public_key.format(compressed=False)[1:])[12:])
 
-    def sign(self, digest: bytes) -> bytes:
-        """Sign 32 bytes: r, s, and 27 or 28. The same digest gives the same signature (RFC 6979)."""
+    def sign(self, digest: bytes, what: "Signable | None" = None) -> bytes:
+        """Sign 32 bytes: r, s, and 27 or 28. The same digest gives the same signature (RFC 6979).
+
+        It takes the digest at its word: `what` it is of is for keys that look before they sign.
+        """
         # Of the library's nonce argument only the tuple is declared.
         signature = self._key.sign_recoverable(digest, hasher=None)  # pyright: ignore[reportUnknownMemberType]
         return signature[:64] + bytes((27 + signature[64],))
+
+    def trouble(self) -> str:
+        """It can always sign."""
+        return ""
 
     def reveal(self) -> Secret:
         """Return the key itself, for the official client, which takes nothing else."""
@@ -53,6 +78,17 @@ class SigningKey:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a private key is neither copied nor stored")
+
+
+def signed_by(digest: bytes, signature: bytes) -> str:
+    """Return the address whose key made a signature of 65 bytes. Raises InvalidKey where none did."""
+    try:
+        public = coincurve.PublicKey.from_signature_and_message(
+            signature[:64] + bytes((signature[64] - 27,)), digest, hasher=None
+        )
+    except (ValueError, IndexError):
+        raise InvalidKey("it is not a signature of r, s, and 27 or 28") from None
+    return checksum_address(keccak256(public.format(compressed=False)[1:])[12:])
 
 
 def keccak256(data: bytes) -> bytes:

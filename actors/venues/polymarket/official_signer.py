@@ -8,6 +8,7 @@ import importlib
 import importlib.metadata
 from typing import Any, Final
 
+from actors.venues.polymarket.keys import SigningKey
 from actors.venues.polymarket.orders import Account, SignatureType, SignedOrder, SigningRefused, UnsignedOrder
 from actors.venues.polymarket.typed_data import EXCHANGES
 from models.markets import Side
@@ -29,6 +30,8 @@ class OfficialSigner:
     def __init__(self, generation: int, account: Account) -> None:
         if generation == 1 and account.signature_type is SignatureType.DEPOSIT_WALLET:
             raise SigningRefused("generation 1 knows no deposit wallets (signature type 3)")
+        if not isinstance(account.key, SigningKey):
+            raise SigningRefused("the official library signs with the key itself, which a signer gives to nobody")
         library = _import_library(f"{LIBRARY}.order_utils")
         self._library: Any = library
         self._generation = generation
@@ -42,6 +45,9 @@ class OfficialSigner:
                 library.ExchangeOrderBuilderV2(one, account.chain_id, key, domain_version=str(generation))
                 for one in contracts
             )
+
+    def identify(self, order: UnsignedOrder) -> str:
+        return self.sign(order).order_id
 
     def sign(self, order: UnsignedOrder) -> SignedOrder:
         builder, account = self._builders[order.neg_risk], self._account

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from actors.venues.polymarket.keys import InvalidKey, SigningKey, address_bytes, checksum_address
+from actors.venues.polymarket.keys import InvalidKey, Key, address_bytes, checksum_address
 from actors.venues.polymarket.typed_data import EXCHANGES, ZERO_32
 from models.ledger import Amounts
 from models.markets import Market, Side
@@ -43,7 +43,7 @@ class Account:
     Raises SigningRefused where these do not fit together.
     """
 
-    key: SigningKey
+    key: Key
     chain_id: int
     signature_type: SignatureType
     maker: str

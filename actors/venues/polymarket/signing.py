@@ -4,18 +4,23 @@ Why a registry: three generations differ in domain, contract and struct; the mar
 and an order of the wrong one is refused. Generation 1 is dead in production and is left to the official library.
 Generations 2 and 3 are digested here, in a tenth of the library's time. The library stays the judge: in a test on
 random orders, and once at each live start (`prove_against_library`). So live needs it, and says so where it is missing.
+
+Why the proof has a key of its own, which everybody knows: what is proven is how things are signed. The account's key is
+handed to no library, and may be in another process.
 """
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from actors.venues.polymarket.keys import keccak256
+from actors.venues.polymarket.keys import SigningKey, keccak256
 from actors.venues.polymarket.official_signer import OfficialSigner
 from actors.venues.polymarket.orders import Account, SignatureType, SignedOrder, SigningRefused, UnsignedOrder
+from actors.venues.polymarket.signables import SignOrder
 from actors.venues.polymarket.typed_data import (
+    EXCHANGES,
     ORDER_TYPE,
     ORDER_TYPE_HASH,
     address_word,
@@ -24,8 +29,10 @@ from actors.venues.polymarket.typed_data import (
     wallet_struct_hash,
     word,
 )
+from actors.venues.secret import Secret
 from models.markets import Side
 
+_PROVING: Final = "1".zfill(64)
 _WALLET_TRAILER: Final = ORDER_TYPE + len(ORDER_TYPE).to_bytes(2, "big")
 _BUY: Final = word(0)
 _SELL: Final = word(1)
@@ -34,8 +41,15 @@ _SELL: Final = word(1)
 class Signer(Protocol):
     """Signs orders of one generation for one account."""
 
+    def identify(self, order: UnsignedOrder) -> str:
+        """Return the id that an order has when it is signed."""
+        ...
+
     def sign(self, order: UnsignedOrder) -> SignedOrder:
-        """Return the order with its id and signature; the same order always gives the same ones."""
+        """Return the order with its id and signature; the same order always gives the same ones.
+
+        Raises SigningRefused.
+        """
         ...
 
 
@@ -64,6 +78,8 @@ def prove_against_library(account: Account) -> None:
 
     Raises LibraryMissing, SigningRefused.
     """
+    key, kind = SigningKey(Secret(_PROVING)), account.signature_type
+    account = Account(key, account.chain_id, kind, key.address if kind is SignatureType.ACCOUNT else account.maker)
     order = UnsignedOrder("1234", False, Side.BUY, 500_000, 1_000_000, 1, 1_700_000_000_000)
     for generation in (2, 3):
         for neg_risk in (False, True):
@@ -72,31 +88,53 @@ def prove_against_library(account: Account) -> None:
                 raise SigningRefused(f"orders of generation {generation} are not signed as the official library does")
 
 
+class Digests(NamedTuple):
+    """Of an order: the hash of its struct, the hash that is its id, and what its account's key signs."""
+
+    contents: bytes
+    order_hash: bytes
+    signed: bytes
+
+
 class DigestSigner:
     """Generations 2 and 3: the digest is made here."""
 
     def __init__(self, generation: int, account: Account) -> None:
         self._generation = generation
         self._account = account
+        self._contracts = EXCHANGES[account.chain_id, generation]
         self._separators = tuple(
             exchange_separator(account.chain_id, generation, neg_risk) for neg_risk in (False, True)
         )
         self._parties = address_word(account.maker) + address_word(account.signer)
         self._kind = word(account.signature_type)
 
+    def identify(self, order: UnsignedOrder) -> str:
+        """Return the id of an order."""
+        return f"0x{self.digests(order).order_hash.hex()}"
+
     def sign(self, order: UnsignedOrder) -> SignedOrder:
         """Return the order with its id and signature."""
-        account, separator, contents = self._account, self._separators[order.neg_risk], self._struct_hash(order)
-        order_hash = digest(separator, contents)
-        if account.signature_type is SignatureType.DEPOSIT_WALLET:
-            nested = digest(separator, wallet_struct_hash(contents, account.chain_id, account.maker))
-            signature = account.key.sign(nested) + separator + contents + _WALLET_TRAILER
-        else:
-            signature = account.key.sign(order_hash)
-        return SignedOrder(
-            f"0x{order_hash.hex()}", order, self._generation, account.maker, account.signer, account.signature_type,
-            f"0x{signature.hex()}",
+        account, found = self._account, self.digests(order)
+        what = SignOrder(
+            account.chain_id, self._generation, self._contracts[order.neg_risk], account.maker, account.signer,
+            account.signature_type, order,
         )  # fmt: skip
+        signature = account.key.sign(found.signed, what)
+        if account.signature_type is SignatureType.DEPOSIT_WALLET:
+            signature += self._separators[order.neg_risk] + found.contents + _WALLET_TRAILER
+        return SignedOrder(
+            f"0x{found.order_hash.hex()}", order, self._generation, account.maker, account.signer,
+            account.signature_type, f"0x{signature.hex()}",
+        )  # fmt: skip
+
+    def digests(self, order: UnsignedOrder) -> Digests:
+        """Return what is hashed of an order."""
+        account, separator, contents = self._account, self._separators[order.neg_risk], self._struct_hash(order)
+        order_hash = signed = digest(separator, contents)
+        if account.signature_type is SignatureType.DEPOSIT_WALLET:
+            signed = digest(separator, wallet_struct_hash(contents, account.chain_id, account.maker))
+        return Digests(contents, order_hash, signed)
 
     def _struct_hash(self, order: UnsignedOrder) -> bytes:
         return keccak256(

@@ -16,6 +16,7 @@ import msgspec
 from actors.venues.polymarket.contract_calls import Call
 from actors.venues.polymarket.keys import address_bytes, keccak256
 from actors.venues.polymarket.orders import Account, SignatureType
+from actors.venues.polymarket.signables import SignBatch, SignSafeCalls
 from actors.venues.polymarket.typed_data import address_word, digest, word
 from models.messages.operations import Batch
 
@@ -62,7 +63,10 @@ def has_deadline(account: Account) -> bool:
 
 
 def submission(account: Account, batch: Batch, calls: Sequence[Call], metadata: str) -> bytes:
-    """Return the body that has the relayer do `calls`; the same in gives the same bytes. Raises KeyError (kind)."""
+    """Return the body that has the relayer do `calls`; the same in gives the same bytes.
+
+    Raises KeyError (kind), SigningRefused.
+    """
     common: dict[str, Any] = {
         "type": KINDS[account.signature_type], "from": account.key.address, "nonce": str(batch.nonce),
         "metadata": metadata,
@@ -91,8 +95,14 @@ def safe_digest(chain_id: int, wallet: str, nonce: int, calls: Sequence[Call]) -
     return digest(keccak256(_SAFE_DOMAIN + word(chain_id) + address_word(wallet)), keccak256(struct))
 
 
+def personal(message: bytes) -> bytes:
+    """Return what is signed of 32 bytes as a personal message."""
+    return keccak256(_PERSONAL + message)
+
+
 def _of_deposit_wallet(account: Account, batch: Batch, calls: Sequence[Call]) -> dict[str, Any]:
-    signature = account.key.sign(batch_digest(account.chain_id, account.maker, batch, calls))
+    what = SignBatch(account.chain_id, account.maker, batch, tuple(calls))
+    signature = account.key.sign(batch_digest(account.chain_id, account.maker, batch, calls), what)
     listed = [{"target": call.target, "value": "0", "data": f"0x{call.data.hex()}"} for call in calls]
     return {
         "to": _FACTORY,
@@ -104,8 +114,8 @@ def _of_deposit_wallet(account: Account, batch: Batch, calls: Sequence[Call]) ->
 
 
 def _of_safe(account: Account, batch: Batch, calls: Sequence[Call]) -> dict[str, Any]:
-    signed = safe_digest(account.chain_id, account.maker, batch.nonce, calls)
-    signature = account.key.sign(keccak256(_PERSONAL + signed))
+    what = SignSafeCalls(account.chain_id, account.maker, batch.nonce, tuple(calls))
+    signature = account.key.sign(personal(safe_digest(account.chain_id, account.maker, batch.nonce, calls)), what)
     call = _safe_call(calls)
     return {
         "to": call.target,

@@ -13,6 +13,7 @@ from actors.venues.polymarket.orders import (
     Account,
     SignedOrder,
     SigningRefused,
+    UnsignedOrder,
     expiration_s,
     unsigned,
 )
@@ -47,6 +48,27 @@ class IntentSigner:
 
     def sign(self, order: PlaceOrder) -> SignedOrder | Refusal:
         """Return the order that an intent is, or why it cannot be signed. The market's tick decides amounts, too."""
+        prepared = self._prepared(order)
+        if isinstance(prepared, Refusal):
+            return prepared
+        signer, asked = prepared
+        try:
+            return signer.sign(asked)
+        except SigningRefused as error:
+            return Refusal("signer", str(error))
+
+    def identify(self, order: PlaceOrder) -> str:
+        """Return the id under which an intent is journalled. What cannot be signed has one that no lane sends.
+
+        Nothing is signed for it: whoever decides does not wait for a signer.
+        """
+        prepared = self._prepared(order)
+        if isinstance(prepared, Refusal):
+            return paper_order_id(self._run_id, order)
+        signer, asked = prepared
+        return signer.identify(asked)
+
+    def _prepared(self, order: PlaceOrder) -> tuple[Signer, UnsignedOrder] | Refusal:
         market = self._markets().get(order.market)
         if market is None:
             return Refusal("market", f"{order.market} is not known")
@@ -57,12 +79,7 @@ class IntentSigner:
             signer = self._signer_of(market)
         except (SigningRefused, LibraryMissing) as error:
             return Refusal("generation", str(error))
-        return signer.sign(unsigned(order, market, amounts, self._run_id))
-
-    def identify(self, order: PlaceOrder) -> str:
-        """Return the id under which an intent is journalled. What cannot be signed has one that no lane sends."""
-        signed = self.sign(order)
-        return paper_order_id(self._run_id, order) if isinstance(signed, Refusal) else signed.order_id
+        return signer, unsigned(order, market, amounts, self._run_id)
 
     def _signer_of(self, market: Market) -> Signer:
         generation = generation_of(market.version, self._venue_version)
