@@ -12,6 +12,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from actors.gate import Gate
+from models.engine import EngineParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message
 from sandbox.exchange import Exchange
@@ -175,6 +176,8 @@ class World(Protocol):
     """What the engine trades, by condition id."""
     tag: str
     """The desk's."""
+    parameters: EngineParameters
+    """By what limits the engine goes: to be held against our own arithmetic."""
 
     @property
     def now_ns(self) -> int:
