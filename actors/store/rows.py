@@ -282,6 +282,10 @@ def _command_answered(message: CommandAnswered, _run: str, _now_ns: int) -> tupl
         "arguments": _json(message.arguments),
         "result": message.result,
         "answered_ns": message.at_ns,
+        "outcome": message.outcome,
+        "role": message.role,
+        "uid": message.uid,
+        "pid": message.pid,
     }
     return (Row(Audit, values),)
 

@@ -243,7 +243,7 @@ class Decision(Model):
 
 
 class Audit(Model):
-    """Each mutating command: who said what when, and what the person was told."""
+    """Each call that would change something, and each that was refused: who said what when, and what they were told."""
 
     request = TextField(primary_key=True)
     at_ns = BigIntegerField(index=True)
@@ -253,6 +253,10 @@ class Audit(Model):
     arguments = TextField()
     result = TextField()
     answered_ns = BigIntegerField()
+    outcome = TextField(default="done")
+    role = TextField(default="")
+    uid = BigIntegerField(null=True)
+    pid = BigIntegerField(null=True)
 
     class Meta:
         table_name = "audit"

@@ -6,7 +6,11 @@ from models.messages.base import Lane, MarketId, Message
 
 
 class CommandAnswered(Message, frozen=True, gc=False):
-    """What a mutating command came to: the whole audit row. `result` is what the person was told, in one line."""
+    """What a call of the command bus came to: the whole audit row. `result` is what was told, in one line.
+
+    `outcome` is `done`, `shown` (a dry run), or `refused`. `role`, `uid` and `pid` are the caller's; the last two None
+    where the engine itself has said it.
+    """
 
     lane: ClassVar[Lane] = Lane.ORDER
     request: str
@@ -17,6 +21,10 @@ class CommandAnswered(Message, frozen=True, gc=False):
     result: str
     asked_ns: int
     at_ns: int
+    outcome: str = "done"
+    role: str = ""
+    uid: int | None = None
+    pid: int | None = None
 
 
 class Fence(Message, frozen=True, gc=False):

@@ -87,6 +87,16 @@ def test_the_audit_says_who_and_what_came_of_it(reader: Reader, writer: Writer) 
     [row] = reader.audit()
     assert (row["who"], row["verb"], row["result"]) == ("cli ada", "pause", "paused")
     assert row["arguments"] == {"market": "0xab"}
+    assert (row["outcome"], row["role"], row["uid"], row["pid"]) == ("done", "", None, None)
+
+
+def test_the_audit_names_the_process_and_the_role_of_a_refused_call(reader: Reader, writer: Writer) -> None:
+    said = CommandAnswered(
+        "r1", "web bob", "resume", None, {}, "a viewer may not", 13, 14, "refused", "viewer", 1_000, 71
+    )
+    write(writer, said)
+    [row] = reader.audit()
+    assert (row["outcome"], row["role"], row["uid"], row["pid"]) == ("refused", "viewer", 1_000, 71)
 
 
 def test_errors_are_told(reader: Reader, writer: Writer) -> None:
