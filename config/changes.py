@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from config.registry import KEYS, ROOT, Key
+from config.registry import KEYS, OUTSIDE, ROOT, Key
 from config.settings import Settings
 from models.controls.families import changeable
 
@@ -34,7 +34,7 @@ _SAFER_BELOW: Final = frozenset(
         "risk.total_net", "risk.reduce_exit", "risk.open_orders_per_market", "risk.open_positions",
     }
 )  # fmt: skip
-_ELSEWHERE: Final = frozenset({ROOT, "endpoints", "account", "journal", "tape"})
+_ELSEWHERE: Final = frozenset({ROOT, *OUTSIDE, "journal", "tape"})
 """Sections that say where things are, or are kept."""
 
 _ZERO_IS_NO_LIMIT: Final = frozenset({"risk.open_positions"})
@@ -93,5 +93,5 @@ def _value(settings: Settings, key: Key) -> Any:
     if key.section == ROOT:
         section: Any = settings.run
     else:
-        section = getattr(settings if key.section in ("endpoints", "account") else settings.engine, key.section)
+        section = getattr(settings if key.section in OUTSIDE else settings.engine, key.section)
     return getattr(section, key.name)

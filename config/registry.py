@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hi
 
 import msgspec
 
-from config.run import AccountParameters, EndpointParameters, RunParameters
+from config.run import AccountParameters, EndpointParameters, RunParameters, SignerParameters
 from models.engine import EngineParameters
 from models.parameters import Unit
 
@@ -19,6 +19,11 @@ ROOT: Final = ""
 """The section without a name: keys at the top of a file."""
 
 PREFIX: Final = "KEEL_"
+
+OUTSIDE: Final[Mapping[str, type[msgspec.Struct]]] = MappingProxyType(
+    {"endpoints": EndpointParameters, "account": AccountParameters, "signer": SignerParameters}
+)
+"""Sections that no machine of the engine goes by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ class Key:
 
 def _sections() -> dict[str, type[msgspec.Struct]]:
     engine = {field.name: field.type for field in msgspec.structs.fields(EngineParameters)}
-    return {ROOT: RunParameters, "endpoints": EndpointParameters, "account": AccountParameters, **engine}
+    return {ROOT: RunParameters, **OUTSIDE, **engine}
 
 
 def _keys() -> dict[str, Key]:

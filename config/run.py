@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from models.parameters import parameter
+from models.units import DOLLAR, Money, Price
 
 Mode = Literal["observe", "paper", "live"]
 
@@ -85,7 +86,7 @@ class EndpointParameters(msgspec.Struct, frozen=True):
 
 
 class AccountParameters(msgspec.Struct, frozen=True):
-    """Whose money is traded in live. The secrets of the account stand in the environment or in `.env`, never here."""
+    """Whose money is traded in live. Where its secrets are read from: docs/secrets.md. They never stand here."""
 
     chain_id: Annotated[
         int, parameter("Chain of the account: 137 is Polygon, 80002 its test chain.", "count", env=["CHAIN_ID"], gt=0)
@@ -111,13 +112,44 @@ class AccountParameters(msgspec.Struct, frozen=True):
     ] = None
     private_key_file: Annotated[
         str | None,
-        parameter(
-            "File with the private key, which nobody but its owner may read (0600); null: it stands in the environment "
-            "as POLYMARKET_PRIVATE_KEY or PRIVATE_KEY.",
-            "text",
-        ),
+        parameter("File with the private key, which nobody but its owner may read (0600).", "text"),
+    ] = None
+    secrets_dir: Annotated[
+        str | None,
+        parameter("Folder of files of mode 0600, one for each secret, named as docs/secrets.md lists them.", "text"),
+    ] = None
+    keystore_file: Annotated[
+        str | None,
+        parameter("Encrypted private key (JSON keystore V3); its password is asked for, or stands elsewhere.", "text"),
+    ] = None
+    signer: Annotated[
+        str | None,
+        parameter("Socket of a `keel signer`, which alone has the private key; null: it is read here.", "text"),
     ] = None
     clock_skew_max_ms: Annotated[
         int,
         parameter("Live is not started when our clock is farther from the venue's; 0: whatever it is.", "ms", ge=0),
     ] = 5_000
+
+
+class SignerParameters(msgspec.Struct, frozen=True):
+    """What `keel signer` signs at most, whatever the engine asks for."""
+
+    order_usd: Annotated[
+        Money,
+        parameter("Most that one order may give: its dollars, or its shares at a dollar each.", "dollars", gt=0),
+    ] = 250 * DOLLAR
+    day_usd: Annotated[
+        Money, parameter("Most that all orders of one day (UTC) may give together, filled or not.", "dollars", gt=0)
+    ] = 1_000_000 * DOLLAR
+    second_max: Annotated[int, parameter("So many requests are looked at in a second.", "count", gt=0, le=1_500)] = 100
+    price_step: Annotated[Price, parameter("Prices are multiples of this.", "price", gt=0, le=1_000)] = 1
+    price_margin: Annotated[
+        Price, parameter("Prices are so far at least from 0 and from a dollar.", "price", gt=0, lt=5_000)
+    ] = 10
+    ahead_s: Annotated[
+        int,
+        parameter(
+            "Times that are signed lie within this of the signer's clock; deadlines not farther ahead.", "seconds", gt=0
+        ),
+    ] = 900

@@ -19,8 +19,8 @@ from pydantic import ValidationError
 from config.model import Configuration, build
 from config.modes import COMMAND_LINE, OBSERVE, Decision, Switch, decide, read_switch
 from config.problems import ConfigurationError, Problem, nearest_key
-from config.registry import KEYS, ROOT
-from config.run import AccountParameters, EndpointParameters, Mode, RunParameters
+from config.registry import KEYS, OUTSIDE, ROOT
+from config.run import AccountParameters, EndpointParameters, Mode, RunParameters, SignerParameters
 from config.sources import SECRETS, Given, Layer, disagreements, read_env_file, read_environment, read_yaml
 from config.values import expected, show
 from models.engine import EngineParameters
@@ -54,6 +54,7 @@ class Settings:
     run: RunParameters
     endpoints: EndpointParameters
     account: AccountParameters
+    signer: SignerParameters
     engine: EngineParameters
     decision: Decision
     given: Mapping[str, Given]
@@ -77,7 +78,7 @@ class Settings:
         if key.section == ROOT:
             section: msgspec.Struct = self.run
         else:
-            section = getattr(self if key.section in ("endpoints", "account") else self.engine, key.section)
+            section = getattr(self if key.section in OUTSIDE else self.engine, key.section)
         given = self.given.get(path)
         value = show(key, getattr(section, key.name))
         return Shown(path, value, key.unit, *(("default", "") if given is None else (given.source, given.place)))
@@ -112,6 +113,7 @@ def load(
     run = msgspec.structs.replace(cast(RunParameters, structs.pop(ROOT)), mode=decision.mode)
     endpoints = cast(EndpointParameters, structs.pop("endpoints"))
     account = cast(AccountParameters, structs.pop("account"))
+    signer = cast(SignerParameters, structs.pop("signer"))
     engine = EngineParameters(**cast(dict[str, Any], structs))
     against_each_other = tuple(_against_each_other(engine, found.given))
     if against_each_other:
@@ -119,7 +121,7 @@ def load(
     if "risk.start_paused" not in found.given:
         risk = msgspec.structs.replace(engine.risk, start_paused=decision.mode == "live")
         engine = msgspec.structs.replace(engine, risk=risk)
-    return Settings(run, endpoints, account, engine, decision, found.given, found.secrets)
+    return Settings(run, endpoints, account, signer, engine, decision, found.given, found.secrets)
 
 
 def check(config_file: Path) -> tuple[Problem, ...]:
