@@ -35,6 +35,9 @@ _SETTINGS: Final = {
     "KEEL_GATE__SECOND_MAX": "1500",
     "KEEL_GATE__TEN_SECONDS_MAX": "6900",
     "WALLET_USD": "100000",
+    # Each order that hangs is of unknown fate for a while, and three of them rightly stop what opens.
+    "KEEL_UNKNOWNS__REDUCE": "100",
+    "KEEL_UNKNOWNS__KILL": "1000",
     **UNHINDERED,
 }
 _HANG_S: Final = 5
