@@ -3,20 +3,29 @@
 Why by Unicode category and not by a list of bad characters: control characters move a terminal's cursor, bidirectional
 and other format characters make a title read as another one, and each Unicode version adds some. Whole categories stay
 right without being looked after.
+
+Why whoever writes to a terminal or a file escapes all the same: an exception of a library, a path, an argument of a
+person never passed an edge. There nothing is lost: what hides is written out.
 """
 
+import re
 from typing import Final
 from unicodedata import category, normalize
+
+LENGTH_MAX: Final = 160
+"""Characters of a text from outside, where nothing else is said."""
 
 _HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn"})
 """Control, format (bidirectional marks, zero-width, tags), surrogate, private use, unassigned."""
 
 _BLANK: Final = frozenset({"Zs", "Zl", "Zp"})
+_BREAKS: Final = frozenset({"Zl", "Zp"})
 _WHITE_CONTROLS: Final = frozenset("\t\n\v\f\r\x85")
 _ELLIPSIS: Final = "..."
+_PLAIN: Final = re.compile(r"[ -~]*").fullmatch
 
 
-def clean(text: str, limit: int = 200) -> str:
+def clean(text: str, limit: int = LENGTH_MAX) -> str:
     """Return a text on one line without characters that hide, reorder or command; cut to `limit` characters.
 
     Composed to NFC, white space runs become one blank; combining marks beyond two in a row are dropped, because a tower
@@ -39,3 +48,23 @@ def clean(text: str, limit: int = 200) -> str:
             kept.append(character)
     plain = "".join(kept).strip()
     return plain if len(plain) <= limit else plain[: limit - len(_ELLIPSIS)].rstrip() + _ELLIPSIS
+
+
+def escaped(text: str) -> str:
+    r"""Return a text on one line in which every character that hides, reorders or commands is written out: `\u202e`.
+
+    What it writes JSON takes for the same character inside of a string.
+    """
+    if _PLAIN(text):
+        return text
+    return "".join(_written_out(one) if _is_hidden(one) else one for one in text)
+
+
+def _is_hidden(character: str) -> bool:
+    kind = category(character)
+    return kind in _HIDDEN or kind in _BREAKS
+
+
+def _written_out(character: str) -> str:
+    units = character.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))

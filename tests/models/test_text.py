@@ -1,12 +1,13 @@
 """Hostile text becomes plain words."""
 
+import json
 from unicodedata import category
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.text import clean
+from models.text import LENGTH_MAX, clean, escaped
 
 
 def test_an_ordinary_title_stays_as_it_is() -> None:
@@ -37,6 +38,7 @@ def test_what_hides_reorders_or_commands_is_removed(hostile: str, plain: str) ->
 def test_a_long_text_is_cut_and_says_so() -> None:
     assert clean("x" * 300, limit=10) == "xxxxxxx..."
     assert clean("x" * 10, limit=10) == "x" * 10
+    assert len(clean("x" * 1_000)) == LENGTH_MAX == 160
 
 
 @pytest.mark.proves("I41")
@@ -46,6 +48,34 @@ def test_any_text_becomes_one_printable_line_within_its_limit(text: str, limit: 
     assert len(plain) <= limit
     assert plain == plain.strip()
     assert all(character == " " or category(character)[0] not in "CZ" for character in plain)
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("plain, déjà vu, 東京", "plain, déjà vu, 東京"),
+        ("two\nlines\r\n", "two\\u000alines\\u000d\\u000a"),
+        ("\x1b[31m \x7f \x9b", "\\u001b[31m \\u007f \\u009b"),
+        ("buy \u202eON", "buy \\u202eON"),
+        ("\u2028 \U000e0041 \ud800", "\\u2028 \\udb40\\udc41 \\ud800"),
+    ],
+)
+def test_what_is_shown_escaped_says_what_was_hidden(text: str, shown: str) -> None:
+    assert escaped(text) == shown
+
+
+@pytest.mark.proves("I41")
+@given(st.text(st.characters(codec=None)))
+def test_any_text_is_escaped_into_one_line_that_commands_nothing(text: str) -> None:
+    shown = escaped(text)
+    assert all(category(character) not in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for character in shown)
+    assert escaped(shown) == shown
+
+
+@pytest.mark.proves("I41")
+@given(st.text())
+def test_escaped_json_says_the_same(text: str) -> None:
+    assert json.loads(escaped(json.dumps({"title": text}, ensure_ascii=False))) == {"title": text}
 
 
 @pytest.mark.proves("I41")
