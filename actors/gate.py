@@ -11,6 +11,9 @@ same order leaves again only as the same bytes. It shares no code with what deci
 Why also a lock on the folder: a kill from outside must hold though this process hangs. Whoever writes the latch and
 then holds the folder knows that no order is on its way out, and that the next one finds the latch.
 
+Why a person lifts the kills that they knew of, and no other: between their word and the opened gate somebody else may
+have killed again, in this process, by a signal, or from outside, and each of these was told that no order leaves.
+
 Why a fault is kept apart from a kill: a person who lifts a kill has not mended the database that refuses orders, and
 cannot open an engine that is stopping.
 """
@@ -20,6 +23,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from threading import RLock
@@ -43,6 +47,21 @@ _REMEMBERED_MAX: Final = 20_000
 """Approvals, rows and orders that left, each; an intent lives half a second, so the oldest of so many is long dead."""
 _S: Final = 1_000_000_000
 _MS: Final = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Trip:
+    """One signal; two of them are never the same."""
+
+    reason: str
+
+
+class Kills(NamedTuple):
+    """The kills that stood at a moment: how many were said, the signal, and which file it was."""
+
+    said: int
+    tripped: _Trip | None
+    file: tuple[int, int] | None
 
 
 class _Approved(NamedTuple):
@@ -75,7 +94,10 @@ class Gate:
         self._rules = rules
         self._lock = RLock()
         self._killed = read_latch(latch)
-        self._tripped: str | None = None
+        self._said = 0
+        self._tripped: _Trip | None = None
+        self._lifted: _Trip | None = None
+        """The trip that was cleared; a newer one may come at any moment."""
         self._fault: str | None = None
         self._held: str | None = None
         self._beaten_ns: int | None = None
@@ -97,12 +119,13 @@ class Gate:
     @property
     def killed(self) -> str | None:
         """Why everything was killed, None where it was not."""
-        return self._killed or self._tripped
+        tripped = self._tripped
+        return self._killed or (None if tripped is None or tripped is self._lifted else tripped.reason)
 
     @property
     def closed(self) -> str | None:
         """Why it is closed to all orders, None while open."""
-        return self._killed or self._tripped or self._fault or self._held or self.lease()
+        return self.killed or self._fault or self._held or self.lease()
 
     @property
     def at_rest(self) -> bool:
@@ -112,22 +135,26 @@ class Gate:
     def kill(self, reason: str, who: str = "") -> None:
         """Close it, now and for every later start. When this returns no order passes, whatever the disk does."""
         with self._lock:
-            if self._killed is not None and os.path.lexists(self._latch):
+            self._said += 1
+            before, self._killed = self._killed, self._killed or reason
+            reason = self._killed
+            if before is not None and os.path.lexists(self._latch):
                 return
-            self._killed = self._killed or reason
         try:
-            write_latch(self._latch, self._killed, who, self._clock.now_ns())
+            write_latch(self._latch, reason, who, self._clock.now_ns())
         except OSError as error:
             logger.bind(actor="gate").critical("killed, but a restart would not know: {}", error)
+            with self._lock:
+                self._killed = self._killed or reason  # a clear that came meanwhile found no file, and came too early
 
     def trip(self, reason: str) -> None:
         """Close it until a person clears it, from a signal's handler: no lock is taken. A `kill` has to follow."""
-        self._tripped = reason
+        self._tripped = _Trip(reason)
 
     def look(self) -> str | None:
         """Look whether somebody has left the file, and return why everything is killed."""
         with self._lock:
-            return self._looked() or self._tripped
+            return self._looked() or self.killed
 
     def close(self, reason: str) -> None:
         """Close it until this process ends: a fault that a restart may mend, not a kill."""
@@ -144,11 +171,26 @@ class Gate:
         with self._lock:
             self._held = None
 
-    def clear(self) -> None:
-        """Lift a kill; a person's act. Raises OSError where the latch cannot be removed: then it stays closed."""
+    def kills(self) -> Kills:
+        """Return the kills that stand now: what somebody knows of who begins to lift them."""
         with self._lock:
-            self._latch.unlink(missing_ok=True)
-            self._killed = self._tripped = None
+            return Kills(self._said, self._tripped, self._file())
+
+    def clear(self, known: Kills | None = None) -> bool:
+        """Lift these kills, by default all; a person's act. False where another was said meanwhile: all stay.
+
+        Raises OSError where the latch cannot be removed: then it stays closed.
+        """
+        with self._lock:
+            known = known or self.kills()
+            try:
+                if self._locked() is not None or known != self.kills():
+                    return False
+                self._latch.unlink(missing_ok=True)
+                self._killed, self._lifted = None, known.tripped
+                return self.killed is None
+            finally:
+                fcntl.flock(self._folder, fcntl.LOCK_UN)
 
     # Hearing
 
@@ -227,6 +269,13 @@ class Gate:
         except OSError as error:
             return f"the folder of the latch is held: {error.strerror}"
         return None
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            found = os.lstat(self._path)
+        except FileNotFoundError:
+            return None
+        return found.st_ino, found.st_mtime_ns
 
     def _looked(self) -> str | None:
         if self._killed is None:

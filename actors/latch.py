@@ -3,7 +3,7 @@
 import fcntl
 import os
 from pathlib import Path
-from threading import Event
+from threading import Event, get_ident
 
 from msgspec import json
 
@@ -32,17 +32,37 @@ def read_latch(latch: Path) -> str | None:
 def write_latch(latch: Path, reason: str, who: str, now_ns: int) -> None:
     """Write the file so that a loss of power finds all of it or none. Raises OSError."""
     latch.parent.mkdir(parents=True, exist_ok=True)
-    part = latch.with_name(f"{latch.name}.part")
-    with part.open("wb") as file:
-        file.write(json.encode({"reason": reason, "who": who, "at": rfc3339(now_ns)}) + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(latch)
+    part = latch.with_name(f"{latch.name}.{os.getpid()}-{get_ident()}.part")  # several may kill at once
+    try:
+        with part.open("wb") as file:
+            file.write(json.encode({"reason": reason, "who": who, "at": rfc3339(now_ns)}) + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(latch)
+    finally:
+        part.unlink(missing_ok=True)
     folder = os.open(latch.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def kill_from_outside(latch: Path, reason: str, who: str, now_ns: int, within_s: float) -> bool:
+    """Kill an engine whose process is not ours; False where an order hangs in its gate. Raises OSError.
+
+    Its engine may just be lifting an older kill, whose file then goes. So a file that stands is touched, by which it is
+    no longer the one that was known when the lifting began, and is looked for again in the end.
+    """
+    while True:
+        try:
+            os.utime(latch)
+        except OSError:
+            write_latch(latch, reason, who, now_ns)
+        if not nobody_passes(latch, within_s):
+            return False
+        if os.path.lexists(latch):
+            return True
 
 
 def nobody_passes(latch: Path, within_s: float) -> bool:

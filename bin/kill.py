@@ -116,14 +116,12 @@ def _latch(data_dir: Path, reason: str) -> int | None:
 
     Raises CommandError where it cannot be closed.
     """
-    from actors.latch import nobody_passes, write_latch
+    from actors.latch import kill_from_outside, nobody_passes
     from actors.runtime.clock import SystemClock
 
     latch = data_dir / "KILL"
     try:
-        if not os.path.lexists(latch):
-            write_latch(latch, reason, f"offline uid {os.getuid()}", SystemClock().now_ns())
-        if nobody_passes(latch, _PASSES_S):
+        if kill_from_outside(latch, reason, f"offline uid {os.getuid()}", SystemClock().now_ns(), _PASSES_S):
             return None
         pid = _hanging(data_dir)
         os.kill(pid, signal.SIGKILL)

@@ -1,12 +1,15 @@
 """The latch: closed at once and for ever, opened by a person, and never by a damaged file."""
 
+import fcntl
+import os
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 from loguru import logger
 
-from actors.gate import Gate
+from actors.gate import Gate, Kills
+from actors.latch import kill_from_outside, read_latch
 from actors.runtime.clock import SystemClock
 
 
@@ -117,3 +120,100 @@ def test_what_is_held_while_the_core_is_mended_opens_again_by_itself_but_no_kill
     gate.kill("drill")
     gate.release()
     assert (is_open(gate), gate.closed) == (False, "drill")
+
+
+def test_what_is_lifted_is_the_kill_that_was_known_and_no_later_one(tmp_path: Path) -> None:
+    gate = gate_at(tmp_path / "KILL")
+    gate.kill("drill")
+    known = gate.kills()
+    gate.kill("prices look wrong")
+    assert not gate.clear(known), "whoever said it was told that no order leaves"
+    assert (is_open(gate), (tmp_path / "KILL").exists()) == (False, True)
+    assert gate.clear(gate.kills())
+    assert is_open(gate)
+
+
+def test_a_signal_that_comes_while_a_kill_is_lifted_stands(tmp_path: Path) -> None:
+    gate = gate_at(tmp_path / "KILL")
+    gate.trip("SIGUSR2")
+    known = gate.kills()
+    gate.trip("SIGUSR2")
+    assert not gate.clear(known)
+    assert not is_open(gate)
+    assert gate.clear()
+    assert is_open(gate)
+
+
+class _TripsWhenAsked(Gate):
+    """A signal comes between the look at what is known and the opening."""
+
+    def kills(self) -> Kills:
+        found = super().kills()
+        if self.trips:
+            self.trips -= 1
+            if not self.trips:
+                self.trip("SIGUSR2")
+        return found
+
+    trips = 0
+
+
+def test_a_signal_in_the_very_moment_of_the_opening_stands(tmp_path: Path) -> None:
+    gate = _TripsWhenAsked(tmp_path / "KILL", SystemClock())
+    gate.kill("drill")
+    gate.trips = 2
+    assert not gate.clear()
+    assert gate.killed == "SIGUSR2"
+
+
+def test_a_kill_from_outside_during_a_lift_stands_whoever_is_first(tmp_path: Path) -> None:
+    latch = tmp_path / "KILL"
+    gate = gate_at(latch)
+    gate.kill("drill")
+    known = gate.kills()
+    assert kill_from_outside(latch, "from outside", "test", 0, 1)
+    assert not gate.clear(known)
+    assert read_latch(latch) == "drill", "the first reason is the one that counts"
+    assert gate.clear()
+    assert kill_from_outside(latch, "from outside", "test", 0, 1)
+    assert (is_open(gate), gate.killed) == (False, "from outside")
+
+
+def test_nobody_lifts_a_kill_while_the_folder_is_held_from_outside(tmp_path: Path) -> None:
+    gate = gate_at(tmp_path / "KILL")
+    gate.kill("drill")
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert not gate.clear()
+    os.close(folder)
+    assert gate.clear()
+
+
+def test_a_kill_whose_file_is_taken_away_while_it_is_written_holds_where_the_disk_is_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = gate_at(tmp_path / "KILL")
+
+    def full(*_: object) -> None:
+        assert gate.clear(), "somebody lifts it at once"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("actors.gate.write_latch", full)
+    gate.kill("drill")
+    assert not is_open(gate)
+
+
+def test_many_who_kill_at_once_all_find_it_written(tmp_path: Path) -> None:
+    lines: list[str] = []
+    handler = logger.add(lambda line: lines.append(str(line)), level="CRITICAL", format="{message}")
+    for number in range(20):
+        gate = gate_at(tmp_path / str(number) / "KILL")
+        threads = [Thread(target=gate.kill, args=(f"reason {one}",)) for one in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (read_latch(tmp_path / str(number) / "KILL") or "").startswith("reason ")
+        assert [one.name for one in (tmp_path / str(number)).iterdir()] == ["KILL"]
+    logger.remove(handler)
+    assert lines == []
