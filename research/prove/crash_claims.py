@@ -33,6 +33,11 @@ def check_losses(risk: Mapping[str, Any], journal: Journal, findings: Findings) 
     )
 
 
+def is_quiet(shown: Mapping[str, Any]) -> bool:
+    """Whether a status (`keel.status/1`) knows of no order that stands or whose fate is unknown."""
+    return not shown["orders_open"] and not shown["orders_unknown"]
+
+
 def check_shown(venue: VenueAccount, shown: Mapping[str, Any], findings: Findings, *, killed: bool) -> None:
     """Hold its status (`keel.status/1`) against the venue. `killed`: somebody had killed it before it died."""
     findings.hold("no order stands", shown["orders_open"] == 0, lambda: f"{shown['orders_open']} open")

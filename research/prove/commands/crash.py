@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from research.prove.commands.arguments import count, natural, positive, show, show_document
-from research.prove.crash import Asked, prove_crash
+from research.prove.crash import prove_crash
+from research.prove.crash_lives import Asked
 from research.prove.crash_table import crash_document, crash_lines
 from research.prove.progress import bar
 from sandbox.faults.plan import PLANS
@@ -37,6 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--markets-count", type=count, default=6, metavar="N", help="markets (default 6)")
     parser.add_argument(
+        "--ends-every", type=natural, default=0, metavar="N", help="one life of N sees a market end (default 0: none)"
+    )
+    parser.add_argument("--at-once", type=count, default=1, metavar="N", help="engines, each with its own sandbox")
+    parser.add_argument(
         "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
     )
     parser.add_argument("--json", action="store_true", help="one document instead of the table")
@@ -46,7 +51,7 @@ def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
     wanted = Asked(
         asked.kills, asked.seed, asked.db, asked.faults, asked.profile, asked.clock_speed, asked.account,
-        asked.markets_count,
+        asked.markets_count, asked.ends_every, asked.at_once,
     )  # fmt: skip
     try:
         with bar("crash") as told:

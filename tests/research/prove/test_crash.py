@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from research.prove.crash import RANDOM, Asked, CrashReport, plan, prove_crash
+from research.prove.crash import CrashReport, prove_crash
 from research.prove.crash_claims import check_losses, check_shown
+from research.prove.crash_lives import RANDOM, Asked, Came, plan
 from research.prove.crash_points import POINTS, arm
 from research.prove.crash_table import crash_document, crash_lines
 from research.prove.live_journal import Journal
@@ -21,7 +22,7 @@ def test_an_engine_that_is_killed_a_few_times_knows_all_that_its_venue_knows(tmp
     report = prove_crash(Asked(kills=5, seed=5, markets_count=4), lambda _: None, tmp_path)
     assert report.findings.cases == []
     assert report.holds
-    assert sum(report.survived.values()) + sum(report.missed.values()) > 0
+    assert report.kills("survived").total() == 5
     assert report.findings.checked["every fill was counted"] > 0
     assert crash_document(report)["holds"]
     assert list(crash_lines(report))[-1] == "everything holds"
@@ -86,11 +87,14 @@ def test_a_loss_of_the_day_that_was_forgotten_is_noticed(note: str, holds: bool)
 
 
 def test_a_report_says_the_same_to_people_and_to_scripts() -> None:
-    report = CrashReport(Asked(kills=2), Path("kept"))
-    report.survived["a random moment"] = 2
-    report.ready_s += [1.0, 3.0]
-    report.findings.hold("no order stands", False, lambda: "1 open")
+    runs = [Came(Path(f"kept/{number}")) for number in range(2)]
+    report = CrashReport(Asked(kills=2, at_once=2), Path("kept"), runs, took_s=8.0)
+    for number, run in enumerate(runs):
+        run.survived["a random moment"] = 1
+        run.ready_s.append(1.0 + 2 * number)
+        run.findings.hold("no order stands", bool(number), lambda: "1 open")
     document, lines = msgspec.json.decode(msgspec.json.encode(crash_document(report))), list(crash_lines(report))
     assert (document["holds"], document["survived"], document["ready_p95_s"]) == (False, {"a random moment": 2}, 3.0)
     assert "  no order stands: 1 open" in lines
+    assert lines[0].endswith("2 kills, 4.0 s each, 2 at once")
     assert lines[-1] == "not everything holds"
