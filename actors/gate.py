@@ -32,7 +32,7 @@ from weakref import finalize
 
 from loguru import logger
 
-from actors.latch import read_latch, write_latch
+from actors.latch import read_author, read_latch, write_latch
 from actors.runtime.clock import Clock
 from models.cells import TradingState
 from models.gate_parameters import GateParameters, Leaving
@@ -121,6 +121,13 @@ class Gate:
         """Why everything was killed, None where it was not."""
         tripped = self._tripped
         return self._killed or (None if tripped is None or tripped is self._lifted else tripped.reason)
+
+    @property
+    def killed_by(self) -> str | None:
+        """Who or what has killed everything: as it stands in the file, else `file` or `signal`; None where nothing."""
+        if self.killed is None:
+            return None
+        return read_author(self._latch) or ("file" if self._tripped is None or self._killed is not None else "signal")
 
     @property
     def closed(self) -> str | None:

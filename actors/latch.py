@@ -29,6 +29,14 @@ def read_latch(latch: Path) -> str | None:
         return "kill"
 
 
+def read_author(latch: Path) -> str:
+    """Return who has written the file; empty where it is not there or does not say so."""
+    try:
+        return clean(json.decode(latch.read_bytes(), type=dict[str, str]).get("who") or "", 100)
+    except (OSError, ValueError):
+        return ""
+
+
 def write_latch(latch: Path, reason: str, who: str, now_ns: int) -> None:
     """Write the file so that a loss of power finds all of it or none. Raises OSError."""
     latch.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ class KillWatch:
         _, self._known = self._board.wait_for(lambda board: board.killed is not None, _RISK_KNOWS_S)
         if not self._known:
             try:
-                self._control.kill(reason, "latch", _AGAIN_S)
+                self._control.kill(reason, self._gate.killed_by or "latch", _AGAIN_S)
             except Refused as error:
                 logger.bind(actor="gate", reason=reason).error("the gate is closed, but: {}", error)
                 return

@@ -53,8 +53,21 @@ class MarketAnswer(msgspec.Struct, frozen=True):
         return f"{held} ({self.why})" if self.why and self.why != held else held
 
 
+class Rest(msgspec.Struct, frozen=True):
+    """An order that the venue lists as resting, in its own words."""
+
+    order_id: str
+    market: MarketId
+    side: str
+    price: str
+    size: str
+
+
 class Answer(msgspec.Struct, frozen=True):
-    """`proven`: nothing that the command forbids can fill any more. `changed`: it was not so before."""
+    """`proven`: nothing that the command forbids can fill any more. `changed`: it was not so before.
+
+    `rests`: what the venue itself still lists after a command that leaves nothing there; `doubt`: why it has not said.
+    """
 
     verb: str
     everything: bool
@@ -62,6 +75,8 @@ class Answer(msgspec.Struct, frozen=True):
     proven: bool
     dry_run: bool
     markets: tuple[MarketAnswer, ...]
+    rests: tuple[Rest, ...] = ()
+    doubt: str = ""
 
     @property
     def lines(self) -> tuple[str, ...]:
@@ -78,12 +93,19 @@ class Answer(msgspec.Struct, frozen=True):
             said = f"all {self._done(over=True)}" if over else f"not all {_DONE[self.verb]} yet"
             said += f": {self._orders(cancelled, left)}"
             named = tuple(f"  {one.slug}: {one.held}" for one in self.markets if one.why)
-            return (f"{said} in {_plural(len(self.markets), 'market')}", *named, *self._going_on)
+            return (f"{said} in {plural(len(self.markets), 'market')}", *named, *self._at_venue, *self._going_on)
         lines = tuple(
             f"{one.slug} {self._done(over=one.over)}: {self._orders(one.cancelled, one.open)}, {one.held}"
             for one in self.markets
         )
-        return (*lines, *self._going_on)
+        return (*lines, *self._at_venue, *self._going_on)
+
+    @property
+    def _at_venue(self) -> tuple[str, ...]:
+        doubt = (f"the venue has not said what rests there: {self.doubt}",) if self.doubt else ()
+        return doubt + tuple(
+            f"the venue still lists {one.side} {one.size} @ {one.price} ({one.order_id})" for one in self.rests
+        )
 
     @property
     def _going_on(self) -> tuple[str, ...]:
@@ -100,8 +122,31 @@ class Answer(msgspec.Struct, frozen=True):
 
     def _orders(self, cancelled: int, left: int) -> str:
         if self.dry_run:
-            return f"{_plural(left, 'order')} would be cancelled"
-        return f"{_plural(cancelled, 'order')} cancelled, {left} open"
+            return f"{plural(left, 'order')} would be cancelled"
+        return f"{plural(cancelled, 'order')} cancelled, {left} open"
+
+
+class Cancelled(msgspec.Struct, frozen=True):
+    """What became of single orders that were to be cancelled; `left` may still fill, `working` quotes again."""
+
+    cancelled: tuple[OrderLine, ...]
+    left: tuple[OrderLine, ...]
+    working: tuple[str, ...]
+    dry_run: bool
+
+    @property
+    def proven(self) -> bool:
+        """Whether none of them can fill any more."""
+        return not self.left
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """What a person reads."""
+        if self.dry_run:
+            return (f"{plural(len(self.left), 'order')} would be cancelled",)
+        said = f"{plural(len(self.cancelled), 'order')} cancelled, {len(self.left)} open"
+        again = f"still traded, and may be quoted again: {', '.join(self.working)} (to stop it: keel pause)"
+        return (said, again) if self.working else (said,)
 
 
 def forbidden(board: Board, verb: str, market: MarketId) -> tuple[int, tuple[OrderLine, ...]]:
@@ -200,5 +245,6 @@ def _cancels(board: Board, market: MarketId) -> int:
     return sum(desk.cancels for desk in board.desks_of(market))
 
 
-def _plural(count: int, noun: str) -> str:
+def plural(count: int, noun: str) -> str:
+    """Return a count with its noun."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

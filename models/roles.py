@@ -1,4 +1,4 @@
-"""Who may say what: one table of every command, read by the bus that authorises, by the server's routes and by the docs.
+"""Who may say what: one table of every command, read by the bus, by the server's routes and by the docs.
 
 Why three roles: a screen that many look at must not be able to trade; whoever watches at night has to be able to stop,
 thin out and switch on again what was agreed; to raise what may be lost, or to lift a kill, is the owner's.
@@ -67,6 +67,11 @@ class Caller(msgspec.Struct, frozen=True):
     uid: int | None = None
     pid: int | None = None
     request: str = ""
+
+    @property
+    def name(self) -> str:
+        """Who it is: as they call themselves, and as the system knows them."""
+        return self.who if self.uid is None else f"{self.who} uid {self.uid}"
 
 
 def _operator(about: str, *, asks: Asks = Asks.NEVER, early: bool = False) -> Rule:

@@ -20,7 +20,7 @@ from models.messages.base import Message
 from models.messages.control import ClearKill, Explain, FlattenChanged, Kill, Reading, ReadRisk, SetOperatorState
 from models.messages.decisions import DecisionMade, Explained, Explanation, Gate
 from models.messages.market import BookUpdated, FlowUpdated
-from models.messages.orders import CancelMarket, FillCounted, OrderChanged, PlaceOrder
+from models.messages.orders import CancelMarket, CancelOrder, FillCounted, OrderChanged, PlaceOrder
 from models.messages.position import InventoryUpdated, Position
 from models.orders import OrderState, TimeInForce
 from models.phase import PhaseParameters
@@ -81,10 +81,12 @@ class LittleEngine:
         self.deaf = False
         self.mute = False
         self.gate: list[str] = []
+        self.killed_by: str | None = None
         self.ended = False
         self.audited: list[CommandAnswered] = []
         self._numbers: Iterator[int] = iter(range(1, 1_000_000))
         self.sequence = 0
+        self.tell(ReadRisk("start-up"))
 
     # What the engine's parts are given
 
@@ -97,6 +99,10 @@ class LittleEngine:
                 self.show(message)
             case CommandAnswered():
                 self.audited.append(message)
+            case CancelOrder():
+                self.cancel_order(message.intent, message.reason)
+            case CancelMarket():
+                self.cancel(message)
             case Explain():
                 if not self.mute:
                     said = self.board.look().desks[(message.tag, message.market)].explanation
@@ -107,9 +113,17 @@ class LittleEngine:
 
     def kill(self, reason: str, who: str) -> None:
         self.gate.append(f"closed: {reason}")
+        self.killed_by = who
 
-    def clear(self) -> None:
+    def kills(self) -> int:
+        return len(self.gate)
+
+    def clear(self, known: int) -> bool:
+        if known != len(self.gate):
+            return False
         self.gate.append("opened")
+        self.killed_by = None
+        return True
 
     def end(self) -> None:
         self.ended = True
@@ -161,8 +175,13 @@ class LittleEngine:
     def cancel(self, said: CancelMarket) -> None:
         for order in list(self.orders.values()):
             meant = said.market in (None, order.market) and said.outcome in (None, order.outcome)
-            if meant and order.state is OrderState.WORKING and order.intent not in self.stuck:
-                self.change(replace(order, state=OrderState.CANCELLED, reason=said.reason))
+            if meant:
+                self.cancel_order(order.intent, said.reason)
+
+    def cancel_order(self, intent: str, reason: str) -> None:
+        order = self.orders[intent]
+        if order.state is OrderState.WORKING and intent not in self.stuck:
+            self.change(replace(order, state=OrderState.CANCELLED, reason=reason))
 
     def fill(self, number: int, outcome: Outcome = YES, price: int = 4_800, shares: int = 5) -> FillCounted:
         """Have a bid filled; the position follows."""

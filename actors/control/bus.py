@@ -1,37 +1,30 @@
 """The command bus: the CLI, the monitor and every later surface say the same typed commands here.
 
-Why a command waits: "off" is not done when it was said but when nothing of the market can fill any more. So the answer
-is given when risk has applied it, the board has read everything that was said before, and neither the executor's orders
-nor risk's own count know of an order that the command forbids; else the orders that are left are named. A flatten is
-done when risk has halted what it covers, as flat or with its rest named.
-
 Why these are plain methods and no actor: they are called from threads of surfaces, which may wait; actors may not.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
-from itertools import count
 from typing import Final, Literal, TypeAlias
 
-from actors.control.ports import Gate, Listings, Markets, Refused, Reloaded, Reloads, Settings, View
+from actors.control.carrying import Carrying, Who, requests
+from actors.control.ports import Gate, Listed, Markets, Refused, Reloaded, Reloads, View, present
 from actors.runtime.clock import Clock
-from models.answers import Answer, answer, done
+from models.answers import Answer, Cancelled, answer
+from models.cells import TradingState
 from models.flatten_plan import flatten_plan, plan_text
-from models.messages.audit import CommandAnswered, Fence
-from models.messages.base import MarketId, Message
-from models.messages.control import ClearKill, Explain, Kill, ReadRisk, RiskRead, SetOperatorState
-from models.messages.decisions import Explanation
-from models.snapshot import Board, DeskLine, MarketLine
+from models.messages.base import Message
+from models.messages.control import ClearKill, Kill, SetOperatorState
+from models.messages.orders import CancelMarket, CancelOrder
+from models.roles import may_add_risk
 
 Verb: TypeAlias = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
-Command: TypeAlias = SetOperatorState | Kill | ClearKill
 
-_EXPLAIN_S: Final = 1.0
-_PROOF_MIN_S: Final = 0.05
-_NO_ARGUMENTS: Final[Mapping[str, str]] = {}
+_RELOAD_S: Final = 10.0
+_REASON: Final = "operator"
+_HELD: Final = frozenset({TradingState.CANCEL_ONLY, TradingState.HALTED, TradingState.KILLED})
 
 
-class Control:
+class Control(Carrying):
     """Says commands and answers them. `tell` sends a message to all whom it concerns; `end` asks the process to end."""
 
     def __init__(
@@ -42,44 +35,25 @@ class Control:
         end: Callable[[], object],
         clock: Clock,
     ) -> None:
-        self._board = board
-        self._tell = tell
+        super().__init__(board, tell, clock)
         self._gate = gate
         self._end = end
-        self._clock = clock
         # Set by whoever built the engine and knows these; what is not set refuses its commands.
         self.reloads: Reloads | None = None
-        self.settings: Settings | None = None
         self.markets: Markets | None = None
-        self.listings: Listings | None = None
-        self._numbers = count(1)
-        # A request is named for ever in the audit, so its name must differ between two runs.
-        self._prefix = f"control-{clock.now_ns() // 1_000_000}"
 
-    def look(self) -> Board:
-        """Return the newest snapshot."""
-        return self._board.look()
+    @property
+    def killed_by(self) -> str | None:
+        """Who or what has latched the kill that stands, None where none does."""
+        return self._gate.killed_by
 
-    def now_ns(self) -> int:
-        """Return the engine's time, against which ages are shown."""
-        return self._clock.now_ns()
-
-    def market(self, name: str) -> MarketLine:
-        """Return a market by slug, id or condition id. Raises Refused `not_found`, naming the nearest ones."""
-        board = self.look()
-        found = board.by_name(name)
-        if found is None:
-            slugs = [line.market.slug for line in board.markets.values()]
-            near = get_close_matches(name, slugs, n=3, cutoff=0.4)
-            hint = f"did you mean {' or '.join(near)}?" if near else "list them with: keel markets list"
-            raise Refused("not_found", f"no market {name!r}", hint)
-        return found
+    # States
 
     def set_state(
         self,
         verb: Verb,
         names: Sequence[str],
-        who: str,
+        who: Who,
         timeout_s: float,
         *,
         confirmed: bool = False,
@@ -87,195 +61,208 @@ class Control:
     ) -> Answer:
         """Pause, resume, reduce, flatten, switch on or off; no names means everything, which `on` and `off` refuse.
 
-        Raises Refused: `not_found`, `usage`, `confirmation_required` (flatten, resume in live), `killed`, `refused`,
-        `timeout`.
+        Raises Refused: `not_permitted`, `replayed`, `not_found`, `usage`, `confirmation_required` (flatten, resume in
+        live), `starting`, `killed`, `refused`, `timeout`.
         """
-        lines = self._named(verb, names)
-        if dry_run:
-            board = self.look()
-            return answer(verb, board, board, lines, everything=not names, dry_run=True)
-        plan = plan_text(flatten_plan(self.look(), lines, everything=not names)) if verb == "flatten" else ()
-        if plan and not confirmed:
-            raise Refused("confirmation_required", "\n".join(plan))
-        if verb == "resume" and self.look().engine.mode == "live" and not confirmed:
-            raise Refused("confirmation_required", "resume in live lets orders with real money go out again")
-        wanted = [line.market.id for line in lines] if names else [None]
-        commands = [SetOperatorState(verb, market, self._request(), who) for market in wanted]
-        arguments = {"plan": "; ".join(line.strip() for line in plan)} if plan else _NO_ARGUMENTS
-        return self._carry_out(verb, commands, lines, timeout_s, arguments)
+        call = self._call(verb, who, timeout_s, names=names, dry_run=dry_run)
 
-    def kill(self, reason: str, who: str, timeout_s: float, *, dry_run: bool = False) -> Answer:
-        """Close the gate, then latch KILLED and have everything cancelled. Never asks. Raises Refused `timeout`."""
-        if dry_run:
-            board = self.look()
-            return answer("kill", board, board, board.markets.values(), everything=True, dry_run=True)
-        self._gate.kill(reason, who)
-        command = Kill(reason, self._request(), who)
-        return self._carry_out("kill", [command], self._everything(), timeout_s, {"reason": reason})
+        def carry_out(request: str) -> Answer:
+            if verb in ("on", "off") and not names:
+                raise Refused("usage", f"name the markets to switch {verb}", f"keel markets {verb} MARKET...")
+            lines = self._named(names)
+            if dry_run:
+                board = self.look()
+                return answer(verb, board, board, lines, everything=not names, dry_run=True)
+            plan = plan_text(flatten_plan(self.look(), lines, everything=not names)) if verb == "flatten" else ()
+            if plan and not confirmed:
+                raise Refused("confirmation_required", "\n".join(plan))
+            if plan:
+                call.arguments["plan"] = "; ".join(line.strip() for line in plan)
+            if verb == "resume" and self.look().engine.mode == "live" and not confirmed:
+                raise Refused("confirmation_required", "resume in live lets orders with real money go out again")
+            wanted = [line.market.id for line in lines] if names else [None]
+            called = requests(request, len(wanted))
+            said = call.caller.name
+            commands = [SetOperatorState(verb, *one, said) for one in zip(wanted, called, strict=True)]
+            return self._carry_out(call, commands, lines)
 
-    def clear_kill(self, who: str, timeout_s: float, *, confirmed: bool = False) -> Answer:
+        return self._say(call, carry_out)
+
+    # Kill and stop
+
+    def kill(self, reason: str, who: Who, timeout_s: float, *, dry_run: bool = False) -> Answer:
+        """Close the gate, then latch KILLED and have everything cancelled. Never asks.
+
+        Raises Refused: `replayed`, `timeout`.
+        """
+        call = self._call("kill", who, timeout_s, arguments={"reason": reason}, dry_run=dry_run)
+
+        def carry_out(request: str) -> Answer:
+            if dry_run:
+                board = self.look()
+                return answer("kill", board, board, board.markets.values(), everything=True, dry_run=True)
+            self._gate.kill(reason, call.caller.name)
+            return self._carry_out(call, [Kill(reason, request, call.caller.name)], self._named(()))
+
+        return self._say(call, carry_out)
+
+    def clear_kill(self, who: Who, timeout_s: float, *, confirmed: bool = False) -> Answer:
         """Lift the latch: risk first, the gate last.
 
-        Raises Refused: `confirmation_required`, `timeout`; `refused` where the file cannot be removed: then all stays
-        killed.
+        Raises Refused: `not_permitted`, `replayed`, `confirmation_required`, `starting`, `timeout`; `refused` where the
+        file cannot be removed, or another kill was said meanwhile: then all stays killed.
         """
-        if not confirmed:
-            raise Refused("confirmation_required", "clearing the kill lets orders go out again")
-        cleared = self._carry_out("clear_kill", [ClearKill(self._request(), who)], self._everything(), timeout_s)
-        try:
-            self._gate.clear()
-        except OSError as error:
-            reason = f"the file of the kill cannot be removed: {error.strerror}"
-            self._tell(Kill(reason, self._request(), who))
-            raise Refused("refused", reason, "remove KILL from the data folder, and clear again") from error
-        return cleared
+        call = self._call("clear_kill", who, timeout_s)
+        known = self._gate.kills()
 
-    def reload(self, who: str, *, confirmed: bool = False, dry_run: bool = False) -> Reloaded:
-        """Read the configuration anew and go by it, as a whole or not at all; done when risk does.
+        def carry_out(request: str) -> Answer:
+            if not confirmed:
+                raise Refused("confirmation_required", "clearing the kill lets orders go out again")
+            cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
+            problem, hint = "it was killed again meanwhile", "look why, and clear again: keel kill --status"
+            try:
+                lifted = self._gate.clear(known)
+            except OSError as error:
+                lifted, problem = False, f"the file of the kill cannot be removed: {error.strerror}"
+                hint = "remove KILL from the data folder, and clear again"
+            if not lifted:
+                self._tell(Kill(problem, self.audit.name(), call.caller.name))
+                raise Refused("refused", problem, hint)
+            return cleared
 
-        Raises Refused: `configuration`, `confirmation_required` (what adds risk), `refused` (what needs a restart),
-        `timeout` (risk does not answer).
+        return self._say(call, carry_out)
+
+    def stop(self, who: Who) -> None:
+        """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once.
+
+        Raises Refused: `not_permitted`, `replayed`.
         """
-        if self.reloads is None:
-            raise Refused("refused", "this engine was not started from a configuration that could be read anew")
-        request, asked_ns = self._request(), self._clock.now_ns()
-        try:
-            done = self.reloads.reload(who, confirmed=confirmed, dry_run=dry_run)
-        except Refused as refused:
-            if not dry_run:
-                self._tell_reloaded(request, who, str(refused), asked_ns)
-            raise
-        if done.segment:
-            self._tell_reloaded(request, who, "; ".join(done.lines), asked_ns)
-            self.risk()
-        return done
 
-    def _tell_reloaded(self, request: str, who: str, result: str, asked_ns: int) -> None:
-        self._tell(CommandAnswered(request, who, "reload", None, {}, result, asked_ns, self._clock.now_ns()))
+        def carry_out(_: str) -> "_Said":
+            self._end()
+            return _Said("stopping")
 
-    def stop(self, who: str) -> None:
-        """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once."""
-        now_ns = self._clock.now_ns()
-        self._tell(CommandAnswered(self._request(), who, "stop", None, {}, "stopping", now_ns, now_ns))
-        self._end()
+        self._say(self._call("stop", who, 0), carry_out)
 
-    def why(self, names: Sequence[str]) -> tuple[Explanation, ...]:
-        """Ask the desks of markets (of all, without names) how they stand now.
+    # Orders
 
-        A desk that does not answer in time is shown as it last stood, under the trading state of now. Raises Refused:
-        `not_found`, or `undecided` where no desk has ever decided.
-        """
-        asked = [line.market.id for line in self._named("why", names)]
-        asked_ns = self._clock.now_ns()
-        request = self._request()
-        for market in asked:
-            self._ask(market, request)
-
-        def said(board: Board) -> bool:
-            return all(_answers(desk, request, asked_ns) for market in asked for desk in board.desks_of(market))
-
-        board, _ = self._board.wait_for(said, _EXPLAIN_S)
-        found = [one for market in asked for one in board.explanations(market)]
-        if not found:
-            raise Refused("undecided", "nothing was decided yet", "the books have not come", retryable=True)
-        return tuple(found)
-
-    def risk(self) -> tuple[Board, RiskRead]:
-        """Ask the risk supervisor where its controls stand; return that with the board of the moment.
-
-        Raises Refused `timeout`: a supervisor that does not answer must not look like one that has nothing to say.
-        """
-        request, asked_ns = self._request(), self._clock.now_ns()
-        self._tell(ReadRisk(request))
-        board, answered = self._board.wait_for(lambda seen: _is_read(seen, request, asked_ns), _EXPLAIN_S)
-        if board.risk is None or not answered:
-            raise Refused("timeout", "the risk supervisor did not answer", "is it stuck? see its log", retryable=True)
-        return board, board.risk
-
-    def ask_why(self, market: MarketId) -> None:
-        """Have the desks of a market explain themselves to the board; do not wait for it."""
-        self._ask(market, self._request())
-
-    def _ask(self, market: MarketId, request: str) -> None:
-        for tag in self.look().engine.tags:
-            self._tell(Explain(tag, market, request))
-
-    def _carry_out(
+    def cancel(
         self,
-        verb: str,
-        commands: Sequence[Command],
-        lines: Sequence[MarketLine],
+        orders: Sequence[str],
+        who: Who,
         timeout_s: float,
-        arguments: Mapping[str, str] = _NO_ARGUMENTS,
-    ) -> Answer:
-        asked_ns = self._clock.now_ns()
-        before = self.look()
-        for command in commands:
-            self._tell(command)
-        try:
-            answered = self._answered(verb, commands, before, lines, timeout_s)
-        except Refused as refused:
-            self._audit(verb, commands, arguments, str(refused), asked_ns)
-            raise
-        self._audit(verb, commands, arguments, "; ".join(answered.lines), asked_ns)
-        return answered
+        *,
+        market: str | None = None,
+        dry_run: bool = False,
+    ) -> Cancelled:
+        """Cancel orders by name; without names all of a market, or of all markets. Done when none can fill any more.
 
-    def _answered(
-        self, verb: str, commands: Sequence[Command], before: Board, lines: Sequence[MarketLine], timeout_s: float
-    ) -> Answer:
-        """Wait until the commands are applied, and then until they are done and nothing that they forbid can fill."""
-        until_ns = self._clock.now_ns() + int(timeout_s * 1e9)
-        requests = [command.request for command in commands]
-        board, applied = self._board.wait_for(lambda seen: all(one in seen.commands for one in requests), timeout_s)
-        if not applied:
-            closed = "the gate is closed, but " if verb == "kill" else ""
-            raise Refused("timeout", f"{closed}risk did not answer {verb} within {timeout_s:g} s", retryable=True)
-        said = [board.commands[request] for request in requests]
-        refusal = next((one.refusal for one in said if one.refusal), None)
-        if refusal is not None:
-            raise Refused("killed" if board.killed is not None else "refused", refusal)
-        # Risk's answer overtakes the figures that prove it; once the fence has been read they are in.
-        fence = self._request()
-        self._tell(Fence(fence))
-        everything = said[0].market is None
-        board, proven = self._board.wait_for(
-            lambda seen: (
-                fence in seen.fences and all(done(seen, verb, one.market.id, everything=everything) for one in lines)
-            ),
-            max((until_ns - self._clock.now_ns()) / 1e9, _PROOF_MIN_S),
-        )
-        changed = any(one.changed for one in said)
-        return answer(verb, before, board, lines, everything=everything, changed=changed, proven=proven)
+        Raises Refused: `not_permitted`, `replayed`, `not_found`, `usage` (orders and a market).
+        """
+        names = () if market is None else (market,)
+        arguments = {"orders": " ".join(orders) or "all"}
+        call = self._call("cancel", who, timeout_s, names=names, arguments=arguments, dry_run=dry_run)
 
-    def _named(self, verb: str, names: Sequence[str]) -> tuple[MarketLine, ...]:
-        if names:
-            return tuple({line.market.id: line for line in map(self.market, names)}.values())
-        if verb in ("on", "off"):
-            raise Refused("usage", f"name the markets to switch {verb}", f"keel markets {verb} MARKET...")
-        return self._everything()
-
-    def _everything(self) -> tuple[MarketLine, ...]:
-        return tuple(self.look().markets.values())
-
-    def _audit(
-        self, verb: str, commands: Sequence[Command], arguments: Mapping[str, str], result: str, asked_ns: int
-    ) -> None:
-        now_ns = self._clock.now_ns()
-        for command in commands:
-            market = command.market if isinstance(command, SetOperatorState) else None
-            self._tell(
-                CommandAnswered(command.request, command.who, verb, market, dict(arguments), result, asked_ns, now_ns)
+        def carry_out(_: str) -> Cancelled:
+            if orders and market is not None:
+                raise Refused("usage", "name orders, or a market whose orders are all meant")
+            where = None if market is None else self.market(market).market.id
+            asked = [self.order(name) for name in orders] or list(self.look().open_orders(where))
+            if dry_run:
+                return Cancelled((), tuple(asked), (), dry_run=True)
+            if orders:
+                for line in asked:
+                    self._tell(CancelOrder(line.intent, line.market, _REASON))
+            else:
+                self._tell(CancelMarket(where, _REASON))
+            intents = {line.intent for line in asked}
+            board = self._board.wait_for(lambda seen: intents.isdisjoint(seen.orders), self._left_s(call))[0]
+            left = {line.intent for line in board.open_orders() if line.intent in intents}
+            touched = dict.fromkeys(line.market for line in asked)
+            return Cancelled(
+                tuple(line for line in asked if line.intent not in left),
+                tuple(line for line in asked if line.intent in left),
+                tuple(board.markets[one].market.slug for one in touched if board.markets[one].state not in _HELD),
+                dry_run=False,
             )
 
-    def _request(self) -> str:
-        return f"{self._prefix}-{next(self._numbers)}"
+        return self._say(call, carry_out)
+
+    # Configuration and catalogue
+
+    def reload(self, who: Who, *, confirmed: bool = False, dry_run: bool = False) -> Reloaded:
+        """Read the configuration anew and go by it, as a whole or not at all; done when risk does.
+
+        Raises Refused: `not_permitted`, `replayed`, `starting`, `configuration`, `confirmation_required` (what adds
+        risk), `refused` (what needs a restart), `timeout` (risk does not answer).
+        """
+        call = self._call("reload", who, _RELOAD_S, dry_run=dry_run)
+
+        def carry_out(_: str) -> Reloaded:
+            port = present(self.reloads, "configuration that could be read anew")
+            may = may_add_risk(call.caller, "reload")
+            return self._taken_up(port.reload(call.caller.name, confirmed=confirmed, dry_run=dry_run, may_add_risk=may))
+
+        return self._say(call, carry_out)
+
+    def set(
+        self,
+        changes: Mapping[str, str],
+        who: Who,
+        *,
+        persist: bool = False,
+        confirmed: bool = False,
+        dry_run: bool = False,
+    ) -> Reloaded:
+        """Go by other values of keys, all of them or none; `persist` writes them to the file too. Done when risk does.
+
+        Raises Refused: as `reload`, and `not_found` (an unknown key), `usage` (a value).
+        """
+        arguments = {**changes, "persist": "yes"} if persist else changes
+        call = self._call("set", who, _RELOAD_S, arguments=arguments, dry_run=dry_run)
+
+        def carry_out(_: str) -> Reloaded:
+            if not changes:
+                raise Refused("usage", "name what to set", "keel set KEY=VALUE...")
+            port = present(self.settings, "configuration that could be set")
+            may = may_add_risk(call.caller, "set")
+            said = call.caller.name
+            return self._taken_up(
+                port.change(changes, said, persist=persist, confirmed=confirmed, dry_run=dry_run, may_add_risk=may)
+            )
+
+        return self._say(call, carry_out)
+
+    def add_market(self, name: str, who: Who, timeout_s: float, *, dry_run: bool = False) -> Listed:
+        """Trade a market too. Raises Refused: `not_permitted`, `replayed`, `starting`, and as `Markets.add`."""
+        call = self._call("add", who, timeout_s, names=(name,), dry_run=dry_run)
+
+        def carry_out(_: str) -> Listed:
+            port = present(self.markets, "catalogue that could be changed")
+            return port.add(name, call.caller.name, self._left_s(call), dry_run=dry_run)
+
+        return self._say(call, carry_out)
+
+    def remove_market(self, name: str, who: Who, timeout_s: float, *, dry_run: bool = False) -> Listed:
+        """Forget a market. Raises Refused: `not_permitted`, `replayed`, `starting`, and as `Markets.remove`."""
+        call = self._call("remove", who, timeout_s, names=(name,), dry_run=dry_run)
+
+        def carry_out(_: str) -> Listed:
+            port = present(self.markets, "catalogue that could be changed")
+            market = self.market(name).market.id
+            return port.remove(market, call.caller.name, self._left_s(call), dry_run=dry_run)
+
+        return self._say(call, carry_out)
+
+    def _taken_up(self, changed: Reloaded) -> Reloaded:
+        """Wait until risk answers, by the new values, where there are any."""
+        if changed.segment:
+            self.risk()
+        return changed
 
 
-def _answers(desk: DeskLine, request: str, asked_ns: int) -> bool:
-    """Whether a desk has spoken since it was asked; a newer question takes the place of an older one."""
-    return desk.explained == request or (desk.explanation is not None and desk.explanation.at_ns >= asked_ns)
+class _Said:
+    """One line, of a command that has nothing else to say."""
 
-
-def _is_read(board: Board, request: str, asked_ns: int) -> bool:
-    """Whether risk has spoken since it was asked; of two questions that wait at once only the newer is answered."""
-    return board.risk is not None and (board.risk.request == request or board.risk.at_ns >= asked_ns)
+    def __init__(self, line: str) -> None:
+        self.lines = (line,)

@@ -5,12 +5,15 @@ known to the composition root alone, which sets them on the bus. A port that is 
 reason. To cancel orders none is needed: the bus tells the executor.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TypeVar
 
+from models.answers import Rest
 from models.messages.base import MarketId
 from models.snapshot import Board
+
+Port = TypeVar("Port")
 
 
 class Refused(Exception):
@@ -71,15 +74,11 @@ class Listed:
     dry_run: bool
 
 
-@dataclass(frozen=True)
-class Rests:
-    """An order that the venue lists as resting, in its own words."""
-
-    order_id: str
-    market: MarketId
-    side: str
-    price: str
-    size: str
+def present(port: Port | None, what: str) -> Port:
+    """Return a port that is set. Raises Refused `refused` where this engine has none."""
+    if port is None:
+        raise Refused("refused", f"this engine has no {what}")
+    return port
 
 
 class Reloads(Protocol):
@@ -138,8 +137,8 @@ class Markets(Protocol):
 class Listings(Protocol):
     """Who can ask the venue itself what rests there."""
 
-    def resting(self, market: MarketId | None, within_s: float) -> tuple[Rests, ...]:
-        """Return what of a market (None: of all) the venue lists; empty only after two clean listings in a row.
+    def resting(self, markets: Collection[MarketId] | None, within_s: float) -> tuple[Rest, ...]:
+        """Return what of these markets (None: of all) the venue lists; empty only after two clean listings in a row.
 
         Raises Refused `unproven` where the venue has not said it in time.
         """
@@ -161,10 +160,19 @@ class View(Protocol):
 class Gate(Protocol):
     """The latch around every order socket."""
 
+    @property
+    def killed_by(self) -> str | None:
+        """Who or what has latched it: a surface and its user, `risk`, `file`, `signal`, `offline`; None while not."""
+        ...
+
     def kill(self, reason: str, who: str) -> object:
         """Close it; when this returns, no order byte can leave any more."""
         ...
 
-    def clear(self) -> object:
-        """Open it again; a person's act."""
+    def kills(self) -> Any:
+        """Return the kills that stand now."""
+        ...
+
+    def clear(self, known: Any) -> bool:
+        """Lift these kills; a person's act. False where another was said meanwhile: then all stay."""
         ...

@@ -171,7 +171,7 @@ def test_where_the_file_of_a_kill_cannot_be_removed_all_stays_killed(monkeypatch
     engine = LittleEngine(1)
     engine.control.kill("drill", "cli", 1)
 
-    def refuse() -> None:
+    def refuse(known: int) -> None:
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(engine, "clear", refuse)
@@ -181,6 +181,15 @@ def test_where_the_file_of_a_kill_cannot_be_removed_all_stays_killed(monkeypatch
     killed = engine.board.look().killed
     assert killed is not None
     assert killed.reason == "the file of the kill cannot be removed: Permission denied"
+
+
+def test_a_kill_that_was_said_while_another_was_lifted_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+    monkeypatch.setattr(engine, "clear", lambda known: False)
+    with pytest.raises(Refused, match="killed again meanwhile"):
+        engine.control.clear_kill("cli", 1, confirmed=True)
+    assert engine.board.look().killed is not None
 
 
 def test_resume_asks_in_live_only() -> None:
@@ -200,7 +209,7 @@ def test_a_dry_run_says_what_would_happen_and_changes_nothing() -> None:
     assert answer.lines == ("market-1 would be off: 2 orders would be cancelled, flat",)
     assert engine.control.kill("drill", "cli", 1, dry_run=True).dry_run
     assert engine.gate == []
-    assert engine.audited == []
+    assert [(row.verb, row.outcome) for row in engine.audited] == [("off", "shown"), ("kill", "shown")]
     assert len(engine.board.look().open_orders()) == 2
 
 
@@ -238,15 +247,16 @@ def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
     with pytest.raises(Refused):
         engine.control.set_state("pause", [], "cli", 0.05)
     rows = [(row.who, row.verb, row.market, row.arguments, row.result) for row in engine.audited]
+    names = {"markets": "market-1 market-2"}
     both = "market-1 off: 1 order cancelled, 0 open, flat; market-2 off: 0 orders cancelled, 0 open, flat"
     assert rows == [
-        ("cli anna", "off", engine.id(1), {}, both),
-        ("cli anna", "off", engine.id(2), {}, both),
+        ("cli anna", "off", None, names, both),
         ("tui", "kill", None, {"reason": "drill"}, "all killed: 0 orders cancelled, 0 open in 2 markets"),
         ("cli", "stop", None, {}, "stopping"),
         ("cli", "pause", None, {}, "risk did not answer pause within 0.05 s"),
     ]
-    assert len({row.request for row in engine.audited}) == 5
+    assert len({row.request for row in engine.audited}) == 4
+    assert [row.outcome for row in engine.audited] == ["done", "done", "done", "refused"]
     assert engine.ended
 
 

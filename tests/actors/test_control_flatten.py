@@ -41,7 +41,8 @@ def test_it_asks_on_every_venue_and_shows_the_steps() -> None:
     assert refused.value.code == "confirmation_required"
     assert str(refused.value).splitlines()[:2] == ["flatten 2 markets:", "  1. cancel 1 order"]
     assert len(engine.board.look().open_orders()) == 1
-    assert engine.audited == []
+    (row,) = engine.audited
+    assert (row.verb, row.outcome) == ("flatten", "refused")
 
 
 def test_what_a_dry_run_shows_is_what_is_asked_and_changes_nothing() -> None:

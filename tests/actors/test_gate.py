@@ -31,6 +31,21 @@ def test_an_order_passes_until_it_is_killed(tmp_path: Path) -> None:
     assert gate.closed == "prices look wrong"
 
 
+def test_it_says_who_or_what_has_killed(tmp_path: Path) -> None:
+    latch = tmp_path / "KILL"
+    gate = gate_at(latch)
+    assert gate.killed_by is None
+    gate.trip("SIGUSR2")
+    assert gate.killed_by == "signal"
+    gate.clear()
+    latch.touch()
+    gate.look()
+    assert gate.killed_by == "file"
+    gate.clear()
+    gate.kill("drill", "cli ana uid 7")
+    assert (gate.killed_by, gate_at(latch).killed_by) == ("cli ana uid 7", "cli ana uid 7")
+
+
 @pytest.mark.proves("I9", "I27")
 def test_a_restart_stays_killed_until_a_person_clears_it(tmp_path: Path) -> None:
     latch = tmp_path / "data" / "KILL"

@@ -136,6 +136,7 @@ def test_risk_says_where_every_control_stands(served: Served) -> None:
 
 def test_risk_that_does_not_answer_is_not_taken_for_risk_with_nothing_to_say(served: Served) -> None:
     served.engine.deaf = True
+    served.engine.clock.at_ns += 1
     with served.client() as client, pytest.raises(CommandError, match="did not answer"):
         client.get("/v1/risk")
 
