@@ -21,6 +21,9 @@ END: Final = "LTE="
 
 _PREFIXES: Final = ("ORDER_STATUS_", "TRADE_STATUS_")
 _DECIMAL_DIGITS: Final = 20
+_AMOUNT_DIGITS: Final = 18
+_WORD_DIGITS: Final = 78
+"""Of the largest number of 256 bits, which an allowance often is."""
 
 
 class Page(msgspec.Struct, Generic[Item]):
@@ -186,7 +189,9 @@ class WireBalance(msgspec.Struct):
 
     def typed(self) -> Balance:
         """Return it with integers. Raises ValueError."""
-        return Balance(_whole(self.balance), {spender: _whole(text) for spender, text in self.allowances.items()})
+        return Balance(
+            _whole(self.balance, _AMOUNT_DIGITS), {spender: _whole(text) for spender, text in self.allowances.items()}
+        )
 
 
 class _Token(msgspec.Struct):
@@ -278,7 +283,7 @@ def _bare(status: str) -> str:
     return status
 
 
-def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or len(text) > 78:
-        raise ValueError(f"{clean(text, 40)!r} is not a whole number of at most 256 bits")
+def _whole(text: str, digits: int = _WORD_DIGITS) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > digits:
+        raise ValueError(f"{clean(text, 40)!r} is not a whole number of at most {digits} digits")
     return int(text)

@@ -18,6 +18,7 @@ from actors.venues.polymarket.credentials import Credentials, l1_headers, l2_hea
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.outcomes import Heard, rate_limit, request_verdict
 from actors.venues.polymarket.verdicts import ADVICE, Cause, Fate, RateLimit, Verdict
+from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
 
 Shape = TypeVar("Shape")
 
@@ -137,8 +138,9 @@ def succeeded(what: str, heard: Heard) -> Answer:
 def decoded(what: str, answer: Answer, kind: type[Shape]) -> Shape:
     """Return the body of an answer as a value. Raises ReadFailed where it is none."""
     try:
+        refuse_ambiguous(answer.body)
         return _decoder(kind).decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, AmbiguousJson, RecursionError) as error:
         raise malformed(what, str(error)) from error
 
 

@@ -2,7 +2,11 @@
 
 A frame that is not what it should be becomes a `MalformedFrame`, never an exception, and never half a message: numbers
 that are no plain decimals, prices outside (0, 1), more than 18 digits and unknown sides are refused with the whole
-frame. (A JSON key that comes twice cannot be told by the decoder: the last one counts.)
+frame. (A JSON key that comes twice cannot be told by the decoder: the last one counts. What is bought and sold on the
+book is proven by the venue's hash; what enters the ledger comes another way, see `strict_json`.)
+
+Why a long array of which a frame is bad is refused whole: its frames are looked at one by one, and a million of them,
+none of which means anything, would hold the feed for minutes.
 
 Why `best_bid_ask` is counted and not used: the same change arrives as a level change, and a book is proven by the
 venue's hash over all its levels, of which the touch is the smaller part.
@@ -50,6 +54,9 @@ PLAIN_TEXTS: Final = frozenset({b"", b"PONG", b"NO NEW ASSETS"})
 """What the venue says that is not JSON."""
 
 _DETAIL_MAX: Final = 200
+_SPLIT_BYTES_MAX: Final = 1024 * 1024
+_SPLIT_MAX: Final = 1_000
+_UNREADABLE: Final = (msgspec.DecodeError, RecursionError)
 _TEXTS_KNOWN_MAX: Final = 8_192
 _LOOK_EVERY: Final = 64
 _FIELDS_KNOWN_MAX: Final = 64
@@ -121,7 +128,7 @@ class Codec:
             if isinstance(wire, WirePriceChange):
                 message = self._levels_changed(wire, received_ns)
                 return () if message is None else (message,)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             return self._undecodable(raw, str(error), received_ns)
         except ValueError as error:
             return (self._malformed("number", str(error), raw),)
@@ -133,7 +140,7 @@ class Codec:
         """Decode the answer to `GET /book` or `POST /books`."""
         try:
             wire = self._rest_decoder.decode(raw)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             return (self._malformed("shape", str(error), raw),)
         books = wire if isinstance(wire, list) else [wire]
         return tuple(decoded for book in books for decoded in self._message(book, raw, received_ns, "rest"))
@@ -247,7 +254,7 @@ class Codec:
     def _look_for_unknown(self, raw: bytes) -> None:
         try:
             said = self._key_decoder.decode(raw)
-        except msgspec.DecodeError:
+        except _UNREADABLE:
             return  # what it is will be said by whoever decodes it
         counted = self.counts.unknown_fields
         for frame in said if isinstance(said, list) else [said]:
@@ -264,9 +271,8 @@ class Codec:
             return ()
         if text.startswith(b"["):
             # One bad frame must not take the others of its array with it.
-            try:
-                frames = msgspec.json.decode(text, type=list[msgspec.Raw])
-            except msgspec.DecodeError:
+            frames = _split(text)
+            if frames is None:
                 return (self._malformed("text", error, raw),)
             return tuple(decoded for frame in frames for decoded in self._one(bytes(frame), received_ns))
         return self._one(text, received_ns)
@@ -276,7 +282,7 @@ class Codec:
             return self._message(self._frame_decoder.decode(raw), raw, received_ns, "ws")
         except msgspec.ValidationError as error:
             return (self._malformed("event" if UNKNOWN_EVENT in str(error) else "shape", str(error), raw),)
-        except msgspec.DecodeError as error:
+        except _UNREADABLE as error:
             return (self._malformed("text", str(error), raw),)
 
     def _malformed(self, kind: str, detail: str, raw: bytes) -> MalformedFrame:
@@ -284,6 +290,17 @@ class Codec:
         found = TOKEN_ID.search(raw) if kind != "event" else None
         known = self.tokens.get(found[1].decode()) if found is not None else None
         return MalformedFrame(kind, clean(detail, _DETAIL_MAX), known[0] if known is not None else None)
+
+
+def _split(array: bytes) -> list[msgspec.Raw] | None:
+    """Return the frames of an array, None for a text that is none or too long a one."""
+    if len(array) > _SPLIT_BYTES_MAX:
+        return None
+    try:
+        frames = msgspec.json.decode(array, type=list[msgspec.Raw])
+    except _UNREADABLE:
+        return None
+    return frames if len(frames) <= _SPLIT_MAX else None
 
 
 def _old_form(wire: WirePriceChange) -> list[WireChange]:

@@ -6,8 +6,9 @@ stands, and one that is "delayed" may yet trade.
 
 Why so much is unknown: an order that is taken for refused and rests all the same is exposure that nobody counts. An
 unknown one costs a question. So every answer of a server in trouble, every answer that is not whole or contradicts
-itself, and every answer that names another order, is unknown; a refusal is what the venue says in words, with a status
-that it gives before it looks at a book (400, 401, 403, 404), or with its limiter's own headers (429).
+itself (a key that comes twice, too), and every answer that names another order, is unknown; a refusal is what the venue
+says in words, with a status that it gives before it looks at a book (400, 401, 403, 404), or with its limiter's own
+headers (429).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ import msgspec
 from actors.venues.gated_transport import AnswerLost, GateClosed, NotSent
 from actors.venues.http_client import Answer
 from actors.venues.polymarket.verdicts import Cause, Fate, RateLimit, Verdict, cause_of
+from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
 from models.text import clean
 from models.units import parse_size
 
@@ -51,7 +53,7 @@ _ACCEPTED: Final = frozenset({"live", "matched", "delayed", "unmatched"})
 _REFUSING: Final = frozenset({400, 401, 403, 404})
 _TEXT_MAX: Final = 300
 
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE: Final = (msgspec.DecodeError, AmbiguousJson, RecursionError)
 _MODES: Final = frozenset({Cause.POST_ONLY_MODE, Cause.CANCEL_ONLY_MODE, Cause.DISABLED})
 
 
@@ -113,6 +115,7 @@ def cancellation(heard: Heard) -> Cancellation:
     if not isinstance(heard, Answer) or heard.status != 200:
         return Cancellation(request_verdict(heard))
     try:
+        refuse_ambiguous(heard.body)
         found = _cancelled.decode(heard.body)
     except _UNREADABLE:
         return Cancellation(_unread(heard.body))
@@ -162,6 +165,7 @@ def rate_limit(answer: Answer) -> RateLimit | None:
 
 def _order_verdict(body: bytes, order_id: str) -> Verdict:
     try:
+        refuse_ambiguous(body)
         placed = _placed.decode(body)
     except _UNREADABLE:
         return _unread(body, order_id)

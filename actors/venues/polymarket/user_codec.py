@@ -13,6 +13,12 @@ makers of a trade do others stand beside us; there the API key and the wallet te
 Why an order is never `OrderRejected` here: whoever kills a FOK order at once and whoever kills it after the taker delay
 send the same frame. A cancellation ends an order in every state, a rejection only one that was not accepted.
 
+Why a status or an id that needs cleaning is marked: `CONF<zero width>IRMED` is no word of the venue's, but without the
+character that hides in it, it would settle a fill. So it is unknown, and the fill provisional.
+
+Why a text that says too much is refused whole: it is decoded event by event, and a million of them, none of which means
+anything, would hold the feed for minutes. What is lost is read by REST.
+
 Why a status decides and not the sizes: an order may end at 99.997714 of 100 and say MATCHED, and one that was cancelled
 after a partial fill says MATCHED, too. Only a resting order's PLACEMENT is no end, whatever its status.
 """
@@ -36,6 +42,7 @@ from actors.venues.polymarket.user_wire import (
     WireTradeEvent,
     unknown_keys,
 )
+from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
 from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.orders import ForeignOrderSeen, OrderAccepted, OrderCancelled, TradeReported
@@ -50,9 +57,11 @@ _PREFIXES: Final = ("ORDER_STATUS_", "TRADE_STATUS_")
 _OPEN: Final = frozenset({"LIVE", "DELAYED", "UNMATCHED"})
 _TAKES: Final = frozenset({"FOK", "FAK"})
 _TYPES: Final = frozenset({"", "PLACEMENT", "UPDATE", "CANCELLATION"})
-_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_UNREADABLE: Final = (msgspec.DecodeError, AmbiguousJson, RecursionError)
+_TEXT_BYTES_MAX: Final = 512 * 1024
+_ROWS_MAX: Final = 1_000
 _MARKET: Final = re.compile(rb'"market"\s*:\s*"([!-~]{1,80}?)"')
-_PLAIN_NAME: Final = re.compile(r"[!-~]{1,100}").fullmatch
+_PLAIN_WORD: Final = re.compile(r"[!-~]{1,100}").fullmatch
 _NAMES_COUNTED_MAX: Final = 64
 _SECONDS_END: Final = 10**11
 _MILLISECONDS_END: Final = 10**14
@@ -116,6 +125,8 @@ class UserCodec:
         if text in PLAIN_TEXTS:
             self.counts.plain_texts += 1
             return ()
+        if len(text) > _TEXT_BYTES_MAX:
+            return (self._malformed("text", f"{len(text)} bytes, more than {_TEXT_BYTES_MAX}", b""),)
         return self._each(text, self._events.decode, received_ns)
 
     def decode_orders(self, raw: bytes, received_ns: int) -> tuple[UserDecoded, ...]:
@@ -132,11 +143,14 @@ class UserCodec:
             rows = _rows(text)
         except _UNREADABLE as error:
             return (self._malformed("text", str(error), text),)
+        except _NotUnderstood as error:
+            return (self._malformed(error.kind, str(error), b""),)
         return tuple(decoded for row in rows for decoded in self._one(row, decode, received_ns))
 
     def _one(self, raw: bytes, decode: _Decode, received_ns: int) -> tuple[UserDecoded, ...]:
         try:
             wire = decode(raw)
+            refuse_ambiguous(raw)
             self._count_unknown(wire, raw)
             if isinstance(wire, WireOrder):
                 return (self._order(wire, received_ns),)
@@ -261,13 +275,15 @@ def _is_over(event: str, status: str, order_type: str) -> bool:
 
 
 def _rows(text: bytes) -> list[bytes]:
-    """Return the objects of a text: those of an array or of a page, or the text itself."""
+    """Return the objects of a text: those of an array or of a page, or the text itself. Raises _NotUnderstood."""
     if text.startswith(b"{"):
         listed = msgspec.json.decode(text, type=_Listed).data
         if listed is msgspec.UNSET:
             return [text]
     else:
         listed = msgspec.json.decode(text, type=list[msgspec.Raw])
+    if len(listed) > _ROWS_MAX:
+        raise _NotUnderstood("text", f"{len(listed)} events at once, more than {_ROWS_MAX}")
     return [bytes(row) for row in listed]
 
 
@@ -278,17 +294,23 @@ class _Listed(msgspec.Struct):
 def _bare(status: str) -> str:
     for prefix in _PREFIXES:
         status = status.removeprefix(prefix)
-    return clean(status)
+    return _word(status)
 
 
 def _name(text: str) -> str:
     """Return an id, which is shown and compared. Raises ValueError for none."""
-    if _PLAIN_NAME(text):  # all but always, and thirty times in a trade of thirty makers
-        return text
-    name = clean(text, 100)
-    if not name:
+    name = _word(text)
+    if name in ("", "?"):
         raise ValueError("an id is empty")
     return name
+
+
+def _word(text: str) -> str:
+    """Return a text as it is, or where something had to be cleaned off it marked: then it is no word that we know."""
+    if _PLAIN_WORD(text):  # all but always, and thirty times in a trade of thirty makers
+        return text
+    plain = clean(text)
+    return plain if plain == text else f"?{plain}"
 
 
 def _moment_ns(moment: Moment, received_ns: int) -> int:

@@ -215,9 +215,59 @@ def test_plain_texts_say_nothing() -> None:
 def test_hostile_text_is_made_plain_before_anybody_sees_it() -> None:
     (over,) = decode(order(type="CANCELLATION", status="CANCELED\x1b[2J\u202e\n x"), "o1")
     assert isinstance(over, OrderCancelled)
-    assert over.text == "CANCELED[2J x"
+    assert over.text == "?CANCELED[2J x"
     (foreign,) = decode(order(id="\x1b]0;x\x07", market="\u202eabc", asset_id="99"))
-    assert foreign == ForeignOrderSeen("]0;x", "abc", None, AT_NS)
+    assert foreign == ForeignOrderSeen("?]0;x", "abc", None, AT_NS)
+
+
+@pytest.mark.proves("I23", "I41")
+@pytest.mark.parametrize("hidden", ["CONF\u200bIRMED", "CONFIRMED\x00", "\u202eFAILED", "FAILED\n", " CONFIRMED"])
+def test_what_hides_in_a_status_does_not_make_it_a_word_of_the_venue(hidden: str) -> None:
+    (fill,) = reported(trade(part("x", "10", "0.52"), status=hidden), "o1")
+    assert fill.status.startswith("?")
+    (told,) = decode(order(status=hidden.replace("CONFIRMED", "LIVE")), "o1")
+    assert isinstance(told, MalformedFrame)
+
+
+@pytest.mark.proves("I23")
+def test_what_hides_in_an_id_does_not_make_it_ours() -> None:
+    (told,) = decode(order(id="o\u200b1"), "o1")
+    assert told == ForeignOrderSeen("?o1", "m", None, AT_NS)
+    assert malformed(order(id="\u200b"), "o1").kind == "number"
+
+
+@pytest.mark.proves("I23")
+@pytest.mark.parametrize("frame", [order(), trade(part("x", "10", "0.52"))])
+def test_an_event_that_names_a_key_twice_is_malformed_and_the_others_of_its_array_are_not(frame: Any) -> None:
+    text = json.dumps(frame).encode()
+    codec = UserCodec([M], Ours("o1"))
+    for twice in (
+        b'"status": "MATCHED", "status": ',
+        b'"st\\u0061tus": "", "status": ',
+        b'"n": {"a": 1, "a": 1}, "status": ',
+    ):
+        told = codec.decode(b"[" + text.replace(b'"status": ', twice) + b"," + text + b"]", NOW_NS)
+        assert [type(one) is MalformedFrame for one in told] == [True, False]
+        assert isinstance(told[0], MalformedFrame)
+        assert (told[0].kind, told[0].market) == ("text", "m")
+
+
+@pytest.mark.proves("I42")
+def test_a_text_of_very_many_events_is_refused_whole_at_once() -> None:
+    codec = UserCodec([M], Ours("o1"))
+    for raw in (b"[" + b"{}," * 1_000 + b"{}]", b"[" + b"1," * 400_000 + b"1]", b"[" + b"{}," * 400_000 + b"{}]"):
+        (told,) = codec.decode(raw, NOW_NS)
+        assert isinstance(told, MalformedFrame)
+        assert (told.kind, told.market) == ("text", None)
+        assert "more than" in told.detail
+
+
+@pytest.mark.proves("I42")
+def test_an_event_that_nests_too_deep_is_malformed() -> None:
+    deep = json.dumps(order()).encode()[:-1] + b',"x":' + b"[" * 64 + b"]" * 64 + b"}"
+    assert isinstance(UserCodec([M], Ours("o1")).decode(deep, NOW_NS)[0], MalformedFrame)
+    less = deep.replace(b"[" * 64, b"[" * 63).replace(b"]" * 64, b"]" * 63)
+    assert UserCodec([M], Ours("o1")).decode(less, NOW_NS) == (OrderAccepted("o1", "m", AT_NS),)
 
 
 @pytest.mark.proves("I23")

@@ -202,7 +202,7 @@ def test_no_log_line_and_no_description_of_the_feed_shows_a_secret(desk: Desk, v
     desk.until(lambda: desk.of(OrderAccepted))
     venue.drop()
     desk.until(lambda: desk.of(UserFeedLost) and isinstance(desk.told[-1], UserFeedRestored))
-    venue.say("x" * (8 * 1024 * 1024 + 1))
+    venue.say("x" * (4 * 1024 * 1024 + 1))
     desk.until(lambda: len(desk.of(UserFeedLost)) == 2)
     logger.remove(handler)
     assert sum("feed lost" in line for line in said) == 2

@@ -1,0 +1,57 @@
+"""JSON that decides about money has one meaning: a key that comes twice, or a nest without end, is refused.
+
+Why msgspec is not enough: of a key that comes twice it takes the last one, others the first. Whoever says both
+`"size": "5"` and `"size": "500"` says nothing. Numbers that are none (NaN, Infinity, 1e999) it refuses by itself.
+
+Why not everywhere: this takes as long as ten typed decodings, 14 us for a small trade. What the market channel says is
+proven otherwise, by the venue's hash over the whole book, and comes a thousand times more often.
+"""
+
+import json
+import re
+from itertools import accumulate
+from typing import Any, Final
+
+DEPTH_MAX: Final = 64
+
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+
+class AmbiguousJson(ValueError):
+    """A text that can be read in two ways, or in none; says where."""
+
+
+def refuse_ambiguous(text: bytes) -> None:
+    """Raise AmbiguousJson for a text that is no JSON, repeats a key, or nests more than 64 deep."""
+    if text.count(b"[") + text.count(b"{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
+        raise AmbiguousJson(f"nested more than {DEPTH_MAX} deep")
+    try:
+        _decoder.decode(text.decode())
+    except AmbiguousJson:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise AmbiguousJson(f"not JSON: {error}") from None
+
+
+def _depth(text: bytes) -> int:
+    """Return how deep brackets nest outside of strings."""
+    brackets = _STRINGS.sub(b"", text).translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    """Refuse an object that names a key twice. Nothing is kept of it: it is read elsewhere, by its types."""
+    if len(dict(pairs)) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise AmbiguousJson(f"the key {twice[:40]!r} comes twice")
+
+
+def _refused(constant: str) -> None:
+    raise AmbiguousJson(f"{constant} is no number")
+
+
+_decoder: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refused, parse_int=len, parse_float=len)
+"""Numbers are read by nobody here, so the longest costs nothing."""
