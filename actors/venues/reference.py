@@ -41,7 +41,7 @@ class ReferenceFeed(SocketFeed):
         try:
             wire = self._decode(raw)
             value = float(wire.price)
-        except (msgspec.DecodeError, ValueError) as error:
+        except (ValueError, RecursionError) as error:
             self.not_understood("reference", str(error))
             return
         if not 0.0 < value < float("inf"):

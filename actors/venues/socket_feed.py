@@ -19,6 +19,7 @@ from actors.venues.websocket_client import ConnectionLost, WebSocketClient
 from models.feeds import FeedParameters, after_close
 from models.messages.base import Lane, Message
 from models.messages.market import FeedCounted
+from models.text import clean
 
 _MS: Final = 1_000_000
 _FRAMES_PER_TURN: Final = 256
@@ -113,7 +114,7 @@ class SocketFeed(BaseActor):
         """Count what the venue said, and log it the first time that its kind comes."""
         self.malformed[kind] += 1
         if self.malformed[kind] == 1:
-            self.log.bind(kind=kind).warning("malformed frame: {}", detail)
+            self.log.bind(kind=kind).warning("malformed frame: {}", clean(detail))
         self._tell_counts()
 
     def notice(self, unknown: Mapping[str, int]) -> None:

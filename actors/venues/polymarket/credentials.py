@@ -55,7 +55,7 @@ def read_credentials(body: bytes) -> Credentials:
     """Read the answer that makes or derives an API key. Raises InvalidCredentials, which quotes none of it."""
     try:
         triple = msgspec.json.decode(body, type=_Triple)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (ValueError, RecursionError):
         raise InvalidCredentials("the answer is not an API key, a secret and a passphrase") from None
     return Credentials(triple.api_key, Secret(triple.secret), Secret(triple.passphrase))
 

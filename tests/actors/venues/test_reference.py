@@ -61,10 +61,11 @@ def test_it_asks_for_its_names_and_tells_their_prices(world: RealWorld, venue: S
 def test_what_is_no_price_is_counted_and_told_to_nobody(world: RealWorld, venue: SocketServer) -> None:
     feed, told = start(world, venue.url)
     world.until(venue.connections)
-    venue.say("{", price("much"), price("0"), price("-1"), price("inf"), price("nan"), price(None), price("1.5"))
+    venue.say("{", price("much"), price("0"), price("-1"), price("inf"), price("nan"), price(None))
+    venue.say('{"x":' + "[" * 10_000, price("1.5"))
     world.until(lambda: told)
     assert [update.value for update in told] == [1.5]
-    assert feed.malformed == {"reference": 3, "price": 4}
+    assert feed.malformed == {"reference": 4, "price": 4}
 
 
 def test_a_silent_or_lost_connection_is_made_again(world: RealWorld, venue: SocketServer) -> None:
