@@ -1,15 +1,22 @@
-"""Where log lines go: short lines on stderr, whole files beside the data, one JSON object per event."""
+"""Where log lines go: short lines on stderr, whole files beside the data, one JSON object per event.
 
+Why all is escaped here though text from outside was cleaned where it came in: what a library says in an exception was
+not. A line that it could begin would be a line that we never wrote, and an escape sequence would command the terminal
+of whoever reads the file.
+"""
+
+import json
 import sys
 from datetime import UTC
 from pathlib import Path
 from traceback import format_exception
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from loguru import logger
 
 from models.snapshot import LogLine
+from models.text import escaped
 
 if TYPE_CHECKING:
     from loguru import Record
@@ -44,10 +51,10 @@ def _line(record: "Record") -> str:
     subject = next((str(bound[name]) for name in _SUBJECTS if name in bound), "engine")
     said_already = (*_SUBJECTS, *_TOO_LONG)
     figures = "".join(f"  {name}={value}" for name, value in bound.items() if name not in said_already)
-    return (
-        "{time:YYYY-MM-DD HH:mm:ss.SSS} | <level>{level: <8}</level> | "
-        f"{_plain(subject)} | {{message}}{_plain(figures)}\n{{exception}}"
-    )
+    told = escaped(f"{subject} | {record['message']}{figures}")
+    # Set in, so that no line of an exception looks like one of ours.
+    trace = "".join(f"\n    {escaped(line)}" for line in _trace(record).splitlines())
+    return "{time:YYYY-MM-DD HH:mm:ss.SSS} | <level>{level: <8}</level> | " + _field(record, "line", told + trace)
 
 
 def _object(record: "Record") -> str:
@@ -58,12 +65,25 @@ def _object(record: "Record") -> str:
         "message": record["message"],
         **record["extra"],
     }
+    if trace := _trace(record):
+        said["exception"] = trace
+    return _field(record, "object", escaped(_json(said)))
+
+
+def _json(said: dict[str, Any]) -> str:
+    try:
+        return msgspec.json.encode(said, enc_hook=str).decode()
+    except UnicodeEncodeError:  # a half of a surrogate pair, which a file name may have
+        return json.dumps(said, default=str)
+
+
+def _trace(record: "Record") -> str:
+    """Return the traceback of what a line reports; empty where it reports none."""
     error = record["exception"]
-    if error is not None and error.value is not None:
-        said["exception"] = "".join(format_exception(error.value))
-    return _plain(msgspec.json.encode(said, enc_hook=str).decode()) + "\n"
+    return "".join(format_exception(error.value)) if error is not None and error.value is not None else ""
 
 
-def _plain(text: str) -> str:
-    """Return text that is neither a field of a template nor a mark of its colours."""
-    return text.replace("{", "{{").replace("}", "}}").replace("<", r"\<")
+def _field(record: "Record", name: str, text: str) -> str:
+    """Return the template that stands for a text: in a template itself it could be a field, or a mark of colours."""
+    cast("dict[str, Any]", record)[name] = text
+    return f"{{{name}}}\n"

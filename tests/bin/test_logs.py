@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from loguru import logger
 
 from bin.logs import log_event, log_to
 from models.snapshot import LogLine
+from models.text import escaped
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +53,30 @@ def test_what_comes_from_outside_is_text_and_nothing_else(tmp_path: Path, capsys
     logger.bind(market=hostile, reason=hostile).info("{}", hostile)
     assert console(capsys) == [f"INFO     | {hostile} | {hostile}  reason={hostile}"]
     assert objects(tmp_path)[0]["reason"] == hostile
+
+
+@pytest.mark.proves("I41", kind="property")
+def test_no_text_commands_a_terminal_or_begins_a_line_of_its_own(tmp_path: Path) -> None:
+    said: list[str] = []
+    forged = st.sampled_from(["\n2026-01-01 | INFO | engine | no", "\x1b[2J", "5 < 6 {", "\u2028 \ud800"])
+
+    @given(st.text(st.characters(codec=None), max_size=30) | forged)
+    def log(text: str) -> None:
+        said.append(text)
+        try:
+            raise ValueError(text)
+        except ValueError:
+            logger.opt(exception=True).bind(market=text, reason=text).debug("{}", text)
+
+    log_to(tmp_path, "CRITICAL")
+    log()
+    logger.remove()
+    lines = (tmp_path / "keel.log").read_text(encoding="utf-8").split("\n")
+    assert all(line == escaped(line) for line in lines)
+    assert len([line for line in lines if line[:4].isdigit()]) == len(said)
+    written = (tmp_path / "events.jsonl").read_text(encoding="utf-8").split("\n")
+    assert all(line == escaped(line) for line in written)
+    assert [json.loads(line)["message"] for line in written[:-1]] == said
 
 
 def test_an_error_has_its_traceback_in_both_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
