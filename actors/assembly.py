@@ -7,6 +7,7 @@ only who starts and restarts them differs.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from threading import Lock
 from typing import Literal, TypeVar
 
 import msgspec
@@ -86,6 +87,7 @@ class Assembly:
     def __init__(self, plan: Plan, built: Callable[[str, Machine], object] | None = None) -> None:
         self.plan = plan
         self._built = built
+        self._changing = Lock()
         self.groups: dict[Tag, dict[str, tuple[MarketId, ...]]] = {
             tag: _groups(plan, strategy) for tag, strategy in plan.desks.items()
         }
@@ -120,8 +122,27 @@ class Assembly:
 
     def change(self, parameters: EngineParameters) -> EngineParameters:
         """Build by other parameters from now on; return them as they hold for this plan."""
-        self.plan = replace(self.plan, parameters=parameters)
-        return self.plan.parameters
+        with self._changing:
+            self.plan = replace(self.plan, parameters=parameters)
+            return self.plan.parameters
+
+    def why_not_alone(self, catalogue: Catalogue, market: Market) -> str:
+        """Return why a desk would not decide on a market by itself, were this the catalogue; empty where all would."""
+        for tag, strategy in self.plan.desks.items():
+            groups = _groups(replace(self.plan, catalogue=catalogue), strategy).values()
+            members = next((members for members in groups if market.id in members), ())
+            if not members:
+                return f"the strategy {strategy} does not decide on it"
+            if len(members) > 1:
+                return f"the strategy {strategy} of {tag} decides on it together with {len(members) - 1} more"
+        return ""
+
+    def take_in(self, market: Market) -> None:
+        """Build this market too from now on; every desk decides on it alone."""
+        with self._changing:
+            known = self.plan.catalogue
+            self.plan = replace(self.plan, catalogue=Catalogue({**known.markets, market.id: market}, known.groups))
+            self.groups = {tag: {**groups, market.id: (market.id,)} for tag, groups in self.groups.items()}
 
     def venue(self) -> PaperMachine:
         """Return a paper exchange with the account of this plan."""

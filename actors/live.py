@@ -7,6 +7,7 @@ each incarnation, so that nothing of a dead lane is used again.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
@@ -30,6 +31,7 @@ from actors.venues.polymarket.lanes.query import QueryLane
 from actors.venues.polymarket.lanes.submit import SubmitLane
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.relayer import RelayerClient, RelayerKey, merge_unavailable
+from actors.venues.polymarket.signing import generation_of
 from actors.venues.polymarket.sweep import sweep
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
@@ -81,6 +83,8 @@ class Live:
         self._venue = venue
         self._run_id = run_id
         self._markets = dict(markets)
+        self._noting = Lock()
+        self._heard: UserCodec | None = None
         self._clock = clock
         self._gate = gate
         self._earlier = earlier
@@ -116,13 +120,25 @@ class Live:
         """Return all markets as they are known now."""
         return self._markets
 
+    def add(self, market: Market) -> None:
+        """Sign orders in one market more, and read its fills; before anybody is told of it."""
+        with self._noting:
+            self._markets = {**self._markets, market.id: market}
+        if self._heard is not None:
+            self._heard.add(market)
+
+    def require(self, market: Market) -> None:
+        """Make sure that orders of a market can be signed. Raises SigningRefused."""
+        generation_of(market.version, self._venue.version)
+
     def noticing(self, route: Route) -> Route:
         """Return a route that takes notice of new ticks: amounts are signed by them, in whichever thread."""
 
         def notice(message: Message) -> Iterable[str]:
             if isinstance(message, TickSizeChanged) and message.market in self._markets:
-                changed = replace(self._markets[message.market], tick=message.tick)
-                self._markets = {**self._markets, message.market: changed}
+                with self._noting:
+                    changed = replace(self._markets[message.market], tick=message.tick)
+                    self._markets = {**self._markets, message.market: changed}
             return route(message)
 
         return notice
@@ -157,7 +173,7 @@ class Live:
     def user_feed(self, parameters: FeedParameters, route: Route, chance: Callable[[], float]) -> tuple[str, Start]:
         """Return the feed of the account's orders and fills."""
         venue = self._venue
-        codec = UserCodec(self._markets.values(), self)
+        codec = self._heard = UserCodec(self._markets.values(), self)
         url, credentials = venue.user_ws_url, venue.credentials
         return (
             _USER_FEED,

@@ -45,6 +45,9 @@ _LANE_STOPS_NS = 9 * _SECOND_NS
 """Longer than the two requests that a turn of a lane may hold."""
 _CORE_STOPS_NS = 10 * _SECOND_NS
 
+ADDED_MAX = 100
+"""How many markets may be added while it runs: the mailboxes of those who serve all have room for so many more."""
+
 Start = Callable[[Context], ActorRef[Any]]
 
 
@@ -99,7 +102,7 @@ class System:
         self._began = began
         self._chance = chance
         self._listeners = (EXECUTOR, RISK, *outside.watchers)
-        self._wide = _bounds(len(assembly.plan.catalogue.markets))
+        self._wide = _bounds(len(assembly.plan.catalogue.markets) + ADDED_MAX)
 
     def start(self) -> None:
         """Start the root supervisor, which starts everything in order. Returns before all of it runs."""
@@ -172,10 +175,15 @@ class System:
 
     def _feeds(self, context: Context) -> ActorRef[Any]:
         supervision = Supervision(Strategy.ONE_FOR_ONE, 10, 60 * _SECOND_NS, Excess.ESCALATE, self._listeners)
-        # After an outage every market asks for its book at once.
-        bounds = ORDINARY._replace(intent=max(ORDINARY.intent, 2 * len(self._assembly.plan.catalogue.markets)))
-        children = [ChildSpec(name, start, self._runners.threads, bounds) for name, start in self._outside.feeds]
+        children = [self.feed(name, start) for name, start in self._outside.feeds]
         return Supervisor.start(context, supervision, children, "", self._chance)
+
+    def feed(self, name: str, start: Start) -> ChildSpec:
+        """Return a child of the feeds' supervisor."""
+        # After an outage every market asks for its book at once.
+        markets = len(self._assembly.plan.catalogue.markets) + ADDED_MAX
+        bounds = ORDINARY._replace(intent=max(ORDINARY.intent, 2 * markets))
+        return ChildSpec(name, start, self._runners.threads, bounds)
 
     def _keeper(self, context: Context) -> ActorRef[Any]:
         return MarketsKeeper.start(context, _MARKETS_SUPERVISOR, self._market)

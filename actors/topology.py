@@ -14,6 +14,7 @@ from typing import Any
 
 from models.messages import (
     audit,
+    catalogue,
     control,
     decisions,
     lanes,
@@ -105,6 +106,17 @@ class Topology:
         """Return the names of those who are told a message. Raises KeyError for a kind that has no arrow."""
         return self._routes[type(message)](message)
 
+    def add(self, tag: Tag, market_id: MarketId, reference: str | None) -> None:
+        """Add the arrows of a market of which a desk decides alone. From any thread: each entry is made at once."""
+        followed = {} if reference is None else {market_id: reference}
+        self._add_desk(tag, market_id, (market_id,), followed)
+
+    def remove(self, market_id: MarketId) -> None:
+        """Take the arrows to those away who decide on a market alone: they have stopped for good."""
+        self._coordinators.pop(market_id, None)
+        for at in [at for at in self._desk.copy() if at[1] == market_id]:
+            del self._desk[at]
+
     def tap(self, hears: Mapping[type[Message], Callable[[Any], object]]) -> None:
         """Have messages of some kinds heard the moment they are said, before anybody is sent them."""
         for kind, hear in hears.items():
@@ -115,7 +127,8 @@ class Topology:
     ) -> None:
         name = coordinator_name(tag, group)
         for member in members:
-            self._coordinators[member] = (*self._coordinators.get(member, ()), name)
+            if name not in self._coordinators.get(member, ()):
+                self._coordinators[member] = (*self._coordinators.get(member, ()), name)
             self._desk[(tag, member)] = (name,)
             reference = references.get(member)
             if reference is not None and name not in self._followers.get(reference, ()):
@@ -219,6 +232,7 @@ class Topology:
             recall.Recalled: lambda _: (RISK, EXECUTOR),
             recall.RecallEnded: lambda _: (RISK, EXECUTOR),
             # From operators, supervisors and the watchdog.
+            catalogue.MarketListed: lambda _: (*board, EXECUTOR, *venue, *self._feed, *rows, RISK),
             control.SetOperatorState: lambda _: (RISK, EXECUTOR),
             control.Kill: lambda _: (RISK,),
             control.ClearKill: lambda _: (RISK,),
@@ -241,8 +255,9 @@ class Topology:
 
     def _changeable(self) -> tuple[str, ...]:
         """Who goes by parameters that may change: risk first, so that nobody is ahead of the limits."""
-        inventories = (inventory_name(tag, market_id) for tag, market_id in self._desk)
-        deciders = dict.fromkeys(name for names in self._desk.values() for name in names)
+        desks = self._desk.copy()  # a market may be added meanwhile
+        inventories = (inventory_name(tag, market_id) for tag, market_id in desks)
+        deciders = dict.fromkeys(name for names in desks.values() for name in names)
         return (RISK, *inventories, *deciders)
 
     def _order_changed(self, message: orders.OrderChanged) -> tuple[str, ...]:

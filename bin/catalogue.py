@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
+from urllib.parse import urlsplit
 
 import httpx
 import msgspec
 from loguru import logger
 from msgspec.structs import replace
 
-from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, glance_at_slugs
+from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, glance_at_slugs, slugs_of_event
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId
 
@@ -19,6 +20,14 @@ _TIMEOUT_S: Final = 10.0
 
 class VenueUnreachable(Exception):
     """The venue does not say what an engine has to know before it starts; asked again it may."""
+
+
+class SeveralMarkets(Exception):
+    """One market was meant, and the page that was given shows several. `slugs` names them."""
+
+    def __init__(self, url: str, slugs: Sequence[str]) -> None:
+        super().__init__(f"{url} shows {len(slugs)} markets")
+        self.slugs = tuple(slugs)
 
 
 class UnknownMarket(Exception):
@@ -97,6 +106,64 @@ def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:
         logger.bind(market=one.name).warning("left out: {}", one.reason)
     markets = _following(_named(catalogue, names, endpoints.gamma_url, open_slugs), references)
     return Catalogue(markets, catalogue.groups)
+
+
+def find_market(endpoints: Endpoints, name: str) -> Market:
+    """Return the one market of that slug, condition id, token, or page of the venue's site.
+
+    Raises UnknownMarket, SeveralMarkets, or VenueUnreachable.
+    """
+    if not name.startswith(("https://", "http://")):
+        wanted = name
+    else:
+        kind, _, slugs = urlsplit(name).path.strip("/").partition("/")
+        wanted = slugs.rpartition("/")[2] if kind == "market" or "/" in slugs else _only_one(endpoints, name, slugs)
+    (market,) = read_catalogue(endpoints, (wanted,)).markets.values()
+    return market
+
+
+def _only_one(endpoints: Endpoints, url: str, event: str) -> str:
+    """Return the slug of the only market of an event that is still open."""
+    with _client() as client:
+        try:
+            slugs = slugs_of_event(client, endpoints.gamma_url, event)
+        except (GammaError, httpx.HTTPError) as error:
+            raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
+    if len(slugs) > 1:
+        raise SeveralMarkets(url, slugs)
+    return slugs[0] if slugs else event or url
+
+
+class _Listed(msgspec.Struct):
+    """What a person said of a market while an earlier engine ran."""
+
+    slug: str
+    traded: bool
+    who: str
+
+
+def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[MarketId, str]) -> Catalogue:
+    """Return the catalogue with what people added while an earlier engine ran, and without what they removed.
+
+    What was added and is closed by now is left out. Every difference is logged. Raises VenueUnreachable.
+    """
+    markets = catalogue.markets.copy()
+    for name, fact in facts.items():
+        said = msgspec.json.decode(fact, type=_Listed)
+        if said.traded == (name in markets):
+            continue
+        told = logger.bind(market=said.slug, who=said.who)
+        if not said.traded:
+            del markets[name]
+            told.warning("left out: removed while an earlier engine ran; back with: keel markets add")
+            continue
+        try:
+            markets |= read_catalogue(endpoints, (name,)).markets
+            told.info("traded too: added while an earlier engine ran; out with: keel markets remove")
+        except UnknownMarket as error:
+            told.warning("left out, though added while an earlier engine ran: {}", error)
+    groups = {name: group for name, group in catalogue.groups.items() if markets.keys() >= set(group.markets)}
+    return Catalogue(markets, groups)
 
 
 def _open_slugs(client: httpx.Client, gamma_url: str) -> Sequence[str]:

@@ -22,10 +22,10 @@ def cautions(
     if merge_unavailable:
         yield f"merge unavailable: {merge_unavailable}; a full market stays so until its pairs are gone"
     if "maker" in desks.values():
-        yield from _sizes(assembly.plan.parameters, catalogue)
+        yield from sizes_refused(assembly.plan.parameters, catalogue)
 
 
-def _sizes(parameters: EngineParameters, catalogue: Catalogue) -> Iterable[str]:
+def sizes_refused(parameters: EngineParameters, catalogue: Catalogue) -> Iterable[str]:
     """Say of a quote's size that the venue or risk never takes it: held against them as a bid at half a dollar."""
     size, sizes = parameters.maker.bid_size, OrderSize(parameters.risk, catalogue.markets)
     refused: dict[str, list[str]] = {}

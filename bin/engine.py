@@ -37,7 +37,7 @@ from actors.runtime.timers import TimerThread
 from actors.runtime.watchdog import Watchdog
 from actors.store.heads import Heads
 from actors.store.journal import JournalActor, Outlets
-from actors.store.rows import segment_key
+from actors.store.rows import listed_prefix, segment_key
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
 from actors.system import Outside, Runners, Start, System
@@ -55,20 +55,23 @@ from actors.topology import (
     VENUE,
 )
 from actors.venues.paper import PaperVenue
-from bin.catalogue import read_catalogue
+from bin.catalogue import read_catalogue, with_listed
 from bin.cautions import cautions
 from bin.engine_options import Options
-from bin.feeds import market_feeds
+from bin.feeds import MarketFeeds
 from bin.kill_watch import KillWatch
 from bin.logs import log_event
+from bin.markets_port import Parts, RunningMarkets
 from bin.shutdown import SHUTDOWN, Ending, Running, Shutdown
+from bin.standing import announced, let_go
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.engine import EngineParameters
+from models.markets import Catalogue
 from models.messages.base import Lane, Message
 from models.messages.control import Kill, RaiseCell, ReadRisk, SetOperatorState
 from models.messages.reload import ParametersChanged
-from models.messages.runtime import ActorRestarted, DeadLettered, MailOverflowed
+from models.messages.runtime import DeadLettered, MailOverflowed
 from models.snapshot import Engine as EngineLine
 from models.snapshot import LogLine
 from surfaces.control_server import ControlServer
@@ -78,10 +81,6 @@ if TYPE_CHECKING:
 
 _SWITCH_INTERVAL_S: Final = 0.0005
 _START_S: Final = 15.0
-_OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed")
-"""Sources of cells that tell of a process's own trouble."""
-_ASKED: Final = ("executor", "foreign")
-"""Sources of cells that only a person can judge: whoever starts it again, and then lets it trade, has."""
 _VENUES: Final[Mapping[Mode, tuple[str, ...]]] = {
     "observe": (),
     "paper": (VENUE,),
@@ -106,7 +105,7 @@ class Engine:
         self.clock = SystemClock()
         rules = options.parameters.gate if options.mode == "live" else None
         self.gate = Gate(options.data_dir / "KILL", self.clock, rules)
-        self.catalogue = read_catalogue(options.endpoints, options.markets)
+        named = read_catalogue(options.endpoints, options.markets)
         # Unlike an event, which is set under a lock, it may be told from a signal's handler in the midst of a wait.
         self._ended: SimpleQueue[None] = SimpleQueue()
         self._dead_letters = DeadLetters()
@@ -117,6 +116,7 @@ class Engine:
         self._writer = options.writer or Writer(options.database, self.clock.now_ns(), wallet, heads)
         self._writer.on_lost = self._lease_lost
         self.gate.lease = lambda: self._writer.lost
+        catalogue = with_listed(options.endpoints, named, self._writer.facts(listed_prefix(options.mode)))
         killed = self._writer.killed()
         if killed is not None:
             self.gate.kill(killed, "database")
@@ -125,16 +125,14 @@ class Engine:
         emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
         common = (self._directory, self.clock, self._timers, emergency)
         watched = (*common, LatencyMeter(self.tell))
-        self._pool = PoolDispatcher(
-            [
-                Worker("markets", *watched, slow_after_ns=options.parameters.runtime.slow_turn_ms * 1_000_000),
-                Worker("control", *watched),
-            ]
-        )
+        slow_ns = options.parameters.runtime.slow_turn_ms * 1_000_000
+        self._pool = PoolDispatcher([Worker("markets", *watched, slow_after_ns=slow_ns), Worker("control", *watched)])
         self._threads = ThreadDispatcher(*watched)
-        self._live = self._live_account()
+        self._live = self._live_account(catalogue)
+        heard = (catalogue.markets, options.parameters.feed, self._tape, options.seed)
+        self._heard = MarketFeeds(options.endpoints, *heard)
         plan = Plan(
-            self.catalogue,
+            catalogue,
             options.desks,
             options.parameters,
             options.mode,
@@ -161,6 +159,8 @@ class Engine:
         )
         self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL), alive=alive)
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
+        parts = Parts(options.endpoints, self._assembly, self._topology, self._system, self._directory)
+        self.control.markets = RunningMarkets(self, parts, self._heard, self._live)
         self._kill_watch = KillWatch(self.gate, self.control, self.board, self.clock, self._live)
         self._server = ControlServer(self.control, options.data_dir)
         for lane in (Lane.CONTROL, Lane.ORDER):
@@ -171,6 +171,11 @@ class Engine:
                 self._timers, self._watchdog, self._server, self._writer, self._tape, self._live,
             )
         )  # fmt: skip
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The markets that are traded now, and those that were added and removed since the start."""
+        return self._assembly.plan.catalogue
 
     @property
     def mode_shown(self) -> str:
@@ -258,7 +263,7 @@ class Engine:
 
     # Parts
 
-    def _live_account(self) -> "Live | None":
+    def _live_account(self, catalogue: Catalogue) -> "Live | None":
         """Return the account that trades; in every other mode nothing that could sign is even loaded."""
         options = self.options
         if options.mode != "live":
@@ -268,7 +273,7 @@ class Engine:
         from actors.live import Live
 
         earlier = self._writer.order_ids()
-        return Live(options.live, self._writer.run, self.catalogue.markets, self.clock, self.gate, earlier)
+        return Live(options.live, self._writer.run, catalogue.markets, self.clock, self.gate, earlier)
 
     def _shared_board(self) -> SharedBoard:
         line = EngineLine(
@@ -314,12 +319,11 @@ class Engine:
         )
 
     def _feeds(self, route: Callable[[Message], Iterable[str]]) -> Iterable[tuple[str, Start]]:
-        endpoints, parameters = self.options.endpoints, self.options.parameters.feed
         if self._live is not None:
-            yield self._live.user_feed(parameters, route, Random(self.options.seed).random)
+            yield self._live.user_feed(self.options.parameters.feed, route, Random(self.options.seed).random)
             yield self._live.heartbeat(route, self._healthy, self.gate.close)
             route = self._live.noticing(route)
-        yield from market_feeds(endpoints, self.catalogue.markets, parameters, route, self._tape, self.options.seed)
+        yield from self._heard.starts(route)
 
     def _healthy(self) -> bool:
         """Whether our orders may stay: nothing is stuck, and nobody has said stop."""
@@ -333,19 +337,13 @@ class Engine:
         """
         for said in recalling(self.catalogue.markets, self.clock.now_ns()):
             self._directory.send(BOARD, said)
-        for market in (None, *self.catalogue.markets):
-            for source in (*_OURS, *_ASKED):
-                self.tell(RaiseCell(market, source, TradingState.ACTIVE, ""))
+        for lifted in let_go(self.catalogue.markets):
+            self.tell(lifted)
         if self.options.parameters.risk.start_paused:
             self.tell(SetOperatorState("pause", None, f"start-{self._writer.run}", "start-up"))
-        markets = self.catalogue.markets
-        parts = [part for market in markets for part in self._assembly.market_parts(market)]
-        names = [part.name for part in (*parts, *self._assembly.event_parts())]
-        if not self._wait_until(lambda: all(self._directory.find(name) is not None for name in names), _START_S):
+        markets, events = self.catalogue.markets, self._assembly.event_parts()
+        if not announced(self._assembly, self._directory, markets, self._wait_until, _START_S, events):
             raise RuntimeError(f"the actors of the markets did not start within {_START_S:g} s")
-        for name in (*names, *(f"market/{market}" for market in markets)):
-            for core in (EXECUTOR, RISK):
-                self._directory.send(core, ActorRestarted(name, "", 0))
 
     # Trouble
 

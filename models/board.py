@@ -17,6 +17,7 @@ from models.marking import TIMER, Marking
 from models.marks import MarkParameters
 from models.messages.audit import Fence
 from models.messages.base import MarketId, Message, Tag
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, ExposureUpdated, FlattenChanged, RiskRead, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explained
 from models.messages.lanes import DriftFound, HoldingsFound
@@ -56,6 +57,7 @@ class BoardMachine:
             ExposureUpdated: self._exposure,
             TradingStateChanged: self._state,
             MarketResolved: self._resolved,
+            MarketListed: self._listed,
             BookResynchronised: self._resynchronised,
             FlattenChanged: self._flatten,
             InventoryUpdated: self._inventory,
@@ -135,6 +137,14 @@ class BoardMachine:
         self._set_market(message.market, payout_yes=message.payout_yes)
         self._marking.resolved(message)
         self._say("INFO", message.market, f"resolved: YES pays {price_text(message.payout_yes)}", now_ns)
+
+    def _listed(self, message: MarketListed, now_ns: int) -> None:
+        market = message.listed
+        line = self._markets.get(market.id)
+        self._markets[market.id] = MarketLine(market) if line is None else replace(line, market=market)
+        for tag in self._engine.tags:
+            self._desks.setdefault((tag, market.id), DeskLine(tag, market.id))
+        self._say("WARNING", market.id, f"{'added' if message.traded else 'removed'} by {message.who}", now_ns)
 
     def _resynchronised(self, message: BookResynchronised, now_ns: int) -> None:
         self._chronicle.count("resyncs")

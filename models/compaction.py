@@ -21,6 +21,7 @@ from models.controls.loss_watch import shifted
 from models.fees_in_shares import FEE_OF
 from models.halts import VERBS
 from models.messages.base import MarketId, Message, Tag
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, MarketHeld, RaiseCell
 from models.messages.lanes import CashFound, HoldingsFound
 from models.messages.losses import LossesNoted
@@ -100,6 +101,7 @@ class Compaction:
             MarketResolved: lambda said, at_ns: self._words.setdefault((MarketResolved, said.market), (at_ns, said)),
             CashFound: lambda said, at_ns: self._say(CashFound, said, at_ns),
             HoldingsFound: lambda said, at_ns: self._say((HoldingsFound, said.market), said, at_ns),
+            MarketListed: lambda said, at_ns: self._say((MarketListed, said.listed.id), said, at_ns),
             LossesNoted: self._noted,
             MarketHeld: self._held,
             RaiseCell: self._raised,

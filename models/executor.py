@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from models.executor_parameters import ExecutorParameters, Mode
 from models.messages.base import MarketId, Message, Tag
+from models.messages.catalogue import MarketListed
 from models.messages.control import TradingStateChanged
 from models.messages.market import BookEpochChanged
 from models.messages.orders import CancelMarket, PlaceOrder
@@ -44,6 +45,7 @@ class ExecutorMachine(VenueOperations):
         self._handlers |= {
             BookEpochChanged: self._epoch_changed,
             TradingStateChanged: self._state_changed,
+            MarketListed: self._market_listed,
             ActorFailed: self._actor_failed,
             ActorRestarted: self._actor_restarted,
         }
@@ -57,6 +59,18 @@ class ExecutorMachine(VenueOperations):
     def _state_changed(self, changed: TradingStateChanged, now_ns: int) -> Messages:
         self._stops.state_changed(changed)
         return ()
+
+    def _market_listed(self, said: MarketListed, now_ns: int) -> Messages:
+        """Trade in one market more; live no order goes out there before the wallet was looked at.
+
+        What was traded in is looked after for as long as it runs, also when it is not traded in any more.
+        """
+        market = said.listed.id
+        if not said.traded or market in self._trades_in:
+            return ()
+        self._trades_in = (*self._trades_in, market)
+        self._desks = {tag: {**groups, market: (market,)} for tag, groups in self._desks.items()}
+        return self._look_at(market, now_ns) if self._live else ()
 
     def _actor_failed(self, failed: ActorFailed, now_ns: int) -> Messages:
         """Cancel the markets that an actor of ours no longer watches."""

@@ -20,6 +20,9 @@ SWITCH: Final = "switch"
 lift a pause.
 """
 
+REMOVED: Final = "removed"
+"""Reason of the switch's cell on a market that was taken out of the catalogue while the engine ran."""
+
 FLATTENING: Final = "flattening"
 FLATTENED: Final = "flattened"
 """Reasons of the cell while something is still to be done, and when all is over."""

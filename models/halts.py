@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from models.cells import TradingState, stop_word
 from models.exposure import Exposures
-from models.flattening import FLATTENED, FLATTENING, OPERATOR, SWITCH, Flattening, left_alone, refusal_of
+from models.flattening import FLATTENED, FLATTENING, OPERATOR, REMOVED, SWITCH, Flattening, left_alone, refusal_of
 from models.markets import Market, Outcome, Side, complement
 from models.messages.base import MarketId, Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import (
     ClearKill,
     CommandApplied,
@@ -44,10 +45,11 @@ class Halts:
     """The cells of all markets, and who is told to cancel what because of them."""
 
     def __init__(self, markets: Mapping[MarketId, Market], groups: Mapping[str, tuple[MarketId, ...]]) -> None:
-        self._markets = markets
-        self._exposures = Exposures(markets)
-        self._states = TradingStates(markets)
-        self._outages = Outages(markets, groups)
+        # One table for all that is asked here and by the guards: a market that is added is known to all at once.
+        self._markets = dict(markets)
+        self._exposures = Exposures(self._markets)
+        self._states = TradingStates(self._markets)
+        self._outages = Outages(self._markets, groups)
         self._flattening = Flattening()
         self._parked: set[MarketId] = set()
         self._handlers: dict[type[Message], Callable[[Any, int], Messages]] = {
@@ -57,6 +59,7 @@ class Halts:
             Kill: self._kill,
             ClearKill: self._clear_kill,
             MarketResolved: self._resolved,
+            MarketListed: self._listed,
             ActorFailed: lambda failed, now_ns: self._raise_all(self._outages.failed(failed), now_ns),
             ActorRestarted: self._actor_restarted,
             ActorQuarantined: lambda gone, now_ns: self._raise_all(self._outages.quarantined(gone), now_ns),
@@ -106,8 +109,9 @@ class Halts:
             return (_applied(command, command.verb, market, False, f"unknown verb {command.verb}", now_ns),)
         if market is not None and market not in self._markets:
             return (_applied(command, command.verb, market, False, "unknown market", now_ns),)
-        if market is None and command.verb in ("off", "on"):
-            return (_applied(command, command.verb, None, False, "name the market", now_ns),)
+        if command.verb in ("off", "on") and (market is None or self._is_removed(market)):
+            refusal = "name the market" if market is None else "it was removed: keel markets add"
+            return (_applied(command, command.verb, market, False, refusal, now_ns),)
         if command.verb == "flatten":
             return self._begin_flatten(command, now_ns)
         self._flattening.commanded(command.verb, market)
@@ -167,6 +171,32 @@ class Halts:
         served = self._outages.served(restarted.scope)
         self._states.forget(served)
         return (*lifted, *self._states.changed(served, now_ns))
+
+    # The catalogue
+
+    def _listed(self, said: MarketListed, now_ns: int) -> Messages:
+        """Have those started who serve a market; one that was removed is on again.
+
+        How it stands is said when they are announced: before, there is nobody to hear it.
+        """
+        market = said.listed.id
+        if not said.traded:
+            return self._remove(market, now_ns)
+        self._markets[market] = said.listed
+        self._parked.discard(market)
+        self._states.put(market, SWITCH, TradingState.ACTIVE, "", now_ns)
+        self._states.forget((market,))
+        return (MarketParked(market, False),)
+
+    def _remove(self, market: MarketId, now_ns: int) -> Messages:
+        """Keep a market off; what it won and lost stays part of the figures of this run."""
+        if not self._exposures.of(market).is_flat:
+            return ()  # what came late has to be marked and settled: it stays as it is
+        self._states.put(market, SWITCH, TradingState.HALTED, REMOVED, now_ns)
+        return self._states.changed((market,), now_ns)
+
+    def _is_removed(self, market: MarketId) -> bool:
+        return any(cell.source == SWITCH and cell.reason == REMOVED for cell in self._states.covering(market))
 
     # Parking
 

@@ -17,6 +17,8 @@ from models.controls.control import Control, Guard, Refusal
 from models.exposure import Exposures, MarketExposure
 from models.limiter import TIERS
 from models.markets import YES, Side
+from models.messages.base import Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import Reading
 from models.messages.orders import PlaceOrder
 from models.parameters import parameter
@@ -125,6 +127,7 @@ class Limits(Guard):
             "|YES - NO| of the desk in the market with every order of this side filled", ("inventory.max_net_diff",),
         ),
     )  # fmt: skip
+    hears = (MarketListed,)
 
     def __init__(
         self, parameters: RiskParameters, exposures: Exposures, max_net_diff: Size, tier: str = "Standard"
@@ -136,7 +139,13 @@ class Limits(Guard):
     def changed(self, parameters: "EngineParameters") -> None:
         self._go_by(parameters.risk, parameters.inventory.max_net_diff)
 
+    def heard(self, message: MarketListed, now_ns: int) -> tuple[Message, ...]:
+        """Count anew what goes by how many markets there are."""
+        self._go_by(self._parameters, self._max_net_diff)
+        return ()
+
     def _go_by(self, parameters: RiskParameters, max_net_diff: Size) -> None:
+        self._parameters = parameters
         enabled = max(1, len(self._exposures.markets))
         self._max_net_diff = max_net_diff
         self._per_market = parameters.open_orders_per_market

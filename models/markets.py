@@ -129,11 +129,11 @@ class Catalogue(msgspec.Struct, frozen=True):
     groups: dict[str, Group] = {}
 
     def by_name(self, name: str) -> Market | None:
-        """Find a market by id, condition id or slug."""
+        """Find a market by id, condition id, slug, or one of its tokens."""
         found = self.markets.get(name)
         if found is not None:
             return found
         for market in self.markets.values():
-            if name in (market.slug, market.condition_id):
+            if name in (market.slug, market.condition_id, *market.token_ids):
                 return market
         return None

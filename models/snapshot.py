@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from models.cells import TradingState
+from models.flattening import REMOVED, SWITCH
 from models.markets import YES, Market, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.messages.control import CellNote, CommandApplied, ExposureUpdated, FlattenChanged, RiskRead
@@ -69,6 +70,11 @@ class MarketLine(msgspec.Struct, frozen=True, gc=False):
     def on(self) -> bool:
         """Whether no operator switched it off."""
         return is_on(self.cells)
+
+    @property
+    def removed(self) -> bool:
+        """Whether it was taken out of the catalogue; what it won and lost stays part of the figures of this run."""
+        return any(cell.source == SWITCH and cell.reason == REMOVED for cell in self.cells)
 
 
 class Profit(msgspec.Struct, frozen=True, gc=False):

@@ -160,9 +160,10 @@ class Subscriptions:
 
     # Its markets
 
-    def add(self, market: MarketId, token_ids: tuple[str, str]) -> None:
-        """Take a market in, or take it anew, that another connection could not hear; to subscribe to it is due."""
-        stream = self._streams[market] = _Stream(token_ids, is_given=True)
+    def add(self, market: MarketId, token_ids: tuple[str, str], *, is_given: bool) -> None:
+        """Take a market in, or take it anew; to subscribe to it is due. `is_given`: another could not hear it."""
+        stream = self._streams[market] = _Stream(token_ids, is_given=is_given)
+        stream.is_lost = True
         stream.is_held = market in self._held
         self._unheard[market] = None
 

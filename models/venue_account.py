@@ -186,6 +186,11 @@ class VenueAccount(VenueAnswers):
         self._deadlines.put(_HOLDINGS, now_ns + self._parameters.read_answer_ms * _MS)
         return (ReadHoldings(markets),)
 
+    def _look_at(self, market: MarketId, now_ns: int) -> Messages:
+        """Ask what the wallet holds of a market that is new here; until it is known nothing is placed there."""
+        cells = self._reading.begin((market,), self._accounts.holdings())
+        return *cells, *(() if self._is_looking else self._look(now_ns))
+
     def _holdings_read(self, read: HoldingsRead, now_ns: int) -> Messages:
         """Compare holdings with the ledger, and go on as long as there are markets that wait for their first look."""
         self._is_looking = False

@@ -29,6 +29,7 @@ from actors.store.tables import (
 )
 from models.messages.audit import CommandAnswered
 from models.messages.base import Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.lanes import CashFound, DriftFound, HoldingsFound
@@ -92,6 +93,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
         RedemptionChanged: lambda m: m.operation,
         MarketResolved: lambda m: m.market,
         CommandApplied: lambda m: m.request,
+        MarketListed: lambda m: m.listed.id,
         RaiseCell: lambda m: m.market or "all",
         MarketHeld: lambda m: m.market or "all",
         LossesNoted: lambda _: "losses",
@@ -109,7 +111,7 @@ CHAINED: Final[Mapping[type[Message], Callable[[Any], str]]] = MappingProxyType(
 DURABLE: Final = frozenset(
     {
         SubmitOrder, FillCounted, FillVoided, MergeChanged, PositionsRedeemed, RedemptionChanged, HoldingsFound,
-        CashFound, CommandApplied, StoppedCleanly, LossesNoted, MarketHeld,
+        CashFound, CommandApplied, StoppedCleanly, LossesNoted, MarketHeld, MarketListed,
     }
 )  # fmt: skip
 """Messages that are committed at the end of the turn in which they came; the others may wait for a batch."""
@@ -137,6 +139,11 @@ def ran_key(mode: str, conditions: str) -> str:
 def segment_key(tag: str) -> str:
     """Key in `meta` of the conditions of a desk: JSON with the `number` of the segment and its `values`."""
     return f"segment/{tag}"
+
+
+def listed_prefix(mode: str) -> str:
+    """Begin keys in `meta` of markets that a person added or removed: JSON with `slug`, `traded`, `who`, `at_ns`."""
+    return f"market/{mode}/"
 
 
 def rows_of(message: Message, run: str, now_ns: int) -> tuple[Row, ...]:
@@ -205,15 +212,9 @@ def _fill(fill: FillCounted, status: str, run: str, at_ns: int) -> Row:
 
 def _fill_counted(message: FillCounted, run: str, _now_ns: int) -> tuple[Row, ...]:
     shown = _event(
-        "fill",
-        message.market,
-        message.at_ns,
-        order=message.order_id,
-        outcome=message.outcome,
-        side=message.side.value,
-        price=message.price,
-        size=message.size,
-    )
+        "fill", message.market, message.at_ns, order=message.order_id, outcome=message.outcome,
+        side=message.side.value, price=message.price, size=message.size,
+    )  # fmt: skip
     return _fill(message, "pending", run, message.at_ns), shown
 
 
@@ -274,18 +275,10 @@ def _command_applied(message: CommandApplied, _run: str, _now_ns: int) -> tuple[
 
 def _command_answered(message: CommandAnswered, _run: str, _now_ns: int) -> tuple[Row, ...]:
     values: Values = {
-        "request": message.request,
+        **msgspec.structs.asdict(message),
         "at_ns": message.asked_ns,
-        "who": message.who,
-        "verb": message.verb,
-        "market": message.market,
         "arguments": _json(message.arguments),
-        "result": message.result,
         "answered_ns": message.at_ns,
-        "outcome": message.outcome,
-        "role": message.role,
-        "uid": message.uid,
-        "pid": message.pid,
     }
     return (Row(Audit, values),)
 
@@ -298,14 +291,21 @@ def _segment(message: SegmentOpened, _run: str, _now_ns: int) -> tuple[Row, ...]
     return shown, Row(Fact, {"key": segment_key(message.tag), "value": value})
 
 
+def _listed(message: MarketListed, _run: str, _now_ns: int) -> tuple[Row, ...]:
+    market, kind = message.listed, "listed" if message.traded else "unlisted"
+    shown = _event(kind, market.id, message.at_ns, slug=market.slug, mode=message.mode, who=message.who)
+    value = _json({"slug": market.slug, "traded": message.traded, "who": message.who, "at_ns": message.at_ns})
+    return shown, Row(Fact, {"key": f"{listed_prefix(message.mode)}{market.id}", "value": value})
+
+
 def _operation(changed: MergeChanged | RedemptionChanged) -> dict[str, object]:
     batch = changed.batch
     nonce = None if batch is None else batch.nonce
     return {"operation": changed.operation, "nonce": nonce, "text": changed.text}
 
 
-def _markout(marked: FillMarkedOut) -> dict[str, object]:
-    known = msgspec.structs.asdict(marked)
+def _rest_of(message: FillMarkedOut | MarketHeld) -> dict[str, object]:
+    known = msgspec.structs.asdict(message)
     return {name: value for name, value in known.items() if name not in ("market", "at_ns")}
 
 
@@ -355,19 +355,8 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         TradingStateChanged: lambda m, _run, _now: (
             _event("state", m.market, m.at_ns, state=m.state.name, cells=m.cells),
         ),
-        MarketHeld: lambda m, _run, _now: (
-            _event(
-                "held",
-                m.market,
-                m.at_ns,
-                control=m.control,
-                state=m.state.name,
-                ticks_back=m.ticks_back,
-                reason=m.reason,
-                until_ns=m.until_ns,
-            ),
-        ),
-        FillMarkedOut: lambda m, _run, _now: (_event("markout", m.market, m.at_ns, **_markout(m)),),
+        MarketHeld: lambda m, _run, _now: (_event("held", m.market, m.at_ns, **_rest_of(m) | {"state": m.state.name}),),
+        FillMarkedOut: lambda m, _run, _now: (_event("markout", m.market, m.at_ns, **_rest_of(m)),),
         MarketParked: lambda m, _run, now: (_event("parked" if m.parked else "unparked", m.market, now),),
         IntentDenied: lambda m, _run, _now: (
             _event("denied", m.market, m.at_ns, intent=m.intent, reason=m.reason, detail=m.detail),
@@ -387,6 +376,7 @@ _MAKERS: Final[Mapping[type[Message], Callable[[Any, str, int], tuple[Row, ...]]
         CashFound: lambda m, _run, _now: (_event("cash_found", None, m.at_ns, cash=m.cash),),
         HoldingsFound: lambda m, _run, _now: (_event("holdings_found", m.market, m.at_ns, yes=m.yes, no=m.no),),
         SegmentOpened: _segment,
+        MarketListed: _listed,
         RanUnder: lambda m, _run, _now: (Row(Fact, {"key": ran_key(m.mode, m.conditions), "value": str(m.ran_ns)}),),
         StoppedCleanly: lambda m, _run, _now: (_event("clean_stop", None, m.at_ns, run=m.run, fills=m.fills),),
         ProfitMarked: lambda m, _run, _now: (Row(PnlSnapshot, msgspec.structs.asdict(m)),),

@@ -203,6 +203,11 @@ class Writer:
         """Return a single fact, None where it was never said. For the time before the journal runs."""
         return Fact.select(Fact.value).where(Fact.key == key).scalar(self.database)
 
+    def facts(self, prefix: str) -> dict[str, str]:
+        """Return all facts whose keys begin so, without that beginning. For the time before the journal runs."""
+        found = Fact.select(Fact.key, Fact.value).where(Fact.key.startswith(prefix), Fact.value.is_null(False))
+        return {key.removeprefix(prefix): value for key, value in found.tuples().execute(self.database)}
+
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.
 

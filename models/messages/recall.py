@@ -9,6 +9,7 @@ these is dispensable: who goes on without a page believes what is not so.
 from typing import ClassVar, TypeAlias
 
 from models.messages.base import Lane, Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, MarketHeld, RaiseCell
 from models.messages.lanes import CashFound, HoldingsFound
 from models.messages.losses import LossesNoted
@@ -52,6 +53,7 @@ _Lasting: TypeAlias = (
     | HoldingsFound
     | CashFound
     | MarketResolved
+    | MarketListed
     | CommandApplied
     | RaiseCell
     | MarketHeld

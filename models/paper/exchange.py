@@ -25,6 +25,7 @@ from models.fees import maker_rebate, taker_fee
 from models.ledger import cash_of_fill
 from models.markets import Market, Side
 from models.messages.base import MarketId, Message
+from models.messages.catalogue import MarketListed
 from models.messages.market import BookUpdated, MarketResolved, TradeSeen
 from models.messages.orders import (
     CancelRejected,
@@ -119,6 +120,8 @@ class PaperMachine:
                 self._agenda.plan(now_ns + self._parameters.accept_ms * _MS, partial(self._merge, message))
             case MarketResolved():
                 self._resolve(message, now_ns)
+            case MarketListed():
+                self.add_market(message.listed)
             case Woke():
                 self._agenda.woken()
             case _:

@@ -67,7 +67,7 @@ def test_a_connection_that_shows_nothing_at_all_is_replaced() -> None:
 def test_a_market_that_was_given_is_subscribed_to_once_and_then_quarantined() -> None:
     made = Subscriptions({}, P, last=True)
     made.connected(0)
-    made.add("A", ("a1", "a2"))
+    made.add("A", ("a1", "a2"), is_given=True)
     assert [type(step) for step in made.due(100 * MS)] == [Replace], "nothing was ever heard on this connection"
     assert made.disconnected("replaced", 102 * MS) == [], "it was lost before"
     made.connected(103 * MS)

@@ -72,6 +72,21 @@ class TakeOver(Message, frozen=True):
     token_ids: tuple[str, str]
 
 
+class Hear(Message, frozen=True):
+    """Hear a market that is traded from now on."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+    token_ids: tuple[str, str]
+
+
+class Forget(Message, frozen=True):
+    """Hear a market no more that is traded no more."""
+
+    lane: ClassVar[Lane] = Lane.ORDER
+    market: MarketId
+
+
 class RepeatMoves(Message, frozen=True):
     """Say again what was given away: the one who had it is dead."""
 
@@ -109,6 +124,8 @@ class FeedShard(SocketFeed):
         self._serves = serves
         self._token_ids = _pairs(tokens)
         self._moved: dict[MarketId, None] = {}
+        self._unwanted: list[str] = []
+        """Tokens that the venue has still to be told to leave out."""
         self._kept: dict[MarketId, dict[Outcome, BookFrame]] = {}
         """Books of lost markets, of which one token has still to show its own."""
         self._subscriptions = Subscriptions(self._token_ids, parameters, last=spare is None)
@@ -140,6 +157,10 @@ class FeedShard(SocketFeed):
                     self._subscriptions.probed(market, timestamp_ms, now_ns)
             case TakeOver():
                 self._take_over(message)
+            case Hear():
+                self._take_in(message.market, message.token_ids, is_given=False)
+            case Forget():
+                self._forget(message.market)
             case RepeatMoves():
                 for market in self._moved:
                     self.context.send(message.to, TakeOver(market, self._token_ids[market]))
@@ -148,6 +169,7 @@ class FeedShard(SocketFeed):
 
     def on_connected(self, now_ns: int) -> None:
         self._kept.clear()
+        self._unwanted.clear()
         self._subscriptions.connected(now_ns)
         self._probed_ns = now_ns
 
@@ -194,6 +216,9 @@ class FeedShard(SocketFeed):
 
         All are asked for after a loss that names none.
         """
+        if self._unwanted:
+            self._change("unsubscribe", tuple(self._unwanted))
+            self._unwanted.clear()
         self._do(self._subscriptions.due(now_ns))
         if now_ns - self._probed_ns < self._parameters.probe_ms * _MS // _PROBES_PER_PERIOD:
             return
@@ -242,15 +267,24 @@ class FeedShard(SocketFeed):
 
     def _take_over(self, given: TakeOver) -> None:
         """Subscribe to a market that another shard does not hear, as far as there is room."""
-        yes, no = given.token_ids
         if given.market not in self._subscriptions and len(self.codec.tokens) + 2 > TOKENS_MAX:
             self.tell(RaiseCell(given.market, CELL, TradingState.HALTED, "no connection is left to hear it on"))
             return
         if self._takes_place and given.market not in self._token_ids:
             self.tell(RaiseCell(given.market, CELL, TradingState.ACTIVE, ""))
-        self._token_ids[given.market] = given.token_ids
-        self.codec.tokens |= {yes: (given.market, YES), no: (given.market, NO)}
-        self._subscriptions.add(given.market, given.token_ids)
+        self._take_in(given.market, given.token_ids, is_given=True)
+
+    def _take_in(self, market: MarketId, token_ids: tuple[str, str], *, is_given: bool) -> None:
+        yes, no = self._token_ids[market] = token_ids
+        self.codec.tokens |= {yes: (market, YES), no: (market, NO)}
+        self._subscriptions.add(market, token_ids, is_given=is_given)
+
+    def _forget(self, market: MarketId) -> None:
+        """Let a market go; the venue is told with the next turn, for that may end the connection."""
+        self._moved.pop(market, None)
+        self._kept.pop(market, None)
+        self._subscriptions.drop(market)
+        self._unwanted += [token for token in self._token_ids.pop(market, ()) if self.codec.tokens.pop(token, None)]
 
     def _change(self, operation: str, token_ids: tuple[str, ...]) -> None:
         """Change what is subscribed to. Raises ConnectionLost."""

@@ -29,6 +29,7 @@ _Query: TypeAlias = Mapping[str, str | Sequence[str]]
 _PAGE: Final = 100
 _OK: Final = 200
 _CONDITION_ID_SHORT: Final = 2 + 62
+_TOKEN_DIGITS: Final = 30
 _PAGES_MAX: Final = 1_000
 _NAMES_PER_QUERY: Final = 50
 _GLANCE_PAGES: Final = 20
@@ -50,7 +51,7 @@ class Skipped(msgspec.Struct, frozen=True):
 def fetch_catalogue(
     client: httpx.Client, gamma_url: str, names: Sequence[str] = ()
 ) -> tuple[Catalogue, tuple[Skipped, ...]]:
-    """Read the tradable markets of these slugs and condition ids, all without names, with the groups that are whole.
+    """Read the tradable markets of these slugs, condition ids and tokens, all without names, with whole groups.
 
     Raises GammaError where a page cannot be had: half a catalogue is none.
     """
@@ -70,6 +71,13 @@ def fetch_catalogue(
     # Of a group that is named in part the rest is not seen, so nothing can be said of it as a whole.
     whole = {name: one for name, one in catalogue.groups.items() if not names or len(one.markets) >= still_open[name]}
     return Catalogue(catalogue.markets, whole), skipped
+
+
+def slugs_of_event(client: httpx.Client, gamma_url: str, slug: str) -> tuple[str, ...]:
+    """Return the slugs of the open markets of an event; none where there is no such event. Raises GammaError."""
+    events = _get_pages(client, gamma_url, "events", {"slug": [slug]})
+    listed: list[_Object] = [market for event in events for market in event.get("markets") or ()]
+    return tuple(str(market["slug"]) for market in listed if market.get("slug") and not market.get("closed"))
 
 
 def glance_at_slugs(client: httpx.Client, gamma_url: str) -> tuple[str, ...]:
@@ -222,9 +230,17 @@ def _queries(names: Sequence[str]) -> Iterable[_Query]:
     """Return what has to be asked for the markets of these names, of all without names."""
     if not names:
         return (_TRADABLE,)
-    conditions = [name for name in names if name.startswith("0x")]
-    slugs = [name for name in names if not name.startswith("0x")]
-    return [{**_TRADABLE, **one} for one in (*_chunks("condition_ids", conditions), *_chunks("slug", slugs))]
+    kinds: dict[str, list[str]] = {"condition_ids": [], "clob_token_ids": [], "slug": []}
+    for name in names:
+        kinds[_kind(name)].append(name)
+    return [{**_TRADABLE, **one} for kind, alike in kinds.items() for one in _chunks(kind, alike)]
+
+
+def _kind(name: str) -> str:
+    """Return by what Gamma finds a market of that name; no slug is a number as long as a token's."""
+    if name.startswith("0x"):
+        return "condition_ids"
+    return "clob_token_ids" if name.isdigit() and len(name) >= _TOKEN_DIGITS else "slug"
 
 
 def _chunks(key: str, values: Sequence[str]) -> Iterable[_Query]:

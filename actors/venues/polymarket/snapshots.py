@@ -16,6 +16,7 @@ from actors.venues.polymarket.codec import Codec
 from actors.venues.polymarket.feed import BooksProbed, ProbeBooks, tokens_of
 from models.markets import Market
 from models.messages.base import MarketId, Message
+from models.messages.catalogue import MarketListed
 from models.messages.market import BookFrame, RequestSnapshot
 
 _BATCH: Final = 500
@@ -40,9 +41,11 @@ class Snapshots(BaseActor):
         super().__init__(context)
         self.requests = 0
         self._url = clob_url
-        self._tokens = {market.id: market.token_ids for market in markets.values()}
+        self._tokens: dict[MarketId, tuple[str, str]] = {}
         self._route = route
-        self._codec = Codec({token: at for market in markets.values() for token, at in tokens_of(market).items()})
+        self._codec = Codec({})
+        for market in markets.values():
+            self._add(market)
         self._wanted: dict[str, str | None] = {}
         """Tokens, and the shard that wants to know of when their books are."""
         self._client = httpx.Client(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False)
@@ -53,10 +56,16 @@ class Snapshots(BaseActor):
             case RequestSnapshot():
                 for token_id in self._tokens.get(message.market, ()):
                     self._wanted.setdefault(token_id, None)
+            case MarketListed():
+                self._add(message.listed)
             case ProbeBooks():
                 self._wanted.update(dict.fromkeys(message.token_ids, message.asker))
             case _:
                 pass
+
+    def _add(self, market: Market) -> None:
+        self._tokens[market.id] = market.token_ids
+        self._codec.tokens |= tokens_of(market)
 
     def on_turn_end(self) -> None:
         """Ask for all that is wanted. Where one request is slow or fails, the rest waits for the next turn."""

@@ -7,8 +7,9 @@ from peewee import BigAutoField
 from actors.store.rows import CHAINED, DURABLE, KILL, book_row, rows_of, touch_row
 from actors.store.tables import TABLES, Fact, Journal, Order
 from models.cells import TradingState
-from models.markets import Side
+from models.markets import Market, Side
 from models.messages.audit import CommandAnswered
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, MarketHeld, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.decisions import DecisionMade, Explanation
 from models.messages.lanes import CashFound, DriftFound, HoldingsFound
@@ -58,6 +59,7 @@ def story(make: Any) -> list[Any]:
         Checkpointed(1, (), ()),
         LatencyMeasured("tick_to_decision", 10, 1, 2, 3, 4, 13),
         CommandApplied("r1", "kill", None, True, None, 14),
+        MarketListed(Market("0xcd", "more", ("1", "2")), True, "paper", "cli root", 14),
         CommandAnswered("r1", "cli root", "kill", None, {"reason": "test"}, "killed", 13, 14),
         TradingStateChanged("0xab", TradingState.HALTED, (), 15),
         MarketParked("0xab", True),
