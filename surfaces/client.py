@@ -7,6 +7,7 @@ and whatever the engine itself refused with.
 import getpass
 from pathlib import Path
 from typing import Any, Final, Self
+from uuid import uuid4
 
 import httpx
 import msgspec
@@ -19,16 +20,19 @@ _LONGEST_ASK_S: Final = 600.0
 
 
 class EngineClient:
-    """One engine. `timeout_s` bounds each request; `surface` and the user's name enter the audit."""
+    """One engine. `timeout_s` bounds each request; `surface` and the user's name enter the audit.
 
-    def __init__(self, path: Path, timeout_s: float = 10.0, surface: str = "cli") -> None:
+    `role`: to be held to less than the user may (`viewer`, `operator`).
+    """
+
+    def __init__(self, path: Path, timeout_s: float = 10.0, surface: str = "cli", role: str | None = None) -> None:
         self.path = path
         self._timeout_s = timeout_s
         self._http = httpx.Client(
             # There is no TLS on a socket file, and loading every certificate authority takes longer than a command.
             transport=httpx.HTTPTransport(uds=str(path), verify=False),
             base_url="http://keel",
-            headers={"x-keel-who": f"{surface} {_user()}"},
+            headers={"x-keel-who": f"{surface} {_user()}", **({} if role is None else {"x-keel-role": role})},
             timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
         )
 
@@ -48,10 +52,10 @@ class EngineClient:
         return self._send("GET", route, params=wanted)
 
     def post(self, route: str, **body: Any) -> dict[str, Any]:
-        """Say a command. The engine is told to answer a little before this side gives up."""
+        """Say a command, once. The engine is told to answer a little before this side gives up."""
         if body:
             body["timeout_s"] = min(max(self._timeout_s - 0.5, self._timeout_s / 2), _LONGEST_ASK_S)
-        return self._send("POST", route, json=body or None)
+        return self._send("POST", route, json=body or None, headers={"x-keel-request": uuid4().hex})
 
     def _send(self, method: str, route: str, **request: Any) -> dict[str, Any]:
         # Asked by hand first: httpcore leaves the socket of a refused connection open.

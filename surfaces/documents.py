@@ -5,18 +5,15 @@ them show at one `snapshot_id` is the same figure.
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from models.answers import Answer, MarketAnswer
 from models.controls.families import how_computed
-from models.flatten_plan import MarketPlan, Residual
 from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.orders import UNCERTAIN
 from models.snapshot import Board, Counts, DeskLine, LogLine, MarketLine, OrderLine, Profit, token_touch
 from models.units import Price, Size, format_money, format_price, format_size
-from models.words import cell_text, explanation_text, gate_text, outcome_text, rfc3339
+from models.words import cell_text, explanation_text, gate_text, rfc3339
 from models.written_book import written_book
 
 Document: TypeAlias = dict[str, Any]
@@ -122,42 +119,6 @@ def monitor(board: Board, now_ns: int, since: int, selected: MarketLine | None) 
     said = () if selected is None else board.explanations(selected.market.id)
     why = (explanation_text(one, how_computed) for one in said)
     return {**status(board, now_ns), "schema": "keel.board/1", "log": lines, "why": "\n".join(why)}
-
-
-def killed(board: Board) -> Document:
-    """Return `keel.kill/1`: whether the latch is closed, why and since when, and what a person types to lift it."""
-    cell = board.killed
-    return {
-        "schema": "keel.kill/1",
-        "killed": cell is not None,
-        "reason": None if cell is None else cell.reason,
-        "since": None if cell is None else rfc3339(cell.since_ns),
-        "confirm": board.engine.wallet[-4:] or "CLEAR",
-    }
-
-
-def command(answer: Answer) -> Document:
-    """Return `keel.command/1`: what a command did.
-
-    `proven` is false where an order may still fill that it forbids, or where a flatten has not come to its end.
-    """
-    return {
-        "schema": "keel.command/1",
-        "verb": answer.verb,
-        "changed": answer.changed,
-        "proven": answer.proven,
-        "dry_run": answer.dry_run,
-        "lines": list(answer.lines),
-        "markets": [_answered(one) for one in answer.markets],
-    }
-
-
-def reloaded(lines: Sequence[str], segment: int, *, dry_run: bool) -> Document:
-    """Return `keel.reload/1`: what has changed, and the segment that it opened (0: none)."""
-    return {
-        "schema": "keel.reload/1", "lines": list(lines), "segment": segment, "dry_run": dry_run, "proven": True,
-        "markets": [],
-    }  # fmt: skip
 
 
 def demo(board: Board, seed: int, duration_s: float) -> Document:
@@ -279,41 +240,6 @@ def _counts(counts: Counts, now_ns: int) -> Document:
         "errors_15min": counts.errors_recent,
         "last_error": counts.last_error or None,
         "last_error_age_s": None if counts.last_error_ns is None else _age_s(counts.last_error_ns, now_ns),
-    }
-
-
-def _answered(one: MarketAnswer) -> Document:
-    return {
-        "slug": one.slug,
-        "before": "/".join(one.before),
-        "after": "/".join(one.after),
-        "orders_cancelled": one.cancelled,
-        "orders_open": one.open,
-        "yes_shares": format_size(one.yes),
-        "no_shares": format_size(one.no),
-        "left": [order(line) for line in one.left],
-        "over": one.over,
-        "why": one.why,
-        "plan": None if one.plan is None else _planned(one.plan),
-    }
-
-
-def _planned(plan: MarketPlan) -> Document:
-    return {
-        "cancel_orders": plan.orders,
-        "merge_pairs": format_size(plan.pairs),
-        "locked_pairs": format_size(plan.locked),
-        "unwind": [_residual(one) for one in plan.unwind],
-        "stays": [_residual(one) for one in plan.stays],
-        "untouched": plan.untouched,
-    }
-
-
-def _residual(residual: Residual) -> Document:
-    return {
-        "token": outcome_text(residual.outcome),
-        "shares": format_size(residual.size),
-        "value": None if residual.value is None else format_money(residual.value),
     }
 
 

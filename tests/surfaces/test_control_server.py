@@ -175,9 +175,11 @@ def test_kill_and_its_release(served: Served) -> None:
         assert client.post("/v1/kill", reason="dr\x1bill")["lines"] == [
             "all killed: 1 order cancelled, 0 open in 3 markets"
         ]
-        assert client.get("/v1/kill") == {
+        found = client.get("/v1/kill")
+        assert found.pop("by").startswith("test ")
+        assert found == {
             "schema": "keel.kill/1", "killed": True, "reason": "drill", "since": "2025-11-21T14:03:22.120000Z",
-            "confirm": "CLEAR",
+            "confirm": "CLEAR", "source": "test",
         }  # fmt: skip
         with pytest.raises(CommandError) as refused:
             client.post("/v1/kill/clear", confirmed=False)
@@ -217,7 +219,7 @@ def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> Non
     [
         ("POST", "/v1/commands/off", {"markets": ["nope"]}, "not_found", 7),
         ("POST", "/v1/commands/off", {"markets": []}, "usage", 2),
-        ("POST", "/v1/commands/explode", {}, "usage", 2),
+        ("POST", "/v1/commands/explode", {}, "not_found", 7),
         ("POST", "/v1/commands/pause", {"market": ["market-1"]}, "usage", 2),
         ("POST", "/v1/commands/pause", {"timeout_s": -1}, "usage", 2),
         ("GET", "/v1/nowhere", None, "not_found", 7),
@@ -228,7 +230,7 @@ def test_a_bad_request_is_answered_by_the_envelope(
     served: Served, method: str, route: str, body: dict[str, object] | None, code: str, exit_code: int
 ) -> None:
     with httpx.Client(transport=httpx.HTTPTransport(uds=str(served.path)), base_url="http://keel") as raw:
-        answer = raw.request(method, route, json=body)
+        answer = raw.request(method, route, json=body, headers={"x-keel-request": "one-of-a-kind"})
     assert not answer.is_success
     error = answer.json()["error"]
     assert sorted(error) == ["code", "hint", "message", "retryable"]
