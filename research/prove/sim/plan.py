@@ -1,0 +1,174 @@
+"""What a seed decides: the world, how the wire behaves, what goes wrong, and what a person does.
+
+Why each seed has a few kinds of trouble and not all: with everything at once most runs die of the same thing, and what
+two rare faults do together is never seen. A tenth of the seeds have everything, a fifth nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Any, Final
+
+from research.prove.sim.turns import MS, S
+from research.prove.sim.wire import Latencies
+from sandbox.faults.plan import PLANS
+from sandbox.faults.switchboard import FAULTS
+
+ACTS: Final = ("pause", "resume", "reduce", "flatten", "off", "on", "kill", "clear")
+_LEFT_OUT: Final = frozenset({"huge_frame", "gzip_bomb", "big_snapshot", "narrow", "storm"})
+"""What costs the processor and no more than another: proven on a real wire."""
+_MORTAL: Final = ("risk", "executor", "book/{}", "flow/{}", "inventory/desk/{}", "coordinator/desk/{}")
+_DISK: Final = "no space is left on the disk (drawn)"
+
+BEGIN_NS: Final = 1_790_000_100 * S
+LIVENESS_NS: Final = 120 * S
+"""How long after all is healed everything has to work again."""
+SETTLING_NS: Final = 60 * S
+"""How long it is paused at the end, so that all that is under way comes to its end."""
+
+SMALL: Final[Mapping[str, str]] = {
+    "mode": "live",
+    "tag": "desk",
+    "maker.bid_size": "5",
+    "inventory.max_net_diff": "20",
+    "inventory.max_position_value": "60",
+    "risk.wallet_usd": "2000",
+    "price.bounds_ticks": "1",
+    "market.min_touch": "0.01",
+}
+
+
+@dataclass(frozen=True)
+class Due:
+    """Something that the plan does at a time."""
+
+    at_ns: int
+    kind: str
+    """`fault`, `act`, `crash`, `death`, `disk` or `stall`."""
+    said: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All that is drawn for a seed. Times are virtual, in nanoseconds UTC."""
+
+    seed: int
+    kind: str
+    """`calm`, `mixed` or `everything`."""
+    profile: str
+    markets: int
+    strategy: str
+    signature_type: int
+    protocol: str
+    settings: Mapping[str, str]
+    latencies: Latencies
+    disk_ns: int
+    """Half of a commit, on average."""
+    turn_ns: int
+    """A worker's turn, on average; 0: none takes time."""
+    shuffled: bool
+    heal_ns: int
+    dues: tuple[Due, ...]
+    """In order of time, all before `heal_ns`."""
+
+    @property
+    def end_ns(self) -> int:
+        """When the run is over."""
+        return self.heal_ns + LIVENESS_NS + SETTLING_NS
+
+
+def draw(seed: int) -> Plan:
+    """Return the plan of a seed."""
+    random = Random(f"sim {seed}")
+    roll = random.random()
+    kind = "everything" if roll < 0.1 else "calm" if roll < 0.3 else "mixed"
+    profile = random.choice(("demo", "sports_inplay", "adverse") if kind != "calm" else ("demo", "sports_inplay"))
+    markets = random.randint(1, 2) if profile == "demo" else random.randint(1, 4)
+    lasts_ns = random.randint(40, 150) * S
+    heal_ns = BEGIN_NS + lasts_ns
+    dues = [] if kind == "calm" else _troubles(random, heal_ns, everything=kind == "everything")
+    dues += _acts(random, heal_ns, rate=random.choice((0.0, 0.01, 0.03)))
+    return Plan(
+        seed=seed,
+        kind=kind,
+        profile=profile,
+        markets=markets,
+        strategy=random.choice(("maker", "maker", "maker", "two_sided", "complete_set")),
+        signature_type=random.choice((0, 3)),
+        protocol=random.choice(("2", "2", "mixed")),
+        settings={
+            **SMALL,
+            "maker.bid_size": random.choice(("5", "10", "20")),
+            "inventory.auto_merge": random.choice(("off", "when_full", "always")),
+        },
+        latencies=Latencies(random.choice((1, 5, 20, 80)) * MS, random.choice((1, 10, 60)) * MS),
+        disk_ns=random.choice((0, 1, 5, 20)) * MS,
+        turn_ns=random.choice((0, 0, 50_000, 500_000)),
+        shuffled=random.random() < 0.7,
+        heal_ns=heal_ns,
+        dues=tuple(sorted(dues, key=lambda due: due.at_ns)),
+    )
+
+
+def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
+    """Draw which kinds of trouble there are, and when."""
+    picks = [pick for pick in PLANS["mixed"] if pick.fault not in _LEFT_OUT]
+    chosen = picks if everything else random.sample(picks, random.randint(2, 8))
+    weights = [pick.weight for pick in chosen]
+    every_s = random.choice((3, 8, 20))
+    dues: list[Due] = []
+    for at_ns in _times(random, heal_ns, 1 / every_s):
+        pick = random.choices(chosen, weights)[0]
+        said = {"fault": pick.fault, **_patience(pick.fault), **pick.said(random)}
+        more = {"market": pick.market, "account": pick.account, "which": random.random()}
+        dues.append(Due(at_ns, "fault", {"body": said, **more}))
+    if everything or random.random() < 0.5:
+        dues += (
+            Due(at_ns, "crash", {"down_ns": random.randint(1, 40) * S // 2, "where": random.choice(_WHERE)})
+            for at_ns in _times(random, heal_ns, random.choice((0.01, 0.03)))
+        )
+    if everything or random.random() < 0.25:
+        dues += (
+            Due(at_ns, "death", {"actor": random.choice(_MORTAL), "which": random.random()})
+            for at_ns in _times(random, heal_ns, 0.02)
+        )
+    if everything or random.random() < 0.15:
+        dues += (
+            Due(at_ns, "disk", {"for_ns": random.randint(1, 20) * S // 2, "why": _DISK})
+            for at_ns in _times(random, heal_ns, 0.02)
+        )
+    if everything or random.random() < 0.25:
+        dues += (
+            Due(at_ns, "stall", {"for_ns": random.randint(50, 3_000) * MS}) for at_ns in _times(random, heal_ns, 0.03)
+        )
+    return dues
+
+
+_WHERE: Final = ("anywhere", "committing", "committed", "written", "arrived", "answered")
+"""Where a crash strikes: at its time, or at the first such event after it."""
+
+
+def _acts(random: Random, heal_ns: int, rate: float) -> list[Due]:
+    """Draw what a person does besides the resume at the start."""
+    dues: list[Due] = []
+    for at_ns in _times(random, heal_ns, rate):
+        act = random.choices(ACTS, (3, 5, 2, 2, 2, 3, 1, 2))[0]
+        dues.append(Due(at_ns, "act", {"act": act, "market": random.random() < 0.5, "which": random.random()}))
+    return dues
+
+
+def _times(random: Random, until_ns: int, per_s: float) -> list[int]:
+    times: list[int] = []
+    at_ns = BEGIN_NS + 5 * S
+    while per_s:
+        at_ns += int(random.expovariate(per_s) * S)
+        if at_ns >= until_ns:
+            break
+        times.append(at_ns)
+    return times
+
+
+def _patience(fault: str) -> dict[str, Any]:
+    row = FAULTS[fault]
+    ends, _, count = row.ends.partition(" ")
+    return {"count": int(count), "seconds": 60} if ends == "count" and "seconds" in row.takes else {}

@@ -1,0 +1,404 @@
+"""One seed: an exchange, a network, an engine that lives and dies on them, and a plan of what goes wrong.
+
+The loop knows three sources of what happens next: what is planned for a time (bytes that arrive, greenlets that wait,
+the plan's own), the exchange, and the engine's deadlines. It moves the clock to the earliest and lets everybody react.
+"""
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from actors.gate import Gate
+from actors.live import LiveVenue
+from actors.store.database import open_writer, sqlite_url
+from actors.venues.polymarket.credentials import Credentials
+from actors.venues.polymarket.gamma import fetch_catalogue
+from actors.venues.polymarket.keys import SigningKey
+from actors.venues.polymarket.orders import Account, SignatureType
+from actors.venues.polymarket.relayer import OwnKey
+from actors.venues.secret import Secret
+from config.settings import load
+from models.markets import Market
+from models.messages.base import MarketId, Message
+from models.messages.trace import encode_step
+from research.prove.sim.contract import (
+    Answered,
+    Arrived,
+    Checker,
+    Committed,
+    Crashed,
+    Died,
+    Event,
+    Faulted,
+    Framed,
+    Happening,
+    Healed,
+    Operated,
+    Refused,
+    Said,
+    Started,
+    Stepped,
+    Written,
+)
+from research.prove.sim.engine import Engine, ProcessEnded, Surroundings
+from research.prove.sim.plan import BEGIN_NS, LIVENESS_NS, Due, Plan
+from research.prove.sim.seams import Beside, virtual
+from research.prove.sim.turns import MS, S, Time
+from research.prove.sim.wire import Network, Told
+from sandbox.exchange import Exchange, Setup
+from sandbox.messages import Answer, HttpRequest
+
+_RESTART_NS: Final = 2 * S
+"""How long systemd waits before it starts again what has ended by itself."""
+
+
+class EnoughSteps(Exception):
+    """The step was reached up to which somebody wanted to see."""
+
+
+class PlannedDeath(Exception):
+    """The plan lets an actor die."""
+
+
+class World(Told):
+    """The run of a seed; see `contract.World` for what may be looked at."""
+
+    tag = "desk"
+
+    def __init__(
+        self, plan: Plan, checker: Checker, *, until: int | None = None, keeps: bool = False, digests: bool = False
+    ) -> None:
+        self.plan = plan
+        self.seed = plan.seed
+        self.step = 0
+        self.events: list[Happening] = []
+        """What happened, where it is kept."""
+        self.faults: Counter[str] = Counter()
+        """Effects of faults, by name."""
+        self.crashes = self.deaths = 0
+        self.engine: Engine | None = None
+        self._checker = checker
+        self._until = until
+        self._keeps = keeps
+        self._digest = sha256() if digests else None
+        self._random = Random(f"run {plan.seed}")
+        self.time = Time(BEGIN_NS)
+        self.folder = Path(tempfile.mkdtemp(prefix="keel-sim-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.exchange = Exchange(
+            Setup(seed=plan.seed, protocol=_protocol(plan.protocol), accounts=1, signature_types=(plan.signature_type,))
+        )
+        self.exchange.populate(plan.profile, BEGIN_NS, count=plan.markets)
+        self.network = Network(self.exchange, self.time, Random(f"wire {plan.seed}"), plan.latencies, self)
+        self._venue = self._live_venue()
+        client = httpx.Client(transport=Beside(self.exchange, BEGIN_NS))
+        self._catalogue, _ = fetch_catalogue(client, "http://gamma.sim")
+        self.markets: Mapping[MarketId, Market] = self._catalogue.markets
+        self._chain: list[tuple[int, Message]] = []
+        self._lives = 0
+        self._disk_until_ns = 0
+        self._disk_why = ""
+        self._crash: Due | None = None
+        self._dooms: list[str] = []
+        self._stalled: Callable[[], None] | None = None
+        self._effects_seen = 0
+        self.exchange.log.on_line.append(self._logged)
+
+    # What may be looked at
+
+    @property
+    def now_ns(self) -> int:
+        return self.time.now_ns()
+
+    @property
+    def machines(self) -> Mapping[str, object]:
+        return self.engine.machines if self.engine is not None else {}
+
+    @property
+    def gate(self) -> Gate | None:
+        return self.engine.gate if self.engine is not None else None
+
+    @property
+    def latch(self) -> Path:
+        return self.folder / "KILL"
+
+    def chain(self) -> Sequence[tuple[int, Message]]:
+        return self._chain
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of all that has happened."""
+        return "" if self._digest is None else self._digest.hexdigest()
+
+    # The run
+
+    def run(self) -> None:
+        """Run the plan to its end. Raises Violation, and EnoughSteps at the step that was asked for."""
+        shutil.copy(_empty_database(), self.folder / "arb.db")
+        with virtual(self.time, self.network):
+            try:
+                self._start()
+                self._plan()
+                self._loop(self.plan.end_ns)
+                self._checker.settled(self)
+            finally:
+                if self.engine is not None:
+                    self.engine.discard()
+                shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _plan(self) -> None:
+        plan, time = self.plan, self.time
+        time.at(BEGIN_NS + 3 * S, lambda: self._operate("resume", None))
+        for due in plan.dues:
+            time.at(due.at_ns, lambda due=due: self._do(due))
+        time.at(plan.heal_ns, self._heal)
+        time.at(plan.heal_ns + LIVENESS_NS, lambda: self._operate("pause", None))
+
+    def _loop(self, end_ns: int) -> None:
+        time, exchange = self.time, self.exchange
+        while True:
+            engine = self.engine
+            if engine is not None:
+                try:
+                    engine.workers.run_ready()
+                except ProcessEnded as ended:
+                    self._crashed(str(ended), _RESTART_NS)
+                    continue
+                if self._crash is not None and self._crash.said["where"] == "now":
+                    self._crashed("drawn", self._crash.said["down_ns"])
+                    continue
+            planned_ns, exchange_ns = time.next_ns, exchange.next_event_at
+            engine_ns = engine.workers.next_ns if engine is not None else None
+            next_ns = min(at_ns for at_ns in (planned_ns, exchange_ns, engine_ns, end_ns + 1) if at_ns is not None)
+            if next_ns > end_ns:
+                return
+            time.go_to(next_ns)
+            if exchange_ns is not None and exchange_ns <= next_ns:
+                self.network.deliver(exchange.tick(time.now_ns()))
+            elif planned_ns is not None and planned_ns <= next_ns:
+                try:
+                    time.pop()()
+                except ProcessEnded as ended:
+                    self._crashed(str(ended), _RESTART_NS)
+            elif engine is not None:
+                engine.workers.fire()
+
+    # The engine's lives
+
+    def _start(self) -> None:
+        plan, random = self.plan, self._random
+        self._lives += 1
+        given = Surroundings(
+            time=self.time,
+            random=random,
+            folder=self.folder,
+            venue=self._venue,
+            catalogue=self._catalogue,
+            desks={self.tag: plan.strategy},
+            parameters=_parameters(tuple(sorted(plan.settings.items()))),
+            observe=self._observe,
+            said=lambda to, message: self._hear(Said(self._next(), self.now_ns, to, message)),
+            committed=self._committed,
+            refused=lambda reason: self._hear(Refused(self._next(), self.now_ns, reason)),
+            disk_ns=lambda: int(random.expovariate(1.0) * plan.disk_ns) if plan.disk_ns else 0,
+            disk_fails=lambda: self._disk_why if self.now_ns < self._disk_until_ns else None,
+            takes_ns=(lambda: int(random.expovariate(1.0) * plan.turn_ns)) if plan.turn_ns else lambda: 0,
+            shuffled=plan.shuffled,
+        )
+        self.engine = engine = Engine(given)
+        self.network.who = engine.whose_turn
+        self._hear(Started(self._next(), self.now_ns, self._lives, engine.run_id))
+        engine.start()
+
+    def _crashed(self, why: str, down_ns: int) -> None:
+        engine, self.engine, self._crash = self.engine, None, None
+        assert engine is not None
+        self.crashes += 1
+        self._hear(Crashed(self._next(), self.now_ns, why))
+        engine.discard()
+        self.network.drop_all()
+        self._dooms.clear()
+        self.time.after(down_ns, self._restart)
+
+    def _restart(self) -> None:
+        self._start()
+        self.time.after(3 * S, lambda: self._operate("resume", None))
+
+    # What the plan does
+
+    def _do(self, due: Due) -> None:
+        said = due.said
+        if due.kind == "fault":
+            self._throw(said)
+        elif due.kind == "act":
+            self._operate(said["act"], self._pick(said["which"]) if said["market"] else None)
+        elif due.kind == "crash" and self.engine is not None:
+            where = "now" if said["where"] == "anywhere" else said["where"]
+            self._crash = Due(due.at_ns, "crash", {**said, "where": where})
+        elif due.kind == "death":
+            self._dooms.append(said["actor"].format(self._pick(said["which"])))
+        elif due.kind == "disk":
+            self._disk_until_ns, self._disk_why = self.now_ns + said["for_ns"], said["why"]
+        elif due.kind == "stall" and self.engine is not None:
+            self.engine.workers.stall(said["for_ns"])
+
+    def _throw(self, said: Mapping[str, Any]) -> None:
+        body = dict(said["body"])
+        if said["market"]:
+            body["market"] = self._pick(said["which"])
+        if said["account"]:
+            body["account"] = self._venue.account.key.address
+        self._ask("POST", "/faults", msgspec.json.encode(body))
+
+    def _operate(self, act: str, market: MarketId | None) -> None:
+        engine = self.engine
+        if engine is None:
+            return
+        if act == "off" and market is None:
+            market = self._pick(0.0)
+        if act == "on" and market is None:
+            market = self._pick(0.0)
+        self._hear(Operated(self._next(), self.now_ns, act, market, done=False))
+        engine.operate(act, market)
+        if act == "kill":
+            self._hear(Operated(self._next(), self.now_ns, act, market, done=True))
+
+    def _heal(self) -> None:
+        self._ask("DELETE", "/faults", b"")
+        self._disk_until_ns, self._crash = 0, None
+        self._dooms.clear()
+        self._hear(Healed(self._next(), self.now_ns))
+        self._resume_all()
+
+    def _resume_all(self) -> None:
+        """Undo all that a person has said, once there is an engine that hears it."""
+        if self.engine is None:
+            self.time.after(1 * S, self._resume_all)
+            return
+        self._operate("clear", None)
+        for market in self.markets:
+            self._operate("on", market)
+            self._operate("resume", market)
+        self.time.after(200 * MS, lambda: self._operate("resume", None))
+
+    def _ask(self, method: str, path: str, body: bytes) -> None:
+        request = HttpRequest("control", method, path, {}, body, call=-1)
+        effects = self.exchange.handle(request, self.now_ns)
+        self.network.deliver([effect for effect in effects if not (isinstance(effect, Answer) and effect.call == -1)])
+
+    def _pick(self, which: float) -> MarketId:
+        ids = tuple(self.markets)
+        return ids[int(which * len(ids))]
+
+    # What happens
+
+    def written(self, call: int, service: str, lane: str, request: HttpRequest) -> None:
+        self._hear(
+            Written(
+                self._next(), self.now_ns, call, service, lane, request.method, request.path, request.query,
+                request.body,
+            )
+        )  # fmt: skip
+        self._strike("written")
+
+    def arrived(self, call: int) -> None:
+        self._hear(Arrived(self._next(), self.now_ns, call))
+        self._strike("arrived")
+
+    def answered(self, call: int, status: int | None, body: bytes, text: str) -> None:
+        self._hear(Answered(self._next(), self.now_ns, call, status, body, text))
+        self._strike("answered")
+
+    def framed(self, channel: str, connection: int, text: str | bytes) -> None:
+        self._hear(Framed(self._next(), self.now_ns, channel, connection, text))
+
+    def _observe(self, now_ns: int, name: str, message: Message) -> None:
+        self._hear(Stepped(self._next(), now_ns, name, message))
+        if self._dooms and name in self._dooms:
+            self._dooms.remove(name)
+            self.deaths += 1
+            self._hear(Died(self._next(), now_ns, name, "drawn", planted=True))
+            raise PlannedDeath(name)
+
+    def _committed(self, chained: Sequence[tuple[int, Message]]) -> None:
+        self._chain.extend(chained)
+        if chained:
+            self._hear(Committed(self._next(), self.now_ns, tuple(message for _, message in chained)))
+            self._strike("committed")
+
+    def _strike(self, where: str) -> None:
+        """Crash where the plan wants it: as soon as whoever has the turn gives it up."""
+        if self._crash is not None and self._crash.said["where"] == where:
+            self._crash = Due(self._crash.at_ns, "crash", {**self._crash.said, "where": "now"})
+
+    def _logged(self, line: str) -> None:
+        if '"kind":"fault"' in line:
+            found = msgspec.json.decode(line)
+            if found["what"] == "effect":
+                self.faults[found["fault"]] += 1
+            self._hear(Faulted(self._next(), self.now_ns, found["fault"], found["what"]))
+
+    def _next(self) -> int:
+        self.step += 1
+        return self.step
+
+    def _hear(self, event: Happening) -> None:
+        if self._digest is not None:
+            self._digest.update(_line(event))
+        if self._keeps:
+            self.events.append(event)
+        self._checker.hear(event, self)
+        if self._until is not None and self.step >= self._until:
+            raise EnoughSteps
+
+    # The account
+
+    def _live_venue(self) -> LiveVenue:
+        account = self.exchange.describe_accounts()[0]
+        kind = SignatureType(account["signature_type"])
+        owner = Account(SigningKey(Secret(account["private_key"])), 137, kind, account["funder"])
+        credentials = Credentials(
+            account["api_key"], Secret(account["api_secret"]), Secret(account["api_passphrase"])
+        )
+        self.address, self.wallet = account["address"], owner.maker
+        relayer_key = OwnKey(Secret(account["relayer_api_key"]["key"]), owner.key.address)
+        return LiveVenue(
+            "http://clob.sim", "ws://clob.sim/ws/user", owner, credentials, 2,
+            relayer_url="http://relayer.sim", relayer_key=relayer_key,
+        )  # fmt: skip
+
+
+def _line(event: Event) -> bytes:
+    if isinstance(event, Stepped):
+        return encode_step(event.at_ns, event.actor, event.message)
+    if isinstance(event, Said):
+        return f"{event.step} {event.at_ns} {event.to} {type(event.message).__name__}\n".encode()
+    if isinstance(event, Written):
+        # Signatures and time stamps of headers are not in it; the body is.
+        return f"{event.step} {event.at_ns} {event.method} {event.path} ".encode() + event.body + b"\n"
+    return repr(event).encode() + b"\n"
+
+
+def _protocol(text: str) -> Any:
+    return text
+
+
+@cache
+def _empty_database() -> Path:
+    """Make a database with all tables once: each seed begins with a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="keel-sim-"))
+    open_writer(sqlite_url(folder / "arb.db")).close()
+    return folder / "arb.db"
+
+
+@cache
+def _parameters(settings: tuple[tuple[str, str], ...]) -> Any:
+    return load(dict(settings), config_file=None, env_file=None, environment={}).engine
