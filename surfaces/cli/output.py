@@ -1,14 +1,21 @@
-"""What a command prints: one document on stdout in the format that was asked for; everything else goes to stderr."""
+"""What a command prints: one document on stdout in the format that was asked for; everything else goes to stderr.
+
+Why text is escaped here though what comes from the venue was cleaned where it came in: a name in a configuration, an
+argument or the error of a library was not, and here is the last point before the terminal. In a table and in JSON it
+says the same; a cell of CSV that a spreadsheet would take for a formula begins with an apostrophe.
+"""
 
 import csv
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, TextIO, TypeAlias
 
 import msgspec
 
+from models.text import escaped
 from surfaces.cli.errors import CommandError
 from surfaces.cli.options import Global
 
@@ -16,6 +23,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Document: TypeAlias = dict[str, Any]
+
+_FORMULA: Final = re.compile(r"[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]").match
+_NUMBER: Final = re.compile(r"-?(\d+(\.\d+)?)?").fullmatch
+"""What begins like a formula and is none; a lone dash says that there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Output:
             case "json":
                 self._json(document, streaming=streaming)
             case "yaml":
-                self._out.write(("---\n" if streaming else "") + msgspec.yaml.encode(document).decode())
+                self._out.write(("---\n" if streaming else "") + msgspec.yaml.encode(_inert(document)).decode())
             case "csv":
                 _write_csv(document, self._out)
             case "table":
@@ -65,14 +76,14 @@ class Output:
         encoded = msgspec.json.encode(document)
         if self._out.isatty() and not streaming:
             encoded = msgspec.json.format(encoded, indent=2)
-        self._out.write(encoded.decode() + "\n")
+        self._out.writelines(escaped(line) + "\n" for line in encoded.decode().split("\n"))
 
     def _text(self, text: Text) -> None:
         if is_styled(self._out, self._options.no_color):
             _write_styled(text, self._out)
             return
         for line in (*text.alarms, *text.lines, *aligned(text.columns, text.rows), *text.tail):
-            self._out.write(line + "\n")
+            self._out.write(escaped(line) + "\n")
 
 
 def is_styled(out: TextIO, no_color: bool) -> bool:
@@ -101,12 +112,12 @@ def aligned(columns: Sequence[Column], rows: Sequence[Document]) -> Iterable[str
 def write_error(error: CommandError, *, as_json: bool) -> None:
     """Tell a failure: as the envelope on stdout where a script reads, as words on stderr where a person does."""
     if as_json:
-        sys.stdout.write(msgspec.json.encode(error.envelope()).decode() + "\n")
+        sys.stdout.write(escaped(msgspec.json.encode(error.envelope()).decode()) + "\n")
         sys.stdout.flush()
         return
     end = "" if error.message.endswith(("?", ".")) else "."
     hint = f"{end} {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
-    sys.stderr.write(f"error: {error.message}{hint}\n")
+    sys.stderr.writelines(escaped(line) + "\n" for line in f"error: {error.message}{hint}".split("\n"))
 
 
 def _write_styled(text: Text, out: TextIO) -> None:
@@ -115,13 +126,13 @@ def _write_styled(text: Text, out: TextIO) -> None:
 
     console = Console(file=out, force_terminal=True, highlight=False, soft_wrap=True)
     for line in text.alarms:
-        console.print(Styled(line, style="bold red"))
+        console.print(Styled(escaped(line), style="bold red"))
     for line in text.lines:
-        console.print(Styled(line))
+        console.print(Styled(escaped(line)))
     if text.columns:
         console.print(_styled_table(text), soft_wrap=False)
     for line in text.tail:
-        console.print(Styled(line))
+        console.print(Styled(escaped(line)))
 
 
 def _styled_table(text: Text) -> "Table":
@@ -133,7 +144,7 @@ def _styled_table(text: Text) -> "Table":
         table.add_column(column.title, justify=column.align, no_wrap=True, overflow="ellipsis")
     for row in text.rows:
         cells = [(column, column.cell(row)) for column in text.columns]
-        table.add_row(*(Styled(cell, style=column.style(cell)) for column, cell in cells))
+        table.add_row(*(Styled(escaped(cell), style=column.style(cell)) for column, cell in cells))
     return table
 
 
@@ -143,9 +154,9 @@ def _write_csv(document: Document, out: TextIO) -> None:
     if rows is None:
         writer = csv.writer(out, lineterminator="\n")
         writer.writerow(("key", "value"))
-        writer.writerows(_flat(document).items())
+        writer.writerows((_cell(name), _cell(value)) for name, value in _flat(document).items())
         return
-    flat = [_flat(row) for row in rows]
+    flat = [{_cell(name): _cell(value) for name, value in _flat(row).items()} for row in rows]
     table = csv.DictWriter(out, list(dict.fromkeys(name for row in flat for name in row)), lineterminator="\n")
     table.writeheader()
     table.writerows(flat)
@@ -166,3 +177,20 @@ def _flat(value: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             found[prefix + name] = item
     return found
+
+
+def _cell(value: Any) -> Any:
+    """Return what stands in a cell: numbers as they are, texts such that no spreadsheet computes them."""
+    if not isinstance(value, str):
+        return value
+    shown = escaped(value)
+    return f"'{shown}" if _FORMULA(value) and not _NUMBER(value) else shown
+
+
+def _inert(value: Any) -> Any:
+    """Return a document with every text in it escaped."""
+    if isinstance(value, str):
+        return escaped(value)
+    if isinstance(value, dict):
+        return {_inert(name): _inert(item) for name, item in value.items()}
+    return [_inert(item) for item in value] if isinstance(value, list) else value
