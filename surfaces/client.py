@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from surfaces.cli.errors import CommandError
-from surfaces.socket_file import is_answered
+from surfaces.socket_file import is_answered, stranger
 
 _CONNECT_S: Final = 0.8
 _LONGEST_ASK_S: Final = 600.0
@@ -58,6 +58,9 @@ class EngineClient:
         return self._send("POST", route, json=body or None, headers={"x-keel-request": uuid4().hex})
 
     def _send(self, method: str, route: str, **request: Any) -> dict[str, Any]:
+        found = stranger(self.path)
+        if found:
+            raise CommandError("refused", f"{found}: it is not spoken to", "say it as the engine's user")
         # Asked by hand first: httpcore leaves the socket of a refused connection open.
         if not is_answered(self.path):
             raise not_running(self.path)

@@ -1,5 +1,8 @@
 """Where the control socket of an engine is, for the engine that binds it and the clients that look for it.
 
+Why a client looks whose socket it is: an impostor who lays one in a shared folder would be told all commands, and could
+answer that everything was cancelled.
+
 Why the data folder decides: two engines on one machine differ by it, so their sockets do too. A path that is too long
 for the system's address (108 bytes) moves to a short folder, and the file `run/socket` says where.
 """
@@ -46,14 +49,16 @@ def find_socket(data_dir: Path) -> Path:
 def bind(data_dir: Path) -> tuple[socket.socket, Path]:
     """Listen on the socket of a data folder, in a folder of mode 0700, the socket itself 0600.
 
-    A file without a listener is replaced.
+    A file without a listener is replaced, a link is not: whoever has laid it chose where the socket would be.
 
     Raises:
         SocketTaken: someone listens there.
-        PermissionError: the folder is another user's.
+        PermissionError: the folder is another user's, or it or the socket is a link.
     """
     path = socket_path(data_dir)
     _private(path.parent)
+    if path.is_symlink():
+        raise PermissionError(f"{path} is a link: the control socket will not be put there; remove it")
     if is_answered(path):
         raise SocketTaken(f"an engine listens on {path}")
     path.unlink(missing_ok=True)
@@ -71,6 +76,23 @@ def bind(data_dir: Path) -> tuple[socket.socket, Path]:
         _private(pointer.parent)
         pointer.write_text(f"{path}\n", encoding="utf-8")
     return listener, path
+
+
+def stranger(path: Path) -> str:
+    """Say why nobody should talk to a socket: it, or its folder, is another user's, or a link. Empty where all is well.
+
+    What is not there is no stranger's.
+    """
+    for found in (path, path.parent):
+        try:
+            status = found.lstat()
+        except OSError:
+            continue
+        if stat.S_ISLNK(status.st_mode):
+            return f"{found} is a link"
+        if status.st_uid != os.getuid():
+            return f"{found} is of another user (uid {status.st_uid})"
+    return ""
 
 
 def is_answered(path: Path) -> bool:

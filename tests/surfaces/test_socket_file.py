@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from surfaces.socket_file import SocketTaken, bind, find_socket, is_answered, socket_path
+from surfaces.cli.errors import CommandError
+from surfaces.client import EngineClient
+from surfaces.socket_file import SocketTaken, bind, find_socket, is_answered, socket_path, stranger
 
 
 def test_the_socket_stands_in_the_data_folder(data_dir: Path) -> None:
@@ -73,6 +75,23 @@ def test_a_long_path_moves_and_the_folder_says_where(
     path.unlink()
 
 
+@pytest.mark.proves("I40")
+def test_a_path_of_107_bytes_which_the_system_would_refuse_moves_too(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(data_dir))
+    there = len(os.fsencode(data_dir / "run" / "keel.sock"))
+    folder = data_dir / ("z" * (107 - there - 1))
+    assert len(os.fsencode(folder / "run" / "keel.sock")) == 107
+    assert len(os.fsencode(folder.with_name(folder.name[:-7]) / "run" / "keel.sock")) == 100
+    assert socket_path(folder.with_name(folder.name[:-7])).parent.name == "run"
+    listener, path = bind(folder)
+    with listener:
+        assert find_socket(folder) == path == socket_path(folder)
+        assert path.parent == data_dir / f"keel-{os.getuid()}"
+        assert is_answered(path)
+
+
 def test_two_long_folders_have_two_sockets(data_dir: Path) -> None:
     assert socket_path(data_dir / ("a" * 120)) != socket_path(data_dir / ("b" * 120))
 
@@ -83,6 +102,30 @@ def test_a_link_in_place_of_the_folder_is_refused(data_dir: Path) -> None:
     (data_dir / "run").symlink_to(data_dir / "elsewhere")
     with pytest.raises(PermissionError, match="not a folder of ours"):
         bind(data_dir)
+
+
+@pytest.mark.proves("I40")
+def test_a_link_in_place_of_the_socket_is_refused_wherever_it_leads(data_dir: Path) -> None:
+    (data_dir / "run").mkdir(mode=0o700)
+    (data_dir / "run" / "keel.sock").symlink_to(data_dir / "elsewhere.sock")
+    with pytest.raises(PermissionError, match=r"keel\.sock is a link"):
+        bind(data_dir)
+    assert stranger(data_dir / "run" / "keel.sock").endswith("keel.sock is a link")
+    assert not (data_dir / "elsewhere.sock").exists()
+
+
+@pytest.mark.proves("I40")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a socket away")
+def test_a_socket_of_another_user_is_not_spoken_to(data_dir: Path) -> None:
+    listener, path = bind(data_dir)
+    with listener:
+        assert stranger(path) == ""
+        os.chown(path, 65_534, 65_534)
+        assert stranger(path) == f"{path} is of another user (uid 65534)"
+        with EngineClient(path) as client, pytest.raises(CommandError, match="not spoken to") as refused:
+            client.get("/v1/status")
+        assert refused.value.exit_code == 6
+    assert stranger(data_dir / "nowhere" / "keel.sock") == ""
 
 
 def test_a_stale_pointer_goes_when_the_socket_is_back_in_its_place(data_dir: Path) -> None:
