@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from research.prove.commands import beside, crash, kill, live, load, venue
+from research.prove.commands import beside, crash, kill, live, load, sim, venue
 
 
 class Proof(Protocol):
@@ -29,7 +29,7 @@ class Proof(Protocol):
         ...
 
 
-PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash)
+PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

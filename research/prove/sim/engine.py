@@ -30,6 +30,7 @@ from actors.store.trouble import StoreError
 from actors.store.writer import Writer
 from actors.system import ROOT, Outside, Runners, System
 from actors.topology import (
+    BOARD,
     CANCEL_LANE,
     EXECUTOR,
     FEED,
@@ -49,11 +50,9 @@ from models.markets import Catalogue
 from models.messages.base import Message, Tag
 from models.messages.control import ClearKill, CommandApplied, Kill, KillLatched, RaiseCell, ReadRisk, SetOperatorState
 from models.messages.runtime import ActorRestarted, MailOverflowed
-from research.prove.sim.turns import MS, S, Time, Worker, Workers, sleep
+from research.prove.sim.turns import MS, Time, Worker, Workers, sleep
 
-PRESENT: Final = frozenset(
-    {JOURNAL, FEED, SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, OPERATIONS_LANE, HEARTBEAT}
-)
+PRESENT: Final = frozenset({BOARD, JOURNAL, FEED, SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, OPERATIONS_LANE, HEARTBEAT})
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed", "executor", "foreign")
 """Sources of cells that a new start lifts; see `bin/engine.py`."""
 _LOOK_NS: Final = 100 * MS
@@ -311,7 +310,7 @@ class Engine:
 
 
 class _Heard(Directory):
-    """A directory that says what is sent."""
+    """A directory that says what is sent. Of the board only what it would be told: nobody looks at it here."""
 
     def __init__(self, dead_letters: DeadLetters, hear: Callable[[str, Message], object]) -> None:
         super().__init__(dead_letters)
@@ -319,7 +318,7 @@ class _Heard(Directory):
 
     def send(self, name: str, message: Message) -> bool:
         self._hear(name, message)
-        return super().send(name, message)
+        return name == BOARD or super().send(name, message)
 
 
 class _Writer(Writer):

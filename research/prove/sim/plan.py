@@ -44,7 +44,7 @@ class Due:
 
     at_ns: int
     kind: str
-    """`fault`, `act`, `crash`, `death`, `disk` or `stall`."""
+    """`taker`, `act`, `fault`, `crash`, `death`, `disk` or `stall`."""
     said: Mapping[str, Any]
 
 
@@ -69,7 +69,7 @@ class Plan:
     shuffled: bool
     heal_ns: int
     dues: tuple[Due, ...]
-    """In order of time, all before `heal_ns`."""
+    """In order of time; after `heal_ns` there are only takers."""
 
     @property
     def end_ns(self) -> int:
@@ -88,6 +88,7 @@ def draw(seed: int) -> Plan:
     heal_ns = BEGIN_NS + lasts_ns
     dues = [] if kind == "calm" else _troubles(random, heal_ns, everything=kind == "everything")
     dues += _acts(random, heal_ns, rate=random.choice((0.0, 0.01, 0.03)))
+    dues += _takers(random, heal_ns + LIVENESS_NS, rate=random.choice((0.02, 0.1, 0.3)))
     return Plan(
         seed=seed,
         kind=kind,
@@ -99,7 +100,7 @@ def draw(seed: int) -> Plan:
         settings={
             **SMALL,
             "maker.bid_size": random.choice(("5", "10", "20")),
-            "inventory.auto_merge": random.choice(("off", "when_full", "always")),
+            "inventory.auto_merge": random.choice(("off", "when_blocked", "at_least")),
         },
         latencies=Latencies(random.choice((1, 5, 20, 80)) * MS, random.choice((1, 10, 60)) * MS),
         disk_ns=random.choice((0, 1, 5, 20)) * MS,
@@ -155,6 +156,14 @@ def _acts(random: Random, heal_ns: int, rate: float) -> list[Due]:
         act = random.choices(ACTS, (3, 5, 2, 2, 2, 3, 1, 2))[0]
         dues.append(Due(at_ns, "act", {"act": act, "market": random.random() < 0.5, "which": random.random()}))
     return dues
+
+
+def _takers(random: Random, until_ns: int, rate: float) -> list[Due]:
+    """Draw when others trade with our orders, and how much of one each time."""
+    return [
+        Due(at_ns, "taker", {"which": random.random(), "share": random.choice((0.1, 0.5, 1.0, 1.0))})
+        for at_ns in _times(random, until_ns, rate)
+    ]
 
 
 def _times(random: Random, until_ns: int, per_s: float) -> list[int]:

@@ -207,6 +207,8 @@ class Workers:
 
     def __init__(self, workers: tuple[Worker, ...], time: Time, random: Random | None) -> None:
         self.workers = workers
+        self.halted = False
+        """Nobody has another turn: the run is over."""
         self._time = time
         self._random = random
 
@@ -221,7 +223,7 @@ class Workers:
         workers, random = self.workers, self._random
         for _ in range(_TURNS_PER_INSTANT):
             able = [worker for worker in workers if worker.can_go_on]
-            if not able:
+            if not able or self.halted:
                 return
             (able[0] if random is None or len(able) == 1 else random.choice(able)).take()
         raise Livelock(f"still busy after {_TURNS_PER_INSTANT} turns at {self._time.now_ns()} ns")

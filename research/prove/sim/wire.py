@@ -182,9 +182,7 @@ class Network:
             self._lines.remove(line)
         if isinstance(line, Socket) and self._sockets.pop(line.number, None) is not None:
             gone = SocketClosed(line.number)
-            self.time.after(
-                self.latency_ns(), lambda: self.deliver(self.exchange.handle(gone, self.time.now_ns()))
-            )
+            self.time.after(self.latency_ns(), lambda: self.deliver(self.exchange.handle(gone, self.time.now_ns())))
 
     def say(self, line: "Socket", text: str) -> None:
         """Let a feed say something."""
@@ -301,9 +299,7 @@ class Connection(_Line, httpcore.NetworkStream):
         method, target, _ = first.split(" ")
         path, _, query = target.partition("?")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
-        asked = HttpRequest(
-            self.service, method, path, parse_qs(query, keep_blank_values=True), body, headers=headers
-        )
+        asked = HttpRequest(self.service, method, path, parse_qs(query, keep_blank_values=True), body, headers=headers)
         if self._over:
             # The exchange has closed it unheard: the bytes leave, and come to nothing.
             self._call = self.network.write(self, asked)

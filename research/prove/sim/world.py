@@ -6,7 +6,7 @@ the plan's own), the exchange, and the engine's deadlines. It moves the clock to
 
 import shutil
 import tempfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from hashlib import sha256
@@ -47,6 +47,7 @@ from research.prove.sim.contract import (
     Said,
     Started,
     Stepped,
+    Violation,
     Written,
 )
 from research.prove.sim.engine import Engine, ProcessEnded, Surroundings
@@ -55,8 +56,10 @@ from research.prove.sim.seams import Beside, virtual
 from research.prove.sim.turns import MS, S, Time
 from research.prove.sim.wire import Network, Told
 from sandbox.exchange import Exchange, Setup
+from sandbox.faults.outside import fill
 from sandbox.messages import Answer, HttpRequest
 
+_NEWEST: Final = 60
 _RESTART_NS: Final = 2 * S
 """How long systemd waits before it starts again what has ended by itself."""
 
@@ -74,21 +77,20 @@ class World(Told):
 
     tag = "desk"
 
-    def __init__(
-        self, plan: Plan, checker: Checker, *, until: int | None = None, keeps: bool = False, digests: bool = False
-    ) -> None:
+    def __init__(self, plan: Plan, checker: Checker, *, until: int | None = None, digests: bool = False) -> None:
         self.plan = plan
         self.seed = plan.seed
         self.step = 0
-        self.events: list[Happening] = []
-        """What happened, where it is kept."""
+        self.newest: deque[Happening] = deque(maxlen=_NEWEST)
+        """What happened last."""
         self.faults: Counter[str] = Counter()
         """Effects of faults, by name."""
-        self.crashes = self.deaths = 0
+        self.crashes = self.requests = self.fills = 0
         self.engine: Engine | None = None
+        self.parameters = _parameters(tuple(sorted(plan.settings.items())))
+        self._over: Exception | None = None
         self._checker = checker
         self._until = until
-        self._keeps = keeps
         self._digest = sha256() if digests else None
         self._random = Random(f"run {plan.seed}")
         self.time = Time(BEGIN_NS)
@@ -166,6 +168,8 @@ class World(Told):
         time, exchange = self.time, self.exchange
         while True:
             engine = self.engine
+            if self._over is not None:
+                raise self._over
             if engine is not None:
                 try:
                     engine.workers.run_ready()
@@ -203,11 +207,11 @@ class World(Told):
             venue=self._venue,
             catalogue=self._catalogue,
             desks={self.tag: plan.strategy},
-            parameters=_parameters(tuple(sorted(plan.settings.items()))),
+            parameters=self.parameters,
             observe=self._observe,
             said=lambda to, message: self._hear(Said(self._next(), self.now_ns, to, message)),
             committed=self._committed,
-            refused=lambda reason: self._hear(Refused(self._next(), self.now_ns, reason)),
+            refused=self._refused,
             disk_ns=lambda: int(random.expovariate(1.0) * plan.disk_ns) if plan.disk_ns else 0,
             disk_fails=lambda: self._disk_why if self.now_ns < self._disk_until_ns else None,
             takes_ns=(lambda: int(random.expovariate(1.0) * plan.turn_ns)) if plan.turn_ns else lambda: 0,
@@ -222,6 +226,7 @@ class World(Told):
         engine, self.engine, self._crash = self.engine, None, None
         assert engine is not None
         self.crashes += 1
+        self.faults["(crash)" if why == "drawn" else "(exit)"] += 1
         self._hear(Crashed(self._next(), self.now_ns, why))
         engine.discard()
         self.network.drop_all()
@@ -240,6 +245,8 @@ class World(Told):
             self._throw(said)
         elif due.kind == "act":
             self._operate(said["act"], self._pick(said["which"]) if said["market"] else None)
+        elif due.kind == "taker":
+            self._take(said["which"], said["share"])
         elif due.kind == "crash" and self.engine is not None:
             where = "now" if said["where"] == "anywhere" else said["where"]
             self._crash = Due(due.at_ns, "crash", {**said, "where": where})
@@ -248,7 +255,18 @@ class World(Told):
         elif due.kind == "disk":
             self._disk_until_ns, self._disk_why = self.now_ns + said["for_ns"], said["why"]
         elif due.kind == "stall" and self.engine is not None:
+            self.faults["(stall)"] += 1
             self.engine.workers.stall(said["for_ns"])
+
+    def _take(self, which: float, share: float) -> None:
+        """Let an outside taker trade with one of our orders."""
+        resting = [order for order in self.exchange.engine.orders.values() if order.resting is not None]
+        if resting:
+            order = resting[int(which * len(resting))]
+            effects = self.exchange.tick(self.now_ns)
+            venue = self.exchange._venue  # noqa: SLF001 - its crowd trades there as well
+            fill(venue, order, max(1, int((order.size - order.matched) * share)), self.now_ns)
+            self.network.deliver([*effects, *self.exchange.tick(self.now_ns)])
 
     def _throw(self, said: Mapping[str, Any]) -> None:
         body = dict(said["body"])
@@ -301,6 +319,7 @@ class World(Told):
     # What happens
 
     def written(self, call: int, service: str, lane: str, request: HttpRequest) -> None:
+        self.requests += 1
         self._hear(
             Written(
                 self._next(), self.now_ns, call, service, lane, request.method, request.path, request.query,
@@ -324,7 +343,7 @@ class World(Told):
         self._hear(Stepped(self._next(), now_ns, name, message))
         if self._dooms and name in self._dooms:
             self._dooms.remove(name)
-            self.deaths += 1
+            self.faults["(death)"] += 1
             self._hear(Died(self._next(), now_ns, name, "drawn", planted=True))
             raise PlannedDeath(name)
 
@@ -334,13 +353,19 @@ class World(Told):
             self._hear(Committed(self._next(), self.now_ns, tuple(message for _, message in chained)))
             self._strike("committed")
 
+    def _refused(self, reason: str) -> None:
+        self.faults["(disk)"] += 1
+        self._hear(Refused(self._next(), self.now_ns, reason))
+
     def _strike(self, where: str) -> None:
         """Crash where the plan wants it: as soon as whoever has the turn gives it up."""
         if self._crash is not None and self._crash.said["where"] == where:
             self._crash = Due(self._crash.at_ns, "crash", {**self._crash.said, "where": "now"})
 
     def _logged(self, line: str) -> None:
-        if '"kind":"fault"' in line:
+        if '"kind":"order_matched"' in line:
+            self.fills += 1
+        elif '"kind":"fault"' in line:
             found = msgspec.json.decode(line)
             if found["what"] == "effect":
                 self.faults[found["fault"]] += 1
@@ -351,13 +376,24 @@ class World(Told):
         return self.step
 
     def _hear(self, event: Happening) -> None:
+        self.newest.append(event)
         if self._digest is not None:
             self._digest.update(_line(event))
-        if self._keeps:
-            self.events.append(event)
-        self._checker.hear(event, self)
-        if self._until is not None and self.step >= self._until:
-            raise EnoughSteps
+        if self._over is not None:
+            return
+        if self._until is not None and self.step > self._until:
+            self._halt(EnoughSteps())
+            return
+        try:
+            self._checker.hear(event, self)
+        except Violation as violation:
+            self._halt(violation)
+
+    def _halt(self, why: Exception) -> None:
+        """End the run as soon as whoever has the turn gives it up: raised here it would look like that one's death."""
+        self._over = why
+        if self.engine is not None:
+            self.engine.workers.halted = True
 
     # The account
 
@@ -365,9 +401,7 @@ class World(Told):
         account = self.exchange.describe_accounts()[0]
         kind = SignatureType(account["signature_type"])
         owner = Account(SigningKey(Secret(account["private_key"])), 137, kind, account["funder"])
-        credentials = Credentials(
-            account["api_key"], Secret(account["api_secret"]), Secret(account["api_passphrase"])
-        )
+        credentials = Credentials(account["api_key"], Secret(account["api_secret"]), Secret(account["api_passphrase"]))
         self.address, self.wallet = account["address"], owner.maker
         relayer_key = OwnKey(Secret(account["relayer_api_key"]["key"]), owner.key.address)
         return LiveVenue(
