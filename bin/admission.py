@@ -254,6 +254,8 @@ class Admission:
             return read()
         except ReadFailed as failed:
             raise self._why(what, failed) from None
+        except SigningRefused as error:
+            raise NotAdmitted(f"{what}: {error}", "see `keel doctor` and the log of the signer") from None
 
     def _why(self, what: str, failed: ReadFailed) -> NotAdmitted:
         verdict = failed.verdict

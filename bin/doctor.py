@@ -130,7 +130,7 @@ class Examination:
             self._say("venue", "fail", str(error), "start one: keel sandbox --port 8642")
             return
         self._latencies(endpoints)
-        secrets = self._secrets(settings, env_file or ENV_FILE)
+        secrets = self._secrets(settings, env_file or ENV_FILE, endpoints.clob_url)
         self._account(settings, endpoints, secrets)
 
     def _latencies(self, endpoints: "Endpoints") -> None:
@@ -145,17 +145,21 @@ class Examination:
         for name, url in (("market feed", endpoints.market_ws_url), ("user feed", endpoints.user_ws_url)):
             self._try(f"latency {name}", lambda url=url: _connect(url))
 
-    def _secrets(self, settings: "Settings", env_file: Path) -> "Secrets | None":
-        from bin.secrets import read_secrets
+    def _secrets(self, settings: "Settings", env_file: Path, venue_url: str) -> "Secrets | None":
+        from bin.arming import is_on_this_machine
+        from bin.secrets import PRIVATE_KEY, has_key, read_secrets
 
-        if settings.account.private_key_file is None and "private key" not in settings.secrets:
-            self._say("private key", "skip", "none is given", "set POLYMARKET_PRIVATE_KEY to have the account checked")
-            return None
         found: list[Secrets] = []
 
         def read() -> tuple[Status, str, Row]:
+            if not has_key(settings, env_file):
+                return "skip", "none is given: keel wallet import, or docs/secrets.md, to have the account checked", {}
             found.append(read_secrets(settings, env_file))
-            return "ok", f"of the account {found[0].key.address}", {"address": found[0].key.address}
+            address, places = found[0].key.address, dict(found[0].places)
+            figures = {"address": address, "places": places}
+            if found[0].exposed and not is_on_this_machine(venue_url):
+                return "warn", f"of the account {address}; live refuses {', '.join(found[0].exposed)}", figures
+            return "ok", f"of the account {address}, from {places[PRIVATE_KEY]}", figures
 
         self._try("private key", read)
         return found[0] if found else None

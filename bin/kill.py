@@ -151,13 +151,14 @@ def _cancelled(
     from bin.admission import Admission, NotAdmitted, account_of
     from bin.catalogue import VenueUnreachable, sandbox_endpoints
     from bin.run import configured_endpoints
-    from bin.secrets import SecretProblem, read_secrets
+    from bin.secret_sources import SecretProblem
+    from bin.secrets import has_key, read_secrets
     from config.settings import ENV_FILE
 
-    if settings.account.private_key_file is None and "private key" not in settings.secrets:
-        return None, "not asked: no key is configured here"
     clock = SystemClock()
     try:
+        if not has_key(settings, env_file or ENV_FILE):
+            return None, "not asked: no key is configured here"
         secrets = read_secrets(settings, env_file or ENV_FILE)
         account = account_of(settings.account, secrets)
         endpoints = configured_endpoints(settings) if sandbox is None else sandbox_endpoints(sandbox)

@@ -50,10 +50,11 @@ def admitted(
     from actors.runtime.clock import SystemClock
     from actors.venues.polymarket.official_signer import LibraryMissing
     from bin.admission import Admission, account_of
+    from bin.arming import is_on_this_machine
     from bin.secrets import read_secrets
 
     with told_as_commands():
-        secrets = read_secrets(settings, env_file)
+        secrets = read_secrets(settings, env_file, guarded=not is_on_this_machine(endpoints.clob_url))
         account = account_of(settings.account, secrets)
         _confirm(account.maker, options, understood=understood)
         skew_max_ms = settings.account.clock_skew_max_ms
@@ -73,7 +74,7 @@ def admitted(
 def told_as_commands() -> Generator[None]:
     """Tell what keeps live from starting as a command does: with its fix and its exit code."""
     from bin.admission import NotAdmitted
-    from bin.secrets import SecretProblem
+    from bin.secret_sources import SecretProblem
 
     try:
         yield

@@ -1,126 +1,206 @@
-"""The secrets of an account, from the environment or from files that nobody else may read.
+"""The secrets of an account, from wherever they may stand, to whatever hands them on without showing them.
 
 Why here and not in `config`: the configuration compares secrets and keeps none. What reads them is loaded in live and
-in `doctor` only, and hands on what cannot be shown.
+in `doctor` only.
+
+Why every source is looked at, though the first decides: a key that was changed in one place and not in the other is
+found at the start, and not by the venue. Why live takes none from the environment: it stands in /proc for as long as
+the process runs, each child has it, and stolen `.env` files are how bots lose their money. A venue on this machine
+trades no money, and asks for none of this.
 """
 
+import getpass
 import os
-import stat
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from actors.venues.polymarket.credentials import Credentials, InvalidCredentials
-from actors.venues.polymarket.keys import InvalidKey, SigningKey
+from actors.venues.polymarket.keys import InvalidKey, Key, SigningKey
+from actors.venues.polymarket.orders import SigningRefused
 from actors.venues.polymarket.relayer import OwnKey, RelayerKey
+from actors.venues.polymarket.remote_signer import RemoteKey
 from actors.venues.secret import Secret
-from config.settings import Settings
-from config.sources import SECRETS, read_env_file
+from bin.keystore import InvalidKeystore, unlock
+from bin.secret_sources import (
+    PASSWORD,
+    Found,
+    SecretProblem,
+    in_credentials,
+    in_environment,
+    in_file,
+    in_folder,
+    in_keyring,
+    read_private,
+)
+from config.settings import ENV_FILE, Settings
+from config.sources import SECRETS
 
-_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+PRIVATE_KEY: Final = "private key"
+
+_REST: Final = tuple(secret for secret in SECRETS if secret != PRIVATE_KEY)
 _TRIPLE: Final = ("API key", "API secret", "API passphrase")
 _BUILDER: Final = ("builder API key", "builder secret", "builder passphrase")
-
-
-class SecretProblem(Exception):
-    """A secret is missing or cannot be used. The text says which and why, `fix` what to do; neither says what it is."""
-
-    def __init__(self, cause: str, fix: str) -> None:
-        super().__init__(cause)
-        self.fix = fix
+_WAY_OUT: Final = "keel wallet import encrypts a key into a file; docs/secrets.md lists where secrets may stand"
 
 
 @dataclass(frozen=True, slots=True)
 class Secrets:
-    """The key that signs, the API key that goes with it where one was given, and that of the venue's relayer."""
+    """The key that signs, the API key that goes with it where one was given, and that of the venue's relayer.
 
-    key: SigningKey
+    `places` says in words where each stands, `exposed` where other processes of the user can read one.
+    """
+
+    key: Key
     credentials: Credentials | None
     relayer: RelayerKey | None
+    places: Mapping[str, str]
+    exposed: tuple[str, ...]
 
 
-def read_secrets(settings: Settings, env_file: Path | None, environment: Mapping[str, str] = os.environ) -> Secrets:
-    """Read the secrets of the account. Raises SecretProblem."""
-    found = _Found(environment, env_file)
+def read_secrets(
+    settings: Settings,
+    env_file: Path | None,
+    environment: Mapping[str, str] = os.environ,
+    *,
+    guarded: bool = False,
+    as_signer: bool = False,
+) -> Secrets:
+    """Read the secrets of the account. Raises SecretProblem.
+
+    `guarded`: none may stand where other processes can read it. `as_signer`: the key is read here though a signer has
+    it.
+    """
+    signer = None if as_signer else settings.account.signer
+    found = _found(settings, env_file, environment, with_files=signer is None)
+    exposed = _exposed(found)
+    if guarded and exposed:
+        raise SecretProblem(
+            f"live takes no secret from where other processes can read it: {', '.join(exposed)}",
+            f"take it away there and put it elsewhere: {_WAY_OUT}",
+        )
+    values = _settled(found)
+    places = {one.secret: one.place for one in reversed(found)}
     try:
-        key = SigningKey(_private_key(settings.account.private_key_file, found))
-        return Secrets(key, _credentials(found), _relayer_key(found, key.address))
+        if signer is not None:
+            _refuse_beside(signer, places, guarded=guarded)
+            key: Key = RemoteKey(Path(signer))
+            places[PRIVATE_KEY] = f"signer {signer}"
+        elif PRIVATE_KEY not in values:
+            raise SecretProblem(
+                "no private key is given",
+                "account.keystore_file, a systemd credential, a keyring or account.private_key_file, or on paper and "
+                "against a sandbox POLYMARKET_PRIVATE_KEY: docs/secrets.md",
+            )
+        else:
+            key = SigningKey(values[PRIVATE_KEY])
+        return Secrets(key, _credentials(values), _relayer_key(values, key.address), places, exposed)
     except (InvalidKey, InvalidCredentials) as error:
         cause, _, fix = str(error).partition(": ")
         raise SecretProblem(
             cause, fix or "copy it whole, or leave all three of the API key out to have them made"
         ) from None
+    except SigningRefused as error:
+        raise SecretProblem(str(error), "start it: keel signer; account.signer names its socket") from None
 
 
-class _Found:
-    """Secrets by what they are, whichever of their names they stand under."""
-
-    def __init__(self, environment: Mapping[str, str], env_file: Path | None) -> None:
-        in_file = {} if env_file is None else read_env_file(env_file)
-        variables = {**in_file, **{name: value for name, value in environment.items() if value}}
-        self._secrets = {
-            secret: Secret(variables[name]) for secret, names in SECRETS.items() for name in names if name in variables
-        }
-        if env_file is not None and any(name in in_file for names in SECRETS.values() for name in names):
-            _must_be_private(env_file)
-
-    def get(self, secret: str) -> Secret | None:
-        return self._secrets.get(secret)
+def has_key(settings: Settings, env_file: Path | None, environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether a private key is given anywhere; none is opened, and nobody is asked."""
+    account = settings.account
+    if account.signer or account.keystore_file or account.private_key_file:
+        return True
+    return any(one.secret == PRIVATE_KEY for one in _found(settings, env_file, environment, with_files=True))
 
 
-def _private_key(file: str | None, found: _Found) -> Secret:
-    named = found.get("private key")
-    if file is None:
-        if named is None:
-            raise SecretProblem(
-                "no private key is given",
-                "set POLYMARKET_PRIVATE_KEY in the environment or in .env, or account.private_key_file",
-            )
-        return named
-    if named is not None:
+def keystore_password(environment: Mapping[str, str], path: Path) -> Secret:
+    """Return the password of a keystore, asked for where it stands nowhere. Raises SecretProblem."""
+    for one in (*in_credentials(environment, (PASSWORD,)), *in_keyring((PASSWORD,))):
+        return one.value
+    if not sys.stdin.isatty():
         raise SecretProblem(
-            "the private key is given twice: in the environment, and by account.private_key_file",
-            "leave one of them out",
+            f"nobody can be asked for the password of {path}",
+            "give it as the systemd credential keystore_password, or put it into the keyring: "
+            "keyring set keel keystore_password",
         )
-    path = Path(file)
-    try:
-        _must_be_private(path)
-        return Secret(path.read_text(encoding="utf-8").strip())
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
+    return Secret(getpass.getpass(f"Password of {path}: ", sys.stderr))
+
+
+def _found(
+    settings: Settings, env_file: Path | None, environment: Mapping[str, str], *, with_files: bool
+) -> list[Found]:
+    """Return all that stands anywhere, the strongest first. Raises SecretProblem."""
+    account = settings.account
+    names = tuple(SECRETS)
+    files = names if with_files else _REST
+    found = list(in_credentials(environment, names))
+    if with_files and account.keystore_file is not None:
+        path = Path(account.keystore_file)
+        body = read_private(path)
+        try:
+            found.append(Found(PRIVATE_KEY, f"keystore {path}", unlock(body, keystore_password(environment, path))))
+        except InvalidKeystore as error:
+            raise SecretProblem(f"{path}: {error}", "keel wallet import makes a new one") from None
+    found += in_keyring(files)
+    if with_files and account.private_key_file is not None:
+        found.append(in_file(PRIVATE_KEY, Path(account.private_key_file)))
+    found += in_folder(None if account.secrets_dir is None else Path(account.secrets_dir), files)
+    return [*found, *in_environment(environment, env_file)]
+
+
+def _settled(found: Iterable[Found]) -> dict[str, Secret]:
+    """Return each secret once. Raises SecretProblem where two places do not say the same."""
+    first: dict[str, Found] = {}
+    for one in found:
+        before = first.setdefault(one.secret, one)
+        if _plain(before) != _plain(one):
+            raise SecretProblem(
+                f"the {one.secret} is given twice, and differs: {before.place}, {one.place}", "leave one of them out"
+            )
+    return {secret: one.value for secret, one in first.items()}
+
+
+def _plain(found: Found) -> Secret:
+    """Return a secret as it is compared: a key is the same with 0x and in capitals."""
+    if found.secret != PRIVATE_KEY:
+        return found.value
+    return Secret(found.value.reveal().strip().lower().removeprefix("0x"))
+
+
+def _exposed(found: Iterable[Found]) -> tuple[str, ...]:
+    """Return the places where others can read a secret; a `.env` where we stand is one, whoever reads it."""
+    here = in_environment({}, ENV_FILE)
+    return tuple(dict.fromkeys(one.place for one in (*found, *here) if one.exposed))
+
+
+def _refuse_beside(signer: str, places: Mapping[str, str], *, guarded: bool) -> None:
+    if guarded and PRIVATE_KEY in places:
         raise SecretProblem(
-            f"the private key file {path} cannot be read: {reason}", "name a file that is there"
-        ) from None
+            f"the signer {signer} has the private key, and it stands within reach of the engine: {places[PRIVATE_KEY]}",
+            "take it away there, or leave account.signer out",
+        )
 
 
-def _credentials(found: _Found) -> Credentials | None:
-    return _triple(found, _TRIPLE, "the API key", "give all three, or none to have them made")
+def _credentials(values: Mapping[str, Secret]) -> Credentials | None:
+    return _triple(values, _TRIPLE, "the API key", "give all three, or none to have them made")
 
 
-def _relayer_key(found: _Found, address: str) -> RelayerKey | None:
+def _relayer_key(values: Mapping[str, Secret], address: str) -> RelayerKey | None:
     """Return the account's own key of the relayer, before a builder's, which may bring anybody's transactions."""
-    own = found.get("relayer API key")
+    own = values.get("relayer API key")
     if own is not None:
         return OwnKey(own, address)
-    return _triple(found, _BUILDER, "the builder's key", "give all three, or none")
+    return _triple(values, _BUILDER, "the builder's key", "give all three, or none")
 
 
-def _triple(found: _Found, names: tuple[str, str, str], whose: str, fix: str) -> Credentials | None:
-    key, secret, passphrase = (found.get(name) for name in names)
+def _triple(values: Mapping[str, Secret], names: tuple[str, str, str], whose: str, fix: str) -> Credentials | None:
+    key, secret, passphrase = (values.get(name) for name in names)
     if key is None or secret is None or passphrase is None:
-        missing = [name for name in names if found.get(name) is None]
+        missing = [name for name in names if name not in values]
         if len(missing) == len(names):
             return None
         raise SecretProblem(
             f"of {whose}, its secret and passphrase only some are given; missing: {', '.join(missing)}", fix
         )
     return Credentials(key.reveal(), secret, passphrase)
-
-
-def _must_be_private(path: Path) -> None:
-    mode = path.stat().st_mode
-    if mode & _OTHERS:
-        raise SecretProblem(
-            f"{path} holds a secret and may be read by others (mode {stat.S_IMODE(mode):04o})", f"chmod 600 {path}"
-        )

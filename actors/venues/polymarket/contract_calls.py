@@ -60,6 +60,14 @@ def redeem_calls(market: Market, yes: Size, no: Size) -> tuple[Call, ...]:
     return (Call(_ADAPTERS[market.neg_risk], _REDEEM_CTF + head + _BOTH_OUTCOMES),)
 
 
+def is_known(call: Call) -> bool:
+    """Whether a call is one of those that are made here, of whatever market and size."""
+    function, money = call.data[:4], call.data[4:36]
+    if call.target in _ADAPTERS:
+        return function in (_MERGE_CTF, _REDEEM_CTF) and money == address_word(_COLLATERAL)
+    return call.target == _ROUTER and function in (_MERGE, _REDEEM)
+
+
 def _condition(market: Market) -> bytes:
     """Return the condition of a market as the older protocol knows it. Raises ValueError."""
     condition = bytes.fromhex((market.condition_id or market.id).removeprefix("0x"))

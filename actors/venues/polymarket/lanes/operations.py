@@ -25,7 +25,9 @@ from actors.venues.polymarket.clob_session import ReadFailed
 from actors.venues.polymarket.contract_calls import Call, merge_calls, redeem_calls
 from actors.venues.polymarket.lanes.intents import Markets
 from actors.venues.polymarket.lanes.lane import Lane, said
+from actors.venues.polymarket.orders import SigningRefused
 from actors.venues.polymarket.relayer import RelayerClient
+from actors.venues.polymarket.remote_signer import SignerAbsent
 from actors.venues.polymarket.verdicts import Fate
 from actors.venues.polymarket.wallet_batches import has_deadline, submission
 from models.markets import NO, YES, Market, Outcome
@@ -173,9 +175,11 @@ class OperationsLane(Lane):
         self, relayer: RelayerClient, message: Submit, batch: Batch, calls: tuple[Call, ...], market: Market
     ) -> _Job[None]:
         """Send a batch until the relayer has it or the chain cannot take it any more."""
-        body = submission(self.client.session.account, batch, calls, message.operation)
         may_stand, absences = batch != self._unsent, 0
         self._unsent = None
+        body = yield from self._signed(message, batch, calls, may_stand=may_stand)
+        if body is None:
+            return None
         for wait_ns in self._slower():
             is_over = _is_over(relayer, batch, _MARGIN_S if may_stand else 0)
             if may_stand:
@@ -202,6 +206,18 @@ class OperationsLane(Lane):
                 return self._end(message, "failed", said(verdict))
             yield wait_ns
         return None
+
+    def _signed(self, message: Submit, batch: Batch, calls: tuple[Call, ...], *, may_stand: bool) -> _Job[bytes | None]:
+        """Have a batch signed, however long nobody does. None: it is refused, so that its operation has ended."""
+        for wait_ns in self._slower():
+            try:
+                return submission(self.client.session.account, batch, calls, message.operation)
+            except SigningRefused as refused:
+                if not may_stand and not isinstance(refused, SignerAbsent):
+                    return self._end(message, "failed", f"the signer: {refused}")
+                self._note_trouble(message, str(refused))
+                yield wait_ns
+        raise AssertionError("it is asked for ever")
 
     def _trace(
         self, relayer: RelayerClient, message: Submit, batch: Batch, market: Market, absences: int

@@ -9,6 +9,9 @@ with an error. Its stream calls it a cancellation, too, and may do so first.
 Why "never sent" has to be true for all time: the executor forgets the order upon it. A second attempt that does not
 leave, or is refused, says nothing of a first one that may stand, so its order stays unanswered.
 
+Why a signer that does not answer is a cell and not only the end of an order: strategies would wish for the next one at
+once. It is asked again by and by, and the cell goes when it answers.
+
 Why the gate is asked for each order before, and again when it is written: one that it stops must not take those with it
 that share its request; but what counts is what it says at the socket.
 """
@@ -24,8 +27,10 @@ from actors.venues.polymarket.lanes.lane import Lane, said
 from actors.venues.polymarket.order_body import ORDERS_MAX, order_body
 from actors.venues.polymarket.orders import SignedOrder
 from actors.venues.polymarket.verdicts import Cause, Fate, Verdict
+from models.cells import TradingState
 from models.gate_parameters import Leaving
 from models.limits import Refusal
+from models.messages.control import RaiseCell
 from models.messages.lanes import SubmitUnanswered
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
@@ -36,7 +41,12 @@ from models.messages.orders import (
     PlaceOrder,
     SubmitOrder,
 )
+from models.messages.runtime import Woke
 
+CELL: Final = "signer"
+"""The source of the cell that is raised while nobody signs."""
+
+_ASKED_NS: Final = 1_000_000_000
 _REMEMBERED_MAX: Final = 10_000
 """Orders without an answer that are remembered. Each blocks its market, so there are never nearly as many."""
 
@@ -69,15 +79,22 @@ class SubmitLane(Lane):
     ) -> None:
         super().__init__(context, client, route)
         self._sign = sign
+        self._unsigned: str | None = None
+        """Why nobody signs, as it was told last; what an earlier incarnation told may stand."""
         self._door = door
         self._waiting: dict[str, SubmitOrder] = {}
         self._unanswered: dict[str, None] = {}
         """Orders that may stand, for bytes of them have left, latest last."""
         self._began_ns = self.read_clock()
 
+    def on_start(self) -> None:
+        self.context.wake_at(self.read_clock())
+
     def on_receive(self, message: Any) -> None:
         if isinstance(message, SubmitOrder):
             self._waiting[message.order_id] = message
+        elif isinstance(message, Woke):
+            self._tell_trouble()
 
     def on_turn_end(self) -> None:
         waiting, self._waiting = self._waiting, {}
@@ -111,6 +128,8 @@ class SubmitLane(Lane):
             return self._not_sent(message, "expired")
         signed = self._sign(order)
         if isinstance(signed, Refusal):
+            if signed.reason == CELL and not self._unsigned:
+                self._tell_trouble()
             return self._not_sent(message, f"{signed.reason}: {signed.detail}")
         if signed.order_id != message.order_id:
             reason = f"signed it is {signed.order_id}, which was not journalled"
@@ -124,6 +143,18 @@ class SubmitLane(Lane):
             return self._not_sent(message, str(error))
         stopped = self._door.refusal(Leaving(message.order_id, order, body))
         return body if stopped is None else self._not_sent(message, f"{Cause.GATE}: {stopped}")
+
+    def _tell_trouble(self) -> None:
+        """Tell whether anybody signs where that has changed, and look again while nobody does."""
+        trouble, before = self.client.session.account.key.trouble(), self._unsigned
+        self._unsigned = trouble
+        if trouble and not before:
+            self.log.bind(reason=trouble).warning("nothing is signed")
+            self.tell(RaiseCell(None, CELL, TradingState.CANCEL_ONLY, trouble))
+        elif before != "" and not trouble:
+            self.log.info("orders are signed")
+            self.tell(RaiseCell(None, CELL, TradingState.ACTIVE, ""))
+        self.context.wake_at(self.read_clock() + _ASKED_NS if trouble else None)
 
     def _send(self, ready: dict[str, bytes]) -> tuple[Verdict, ...]:
         order_ids, bodies = tuple(ready), tuple(ready.values())
