@@ -65,7 +65,7 @@ class Output:
             case "json":
                 self._json(document, streaming=streaming)
             case "yaml":
-                self._out.write(("---\n" if streaming else "") + msgspec.yaml.encode(_inert(document)).decode())
+                self._out.write(("---\n" if streaming else "") + msgspec.yaml.encode(inert(document)).decode())
             case "csv":
                 _write_csv(document, self._out)
             case "table":
@@ -76,7 +76,7 @@ class Output:
         encoded = msgspec.json.encode(document)
         if self._out.isatty() and not streaming:
             encoded = msgspec.json.format(encoded, indent=2)
-        self._out.writelines(escaped(line) + "\n" for line in encoded.decode().split("\n"))
+        self._out.write(inert(encoded.decode()) + "\n")
 
     def _text(self, text: Text) -> None:
         if is_styled(self._out, self._options.no_color):
@@ -84,6 +84,15 @@ class Output:
             return
         for line in (*text.alarms, *text.lines, *aligned(text.columns, text.rows), *text.tail):
             self._out.write(escaped(line) + "\n")
+
+
+def inert(value: Any) -> Any:
+    """Return a document, or anything in it, with every text escaped but for its line breaks."""
+    if isinstance(value, str):
+        return "\n".join(map(escaped, value.split("\n")))
+    if isinstance(value, dict):
+        return {inert(name): inert(item) for name, item in value.items()}
+    return [inert(item) for item in value] if isinstance(value, list) else value
 
 
 def is_styled(out: TextIO, no_color: bool) -> bool:
@@ -117,7 +126,7 @@ def write_error(error: CommandError, *, as_json: bool) -> None:
         return
     end = "" if error.message.endswith(("?", ".")) else "."
     hint = f"{end} {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
-    sys.stderr.writelines(escaped(line) + "\n" for line in f"error: {error.message}{hint}".split("\n"))
+    sys.stderr.write(inert(f"error: {error.message}{hint}") + "\n")
 
 
 def _write_styled(text: Text, out: TextIO) -> None:
@@ -185,12 +194,3 @@ def _cell(value: Any) -> Any:
         return value
     shown = escaped(value)
     return f"'{shown}" if _FORMULA(value) and not _NUMBER(value) else shown
-
-
-def _inert(value: Any) -> Any:
-    """Return a document with every text in it escaped."""
-    if isinstance(value, str):
-        return escaped(value)
-    if isinstance(value, dict):
-        return {_inert(name): _inert(item) for name, item in value.items()}
-    return [_inert(item) for item in value] if isinstance(value, list) else value

@@ -11,7 +11,7 @@ from threading import Thread
 from typing import Final
 
 from surfaces.cli.errors import CommandError
-from surfaces.cli.output import Document
+from surfaces.cli.output import Document, inert
 from surfaces.client import EngineClient
 
 _QUIET_S: Final = 2.0
@@ -32,7 +32,7 @@ def watch(send: Callable[[], Document], connect: Callable[[], EngineClient]) -> 
             for slug, detail in _steps(client):
                 if shown.get(slug) != detail:
                     shown[slug] = detail
-                    sys.stderr.write(f"  {slug}: {detail}\n")
+                    sys.stderr.write(inert(f"  {slug}: {detail}\n"))
             sys.stderr.flush()
     return answered.result()
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import Global
-from surfaces.cli.output import Document, Output, Text
+from surfaces.cli.output import Document, Output, Text, inert
 from surfaces.client import EngineClient
 
 
@@ -59,7 +59,7 @@ def confirm(options: Global, question: str, word: str) -> None:
         return
     if not sys.stdin.isatty():
         raise CommandError("confirmation_required", question, "nobody can be asked here: add --yes")
-    sys.stderr.write(f"{question} Type {word} to go on: ")
+    sys.stderr.write(inert(f"{question} Type {word} to go on: "))
     sys.stderr.flush()
     if sys.stdin.readline().strip() != word:
         raise CommandError("refused", "not confirmed, nothing was done")

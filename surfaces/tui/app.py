@@ -21,7 +21,7 @@ from textual.message import Message
 from textual.widgets import Footer, Input, RichLog, Static
 
 from surfaces.cli.errors import CommandError
-from surfaces.cli.output import Document
+from surfaces.cli.output import Document, inert
 from surfaces.client import EngineClient
 from surfaces.texts import activity, headline, is_forced, states, totals
 from surfaces.tui.frame import log_text
@@ -136,13 +136,13 @@ class MonitorApp(App[None]):
                 except CommandError as error:
                     self.post_message(self.Lost(error))
                 else:
-                    self.post_message(self.Seen(board))
+                    self.post_message(self.Seen(inert(board)))
                 self._leaving.wait(max(self._every_s - (time.monotonic() - began_s), 0.05))
 
     def on_monitor_app_lost(self, message: Lost) -> None:
         """Keep the last values, greyed, and say how old they are."""
         age = f", last seen {time.monotonic() - self._seen_s:.0f} s ago" if self._seen_s is not None else ""
-        self._connection.update(f"disconnected, retrying{age}: {message.error}")
+        self._connection.update(f"disconnected, retrying{age}: {inert(str(message.error))}")
         self._connection.add_class("lost")
         self._body.add_class("stale")
 
@@ -257,7 +257,7 @@ class MonitorApp(App[None]):
                 if yes:
                     self._say(verb, markets, confirmed=True)
 
-            question = _asked(error.message, self.size.height - _MODAL_FRAME)
+            question = _asked(inert(error.message), self.size.height - _MODAL_FRAME)
             self.push_screen(Confirm(question, live=self._header.has_class("live")), answered)
             return True
 
@@ -276,7 +276,7 @@ class MonitorApp(App[None]):
             except CommandError as error:
                 if not refused(error):
                     hint = f" ({error.hint})" if error.hint else ""
-                    self.notify(f"{error.message}{hint}", severity="error", markup=False)
+                    self.notify(inert(f"{error.message}{hint}"), severity="error", markup=False)
                 return
             severity = "information" if answer["proven"] else "error"
             self.notify("\n".join(answer["lines"]), severity=severity, markup=False)
@@ -285,7 +285,7 @@ class MonitorApp(App[None]):
 
     def _sent(self, send: Callable[[EngineClient], Document]) -> Document:
         with EngineClient(self._path, 2 * self.ask_s, "tui") as client:
-            return send(client)
+            return inert(send(client))
 
 
 def _asked(message: str, rows: int) -> str:

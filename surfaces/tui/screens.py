@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from surfaces.cli.errors import CommandError
-from surfaces.cli.output import Document, aligned
+from surfaces.cli.output import Document, aligned, inert
 from surfaces.risk_texts import controls_text
 
 _LOOK_AGAIN_S: Final = 2.0
@@ -104,7 +104,7 @@ class Risk(ModalScreen[None]):
         try:
             text = controls_text(await asyncio.to_thread(self._look))
         except CommandError as error:
-            self._said.update(Text(f"not known: {error.message}"))
+            self._said.update(Text(f"not known: {inert(error.message)}"))
             return
         lines = (*text.alarms, *aligned(text.columns, text.rows), "", *text.tail)
         self._said.update(Text("\n".join(lines)))

@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from models.text import escaped
 from surfaces.cli.errors import CommandError
 from surfaces.cli.options import Format, Global
-from surfaces.cli.output import Column, Document, Output, Text, write_error
+from surfaces.cli.output import Column, Document, Output, Text, inert, write_error
 
 HOSTILE = st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(
     ["\x1b[2J", "\u202eON", "=HYPERLINK(1)", "+1", "-2+3", "@SUM(1)", "\t=1", "\uff1d1", "two\r\nlines", "-1.5", "-"]
 )
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+
+
+def texts(document: object) -> list[str]:
+    """Every text in a document."""
+    if isinstance(document, dict):
+        return [text for item in (*document, *document.values()) for text in texts(item)]
+    if isinstance(document, list):
+        return [text for item in document for text in texts(item)]
+    return [document] if isinstance(document, str) else []
 
 
 def printed(form: Format, document: Document, text: Text, *, colour: bool = False) -> str:
@@ -64,6 +73,15 @@ def test_no_cell_is_computed(row: dict[str, str | int]) -> None:
         for line in csv.reader(io.StringIO(printed("csv", document, Text([])))):
             for cell in line:
                 assert not cell.startswith(FORMULAS) or cell == "-" or float(cell) <= 0
+
+
+@pytest.mark.proves("I41")
+@given(st.recursive(HOSTILE | st.integers() | st.none(), lambda of: st.lists(of) | st.dictionaries(HOSTILE, of)))
+def test_a_document_is_made_inert_to_its_last_text_and_keeps_its_lines(document: object) -> None:
+    shown = inert(document)
+    assert shown == inert(shown)
+    assert all(line == escaped(line) for text in texts(shown) for line in text.split("\n"))
+    assert inert("two\nlines") == "two\nlines"
 
 
 def test_numbers_stay_numbers_in_every_format() -> None:
