@@ -138,7 +138,8 @@ def command(
             settings, chosen, endpoints, data_dir, recording=tape, live=live, writer=writers[0], alive=notifier.alive,
             canary_ns=0 if stint is None else stint.canary_ns,
         )  # fmt: skip
-        return serve(engine, Reloader(engine, settings, read, notifier), stint, data_dir, notifier, options)
+        reloader = Reloader(engine, settings, read, notifier, config or CONFIG_FILE)
+        return serve(engine, reloader, stint, data_dir, notifier, options)
 
 
 def configured_endpoints(settings: "Settings") -> "Endpoints":

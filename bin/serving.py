@@ -55,7 +55,7 @@ def serve(
     """Run an engine until it is asked to end; say what it came to, and return the exit code."""
     settings = reloader.settings
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
-    engine.control.reloads = reloader
+    engine.control.reloads = engine.control.settings = reloader
     note = partial(stint.note, engine.tell, lambda: reloader.settings) if stint is not None else _note_nothing
     with ended_by_signals(engine), killed_by_signal(engine.gate.trip), _hung_up() as hung_up:
         began = False

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from config.registry import KEYS, OUTSIDE, ROOT, Key
 from config.settings import Settings
+from config.values import concealed
 from models.controls.families import changeable
 
 _LIVE: Final = frozenset({"maker", "lead_lag", "complete_set", "two_sided", "quotes", "inventory"})
@@ -37,12 +38,18 @@ _SAFER_BELOW: Final = frozenset(
 _ELSEWHERE: Final = frozenset({ROOT, *OUTSIDE, "journal", "tape"})
 """Sections that say where things are, or are kept."""
 
+_AT_MOST: Final = 100
+"""Whoever raises a limit so many times in a running engine has more likely slipped than meant it."""
+
 _ZERO_IS_NO_LIMIT: Final = frozenset({"risk.open_positions"})
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A key that differs. `live`: a running engine can go by it. `adds_risk`: a person has to want it."""
+    """A key that differs. `live`: a running engine can go by it. `adds_risk`: a person has to want it.
+
+    `hundredfold`: a limit is so much higher, or no limit any more.
+    """
 
     path: str
     old: str
@@ -50,6 +57,7 @@ class Change:
     unit: str
     live: bool
     adds_risk: bool
+    hundredfold: bool = False
 
     def __str__(self) -> str:
         return f"{self.path}: {self.old} -> {self.new} {self.unit}"
@@ -69,16 +77,21 @@ def conditions(settings: Settings) -> dict[str, str]:
     }
 
 
+def is_live(key: Key) -> bool:
+    """Whether a running engine can go by another value."""
+    return key.path in changeable() or key.section in _LIVE
+
+
 def _changes(before: Settings, after: Settings) -> Iterator[Change]:
     if before.tag != after.tag and before.run.tag == after.run.tag:
         yield Change("tag", before.tag, after.tag, "text", live=False, adds_risk=False)
-    able = changeable()
     for old, new in zip(before.shown(), after.shown(), strict=True):
         if old.value != new.value:
             key = KEYS[old.path]
-            live = old.path in able or key.section in _LIVE
+            live = is_live(key)
             adds_risk = not _is_safer(key, _value(before, key), _value(after, key))
-            yield Change(old.path, old.value, new.value, old.unit, live, adds_risk)
+            hundredfold = _is_hundredfold(key, _value(before, key), _value(after, key))
+            yield Change(old.path, concealed(old.value), concealed(new.value), old.unit, live, adds_risk, hundredfold)
 
 
 def _is_safer(key: Key, old: Any, new: Any) -> bool:
@@ -87,6 +100,12 @@ def _is_safer(key: Key, old: Any, new: Any) -> bool:
     if key.path in _SAFER_BELOW:
         return new < old
     return new > old if key.path in _SAFER_ABOVE else key.section in _HARMLESS
+
+
+def _is_hundredfold(key: Key, old: Any, new: Any) -> bool:
+    if key.path not in _SAFER_BELOW or _is_safer(key, old, new):
+        return False
+    return new >= _AT_MOST * old > 0 or (key.path in _ZERO_IS_NO_LIMIT and new == 0 and old > 0)
 
 
 def _value(settings: Settings, key: Key) -> Any:

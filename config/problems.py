@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from config.modes import DEFAULT
-from config.registry import KEYS
+from config.registry import KEYS, Key
 from config.run import Mode
 
 _ALIKE: Final = 0.6
@@ -41,6 +41,17 @@ class ConfigurationError(Exception):
         self.problems = tuple(problems)
         self.mode: Mode = mode
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def keys_called(name: str) -> tuple[Key, ...]:
+    """Return the keys that a person may mean: by path, by a name in the environment, by its last name, or a section."""
+    if name in KEYS:
+        return (KEYS[name],)
+    sought = name.upper()
+    by_name = tuple(key for key in KEYS.values() if sought in key.names) or tuple(
+        key for key in KEYS.values() if key.name == name
+    )
+    return by_name or tuple(key for key in KEYS.values() if key.section and key.section == name)
 
 
 def nearest_key(path: str) -> str | None:

@@ -8,7 +8,7 @@ that disagree are an error, and the mode follows its own rule (`config.modes`).
 
 import difflib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
@@ -101,27 +101,42 @@ def load(
         ConfigurationError: with all that is wrong.
     """
     found = _Found(dict(options or {}), profile, config_file, env_file, environment)
-    decision = decide(found.switches(dry_run=dry_run))
-    found.problems += _contradictions(found.given, decision.mode)
+    return _settled(found.given, decide(found.switches(dry_run=dry_run)), found.secrets, found.problems)
+
+
+def amended(settings: Settings, values: Mapping[str, Given]) -> Settings:
+    """Return settings with other values of some keys, checked as a whole as ever.
+
+    Raises:
+        ConfigurationError: with all that is wrong.
+    """
+    return _settled({**settings.given, **values}, settings.decision, settings.secrets, ())
+
+
+def _settled(
+    given: Mapping[str, Given], decision: Decision, secrets: Mapping[str, str], problems: Iterable[Problem]
+) -> Settings:
+    """Make the settings of what was given, where nothing is wrong with it, nor was before."""
+    wrong_so_far = [*problems, *_contradictions(given, decision.mode)]
     try:
-        structs = build(Configuration.model_validate(_nested(found.given)))
+        structs = build(Configuration.model_validate(_nested(given)))
     except ValidationError as error:
-        found.problems += [_problem(".".join(map(str, wrong["loc"])), wrong, found.given) for wrong in error.errors()]
-        raise ConfigurationError(found.problems, decision.mode) from None
-    if found.problems:
-        raise ConfigurationError(found.problems, decision.mode)
+        wrong_so_far += [_problem(".".join(map(str, wrong["loc"])), wrong, given) for wrong in error.errors()]
+        raise ConfigurationError(wrong_so_far, decision.mode) from None
+    if wrong_so_far:
+        raise ConfigurationError(wrong_so_far, decision.mode)
     run = msgspec.structs.replace(cast(RunParameters, structs.pop(ROOT)), mode=decision.mode)
     endpoints = cast(EndpointParameters, structs.pop("endpoints"))
     account = cast(AccountParameters, structs.pop("account"))
     signer = cast(SignerParameters, structs.pop("signer"))
     engine = EngineParameters(**cast(dict[str, Any], structs))
-    against_each_other = tuple(_against_each_other(engine, found.given))
+    against_each_other = tuple(_against_each_other(engine, given))
     if against_each_other:
         raise ConfigurationError(against_each_other, decision.mode)
-    if "risk.start_paused" not in found.given:
+    if "risk.start_paused" not in given:
         risk = msgspec.structs.replace(engine.risk, start_paused=decision.mode == "live")
         engine = msgspec.structs.replace(engine, risk=risk)
-    return Settings(run, endpoints, account, signer, engine, decision, found.given, found.secrets)
+    return Settings(run, endpoints, account, signer, engine, decision, given, secrets)
 
 
 def check(config_file: Path) -> tuple[Problem, ...]:

@@ -18,8 +18,8 @@ from config.problems import Problem, nearest_key
 from config.registry import KEYS, PREFIX, ROOT, SECTIONS, Key
 from config.values import parse
 
-SOURCES: Final = ("default", "profile", "yaml", ".env", "env", "cli")
-"""From the weakest to the strongest."""
+SOURCES: Final = ("default", "profile", "yaml", ".env", "env", "cli", "runtime")
+"""From the weakest to the strongest; `runtime` is what was set in an engine that runs, and ends with it."""
 
 SECRETS: Final[Mapping[str, tuple[str, ...]]] = {
     "private key": ("PRIVATE_KEY", "POLYMARKET_PRIVATE_KEY"),
