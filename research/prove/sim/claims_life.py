@@ -1,4 +1,4 @@
-"""The life of each order: what the engine concludes of it, held against the exchange and what had reached us by then."""
+"""The life of each order: what the engine concludes of it, held against the exchange and what reached us by then."""
 
 from typing import Any, Final
 
