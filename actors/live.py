@@ -5,7 +5,7 @@ knows which of those that the venue shows are ours. Each lane has a connection a
 each incarnation, so that nothing of a dead lane is used again.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -32,7 +32,7 @@ from actors.venues.polymarket.lanes.submit import SubmitLane
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.relayer import RelayerClient, RelayerKey, merge_unavailable
 from actors.venues.polymarket.signing import generation_of
-from actors.venues.polymarket.sweep import sweep
+from actors.venues.polymarket.sweep import listed, sweep
 from actors.venues.polymarket.user_codec import UserCodec
 from actors.venues.polymarket.user_feed import UserFeed
 from models.feeds import FeedParameters
@@ -209,6 +209,14 @@ class Live:
         client = self.client()
         try:
             return sweep(client, self._clock, within_s, enough, at_rest)
+        finally:
+            client.close()
+
+    def listed(self, markets: Collection[MarketId], within_s: float) -> tuple[OpenOrder, ...]:
+        """Return what of these markets the venue lists, by two listings where it is nothing. Raises Unproven."""
+        client, known = self.client(), self.known_markets()
+        try:
+            return listed(client, self._clock, within_s, {known[one].condition_id or "" for one in markets})
         finally:
             client.close()
 

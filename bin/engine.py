@@ -60,6 +60,7 @@ from bin.cautions import cautions
 from bin.engine_options import Options
 from bin.feeds import MarketFeeds
 from bin.kill_watch import KillWatch
+from bin.listings import VenueListings
 from bin.logs import log_event
 from bin.markets_port import Parts, RunningMarkets
 from bin.shutdown import SHUTDOWN, Ending, Running, Shutdown
@@ -161,6 +162,7 @@ class Engine:
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
         parts = Parts(options.endpoints, self._assembly, self._topology, self._system, self._directory)
         self.control.markets = RunningMarkets(self, parts, self._heard, self._live)
+        self.control.listings = None if self._live is None else VenueListings(self._live, self.gate)
         self._kill_watch = KillWatch(self.gate, self.control, self.board, self.clock, self._live)
         self._server = ControlServer(self.control, options.data_dir)
         for lane in (Lane.CONTROL, Lane.ORDER):

@@ -12,7 +12,7 @@ Why most commands wait for the start: as long as risk reads back what is held, i
 could be read before the pause with which every start in live begins.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from msgspec.structs import replace
@@ -22,7 +22,6 @@ from actors.control.ports import Listings, Refused
 from actors.control.reads import Reads
 from models.answers import Answer, Rest, answer, done
 from models.messages.audit import Fence
-from models.messages.base import MarketId
 from models.messages.control import ClearKill, Kill, SetOperatorState
 from models.roles import COMMANDS, Caller
 from models.snapshot import MarketLine
@@ -136,14 +135,17 @@ class Carrying(Reads):
         answered = answer(verb, before, board, lines, everything=everything, changed=changed, proven=proven)
         if not (asks_venue and proven):
             return answered
-        rests, doubt = self._resting(call, None if verb == "kill" else {line.market.id for line in lines})
+        rests, doubt = self._resting(call, lines)
         return replace(answered, rests=rests, doubt=doubt, proven=answered.proven and not (rests or doubt))
 
-    def _resting(self, call: Call, markets: Collection[MarketId] | None) -> tuple[tuple[Rest, ...], str]:
-        """Return what the venue itself lists, and why it has not said it."""
+    def _resting(self, call: Call, lines: Sequence[MarketLine]) -> tuple[tuple[Rest, ...], str]:
+        """Return what the venue itself lists, and why it has not said it. What a kill finds there, it cancels."""
         assert self.listings is not None
+        within_s = max(self._left_s(call), _LISTING_S)
         try:
-            return self.listings.resting(markets, max(self._left_s(call), _LISTING_S)), ""
+            if call.verb == "kill":
+                return self.listings.swept(within_s), ""
+            return self.listings.resting({line.market.id for line in lines}, within_s), ""
         except Refused as refused:
             return (), str(refused)
 

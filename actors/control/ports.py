@@ -137,11 +137,15 @@ class Markets(Protocol):
 class Listings(Protocol):
     """Who can ask the venue itself what rests there."""
 
-    def resting(self, markets: Collection[MarketId] | None, within_s: float) -> tuple[Rest, ...]:
-        """Return what of these markets (None: of all) the venue lists; empty only after two clean listings in a row.
+    def resting(self, markets: Collection[MarketId], within_s: float) -> tuple[Rest, ...]:
+        """Return what of these markets the venue lists; empty only after two clean listings in a row.
 
         Raises Refused `unproven` where the venue has not said it in time.
         """
+        ...
+
+    def swept(self, within_s: float) -> tuple[Rest, ...]:
+        """Cancel everything of the account, whoever placed it, and return what the venue lists still; as `resting`."""
         ...
 
 

@@ -1,6 +1,6 @@
 """A flatten is answered when all is flat or its rest is named, and else with what is still to be done."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from threading import Thread
 
@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.control.ports import Refused
+from models.answers import Rest
 from models.messages.orders import FillSettled
 from models.messages.position import InventoryUpdated, Position
 from models.snapshot import DeskLine
@@ -173,3 +174,49 @@ def test_the_board_shows_the_steps_and_forgets_them_with_the_flatten() -> None:
 
 def line(engine: LittleEngine) -> DeskLine:
     return engine.board.look().desks[(TAG, engine.id(1))]
+
+
+class Venue:
+    """A venue that lists what a test says, and remembers what it was asked."""
+
+    def __init__(self, *listed: Rest, silent: bool = False) -> None:
+        self.listed = listed
+        self.silent = silent
+        self.asked: list[object] = []
+
+    def resting(self, markets: Collection[str], within_s: float) -> tuple[Rest, ...]:
+        self.asked.append(sorted(markets))
+        if self.silent:
+            raise Refused("unproven", "not within 2 s")
+        return self.listed
+
+    def swept(self, within_s: float) -> tuple[Rest, ...]:
+        self.asked.append("all")
+        return self.resting((), within_s)
+
+
+def test_it_is_not_done_while_the_venue_lists_an_order_that_nobody_here_knows() -> None:
+    engine = LittleEngine(2)
+    engine.control.listings = venue = Venue(Rest("0xfeed", engine.id(1), "BUY", "0.48", "5"))
+    answer = engine.control.set_state("flatten", ["market-1"], "cli", 3, confirmed=True)
+    assert (answer.proven, venue.asked) == (False, [[engine.id(1)]])
+    assert answer.lines[-1] == "the venue still lists BUY 5 @ 0.48 (0xfeed)"
+    venue.listed = ()
+    assert engine.control.set_state("flatten", ["market-1"], "cli", 3, confirmed=True).proven
+
+
+@pytest.mark.proves("I9")
+def test_a_kill_is_not_proven_by_a_venue_that_says_nothing() -> None:
+    engine = LittleEngine(1)
+    engine.control.listings = venue = Venue(silent=True)
+    answer = engine.control.kill("drill", "cli", 3)
+    assert (answer.proven, venue.asked) == (False, ["all", []])
+    assert answer.lines[-1] == "the venue has not said what rests there: not within 2 s"
+    assert engine.gate == ["closed: drill"]
+
+
+def test_a_pause_does_not_ask_the_venue() -> None:
+    engine = LittleEngine(1)
+    engine.control.listings = venue = Venue(silent=True)
+    assert engine.control.set_state("pause", [], "cli", 3).proven
+    assert venue.asked == []

@@ -1,10 +1,10 @@
-"""Cancel everything of an account until the venue has proven that nothing rests any more.
+"""What rests at the venue by its own word; and how everything of an account is cancelled until nothing does any more.
 
 Why two listings without an order and not one: the first may have begun before the venue took what was on its way. Why
 they count only from when no request of ours is under way: what is under way may yet become an order.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from threading import Event
 from typing import Final
 
@@ -34,24 +34,49 @@ def sweep(
     All are cancelled at least once, whatever is listed; after that `enough` may end it. A listing proves something
     where we were `at_rest` when it began. Raises Unproven.
     """
-    waiting, until_ns = Event(), clock.now_ns() + int(within_s * 1e9)
-    listed: tuple[OpenOrder, ...] | None = None
-    clean, trouble = 0, ""
     client.cancel_all()
+    return _until_clean(
+        client.open_orders, clock, within_s, lambda left: _cancel(client, left), enough=enough, at_rest=at_rest
+    )
+
+
+def listed(client: ClobClient, clock: Clock, within_s: float, condition_ids: Collection[str]) -> tuple[OpenOrder, ...]:
+    """Return what of these markets the venue lists, none only after two listings without any. Raises Unproven.
+
+    For whoever knows that nothing of these markets is under way any more.
+    """
+    return _until_clean(
+        lambda: tuple(order for order in client.open_orders() if order.market in condition_ids),
+        clock, within_s, lambda _: None, enough=lambda: False, at_rest=lambda: True,
+    )  # fmt: skip
+
+
+def _until_clean(
+    read: Callable[[], tuple[OpenOrder, ...]],
+    clock: Clock,
+    within_s: float,
+    found: Callable[[tuple[OpenOrder, ...]], object],
+    *,
+    enough: Callable[[], bool],
+    at_rest: Callable[[], bool],
+) -> tuple[OpenOrder, ...]:
+    waiting, until_ns = Event(), clock.now_ns() + int(within_s * 1e9)
+    left: tuple[OpenOrder, ...] | None = None
+    clean, trouble = 0, ""
     while clean < _CLEAN_READS and clock.now_ns() < until_ns and not enough():
         proves = at_rest()
         try:
-            listed = client.open_orders()
+            left = read()
         except ReadFailed as failed:
             clean, trouble = 0, str(failed)
         else:
-            clean = clean + 1 if proves and not listed else 0
-            if listed:
-                _cancel(client, listed)
+            clean = clean + 1 if proves and not left else 0
+            if left:
+                found(left)
         waiting.wait(_PAUSE_S)
-    if listed is None or (not listed and clean < _CLEAN_READS):
+    if left is None or (not left and clean < _CLEAN_READS):
         raise Unproven(trouble or ("it was cut short" if enough() else f"not within {within_s:g} s"))
-    return listed
+    return left
 
 
 def _cancel(client: ClobClient, listed: tuple[OpenOrder, ...]) -> None:
