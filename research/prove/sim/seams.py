@@ -115,7 +115,7 @@ class _Direct(httpx.BaseTransport):
                 line.close()
         except (httpcore.TimeoutException, httpcore.NetworkError) as error:
             raise httpx.ReadError(str(error)) from error
-        return httpx.Response(status, content=content)
+        return httpx.Response(status, stream=httpx.ByteStream(content))
 
 
 class Beside(httpx.BaseTransport):
@@ -130,4 +130,4 @@ class Beside(httpx.BaseTransport):
         asked = HttpRequest("gamma", request.method, path, parse_qs(query, keep_blank_values=True), request.read())
         effects = self._exchange.handle(asked, self._now_ns)
         answer = next(effect for effect in effects if isinstance(effect, Answer))
-        return httpx.Response(answer.status, content=answer.body)
+        return httpx.Response(answer.status, stream=httpx.ByteStream(answer.body.encode()))
