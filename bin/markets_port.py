@@ -11,6 +11,7 @@ Why a removed market stays on the board until the restart: what it won and lost 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -28,7 +29,8 @@ from models.answers import plural
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId, Message
 from models.messages.catalogue import MarketListed
-from models.snapshot import Board
+from models.messages.control import SetOperatorState
+from models.snapshot import Board, MarketLine
 from models.text import clean
 from models.words import shares_text
 
@@ -91,7 +93,7 @@ class RunningMarkets:
             return Listed(market.id, market.slug, (f"{market.slug} {said}", *cautions), True, dry_run)
 
     def remove(self, market: MarketId, who: str, timeout_s: float, *, dry_run: bool) -> Listed:
-        """Forget a market that is off, flat, and has nothing open, unknown or unsettled.
+        """Switch a market off, and forget it once it is flat and has nothing open, unknown or unsettled.
 
         Raises Refused: `not_found`, `refused` with what it still holds, `timeout`.
         """
@@ -109,9 +111,7 @@ class RunningMarkets:
                 return Listed(
                     market, slug, (f"{slug} removed, also for later runs: nobody serves or hears it",), True, False
                 )
-            kept = "; ".join(_keeping(board, market))
-            when = f", once it is not {kept} any more" if kept else ""
-            return Listed(market, slug, (f"{slug} would be switched off and removed{when}",), True, True)
+            return Listed(market, slug, (_would(board, line),), True, True)
 
     # Adding
 
@@ -158,9 +158,10 @@ class RunningMarkets:
         if self._live is not None:
             self._live.add(market)
         parts.assembly.take_in(market)
-        self._connect(market)
         self._engine.tell(self._said(market, who, traded=True))
-        if not announced(parts.assembly, parts.directory, (market.id,), waited, timeout_s):
+        # Told before all of them stand, they would miss it: so nothing is, and all is said again when they do.
+        connect = partial(self._connect, market)
+        if not announced(parts.assembly, parts.directory, (market.id,), waited, timeout_s, stood=connect):
             late = f"the actors of {market.slug} did not start within {timeout_s:g} s"
             raise Refused("timeout", late, "see the log; keel markets remove takes it out again", retryable=True)
         self._feeds.hear(market, parts.system, parts.directory)
@@ -179,20 +180,27 @@ class RunningMarkets:
                     raise Refused("refused", why, "switch it off; leave it out of `markets`, and restart")
 
     def _remove(self, market: Market, who: str, timeout_s: float) -> None:
-        """Wait until nobody serves it any more, then have risk hold it off for good, then hear it no more."""
-        parts, slug = self._parts, market.slug
-        if self._engine.board.look().markets[market.id].on:
-            raise Refused("refused", f"{slug} is on", f"keel markets off {slug}")
+        """Switch it off, wait until nobody serves it, have risk hold it off for good, and then hear it no more."""
+        parts, slug, board = self._parts, market.slug, self._engine.board
+        request = f"remove-{market.id}-{self._engine.now_ns()}"
+        if board.look().markets[market.id].on:
+            self._engine.tell(SetOperatorState("off", market.id, request, who))
+            board.wait_for(lambda seen: request in seen.commands, timeout_s)
         names = [part.name for part in parts.assembly.market_parts(market.id)]
-        if not waited(lambda: all(parts.directory.find(name) is None for name in names), timeout_s):
-            kept = "; ".join(_keeping(self._engine.board.look(), market.id)) or "its actors have not stopped yet"
-            why = f"{slug} stays off, marked and settled until it is flat: {kept}"
+
+        def served() -> bool:
+            return any(parts.directory.find(name) is not None for name in names)
+
+        waited(lambda: not served() or _is_held(board.look(), market.id), timeout_s)
+        if served():
+            kept = "; ".join(_keeping(board.look(), market.id)) or "its actors have not stopped yet"
+            hint = f"keel flatten {slug}, or wait until it is over; then: keel markets remove {slug}"
             raise Refused(
-                "refused", why, f"keel flatten {slug}, or wait; then: keel markets remove {slug}", retryable=True
+                "refused", f"{slug} is off, marked and settled until it is flat: {kept}", hint, retryable=True
             )
         parts.topology.remove(market.id)
         self._engine.tell(self._said(market, who, traded=False))
-        _, removed = self._engine.board.wait_for(lambda board: board.markets[market.id].removed, timeout_s)
+        _, removed = board.wait_for(lambda seen: seen.markets[market.id].removed, timeout_s)
         if not removed:
             self._connect(market)
             raise Refused("timeout", f"risk does not let go of {slug}: something came late", retryable=True)
@@ -200,6 +208,22 @@ class RunningMarkets:
 
     def _said(self, market: Market, who: str, *, traded: bool) -> MarketListed:
         return MarketListed(market, traded, self._parts.assembly.plan.mode, who, self._engine.now_ns())
+
+
+def _would(board: Board, line: MarketLine) -> str:
+    """Say what removing a market would do."""
+    slug, orders = line.market.slug, len(board.open_orders(line.market.id))
+    cancelled = f"{plural(orders, 'order')} cancelled, " if orders else ""
+    held = any(board.holding(line.market.id))
+    when = f"but removed only when it is flat: {next(_keeping(board, line.market.id))}" if held else "and removed"
+    return f"{slug} would be switched off, {cancelled}{when}"
+
+
+def _is_held(board: Board, market: MarketId) -> bool:
+    """Whether something is held, and nothing is under way that could change that."""
+    line, held = board.markets[market], any(board.holding(market))
+    waits = any(desk.position.provisional or desk.position.merging for desk in board.desks_of(market))
+    return held and not line.on and not waits and not board.open_orders(market)
 
 
 def _keeping(board: Board, market: MarketId) -> Iterator[str]:

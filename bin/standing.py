@@ -26,14 +26,18 @@ WaitUntil: TypeAlias = Callable[[Callable[[], bool], float], bool]
 
 def announced(
     assembly: Assembly, directory: Directory, markets: Iterable[MarketId], wait_until: WaitUntil, within_s: float,
-    more: Iterable[Part] = (),
+    more: Iterable[Part] = (), stood: Callable[[], object] = lambda: None,
 ) -> bool:  # fmt: skip
-    """Announce the actors of markets, and `more`, once all of them stand; False where they do not in time."""
+    """Announce the actors of markets, and `more`, once all of them stand; False where they do not in time.
+
+    `stood` is called in between.
+    """
     markets = tuple(markets)
     parts = [part for market in markets for part in assembly.market_parts(market)]
     names = [part.name for part in (*parts, *more)]
     if not wait_until(lambda: all(directory.find(name) is not None for name in names), within_s):
         return False
+    stood()
     for name in (*names, *(f"market/{market}" for market in markets)):
         for core in (EXECUTOR, RISK):
             directory.send(core, ActorRestarted(name, "", 0))
