@@ -286,7 +286,7 @@ def _read(url: str, path: str, query: Mapping[str, str], kind: type[Value]) -> V
                 f"{url}{path} answered {answer.status}", "try again later", code="failure", retryable=True
             )
         return msgspec.json.decode(answer.body, type=kind)
-    except (NotSent, AnswerLost, msgspec.DecodeError) as error:
+    except (NotSent, AnswerLost, msgspec.DecodeError, RecursionError) as error:
         raise NotAdmitted(
             f"{url}{path} cannot be read: {error}", "see `keel doctor`", code="failure", retryable=True
         ) from None

@@ -78,7 +78,7 @@ class HttpClient:
         self._transport.begin(within_s)
         response = self._transport.handle_request(request)
         try:
-            received = _whole(response, self._body_max)
+            received = whole(response, self._body_max)
         finally:
             response.close()
         return Answer(response.status_code, dict(response.headers), received)
@@ -91,8 +91,8 @@ class HttpClient:
         return self._base.copy_with(raw_path=(self._base.path.rstrip("/") + target).encode())
 
 
-def _whole(response: httpx.Response, at_most: int) -> bytes:
-    """Return the body. Raises AnswerLost where it is cut, too large, or packed in a way that is not known."""
+def whole(response: httpx.Response, at_most: int = BODY_MAX) -> bytes:
+    """Return the body of a stream. Raises AnswerLost where it is cut, too large, or packed in an unknown way."""
     encoding = response.headers.get("content-encoding", "identity").lower()
     if encoding not in ("identity", "gzip", "deflate", ""):
         raise AnswerLost(f"the answer is packed as {encoding!r}, which was not asked for")

@@ -8,6 +8,7 @@ lists come as JSON inside a string. What is missing is assumed and named in `Mar
 one market with a reason, never the page.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -18,6 +19,8 @@ from typing import Any, Final, TypeAlias
 import httpx
 import msgspec
 
+from actors.venues.gated_transport import AnswerLost
+from actors.venues.http_client import whole
 from models.markets import Catalogue, Fees, Group, Market
 from models.messages.base import MarketId
 from models.text import clean
@@ -34,6 +37,11 @@ _PAGES_MAX: Final = 1_000
 _NAMES_PER_QUERY: Final = 50
 _GLANCE_PAGES: Final = 20
 _TRADABLE: Final[_Query] = {"closed": "false", "active": "true"}
+_EXPONENT_MAX: Final = 8
+_DELAY_MAX_S: Final = 3_600
+_NAME: Final = re.compile(r"[0-9A-Za-z][!-~]{0,119}").fullmatch
+_TOKEN: Final = re.compile(r"[0-9]{1,78}").fullmatch
+_UNREADABLE: Final = (LookupError, TypeError, ValueError, OverflowError, RecursionError)
 _PLACEHOLDERS: Final = ("other", "person ", "candidate ", "team ", "option ")
 
 
@@ -58,13 +66,13 @@ def fetch_catalogue(
     objects = [found for query in _queries(names) for found in _get_pages(client, gamma_url, "markets", query)]
     members: Counter[str] = Counter()
     still_open: Counter[str] = Counter()
-    slugs = {str(_event(found).get("slug")) for found in objects if found.get("negRisk")}
+    slugs = {_slug_of_event(found) for found in objects if found.get("negRisk")}
     if slugs:
         # A list of open markets cannot show that one of an event is missing from it; the event's own list can.
         everything: _Query = {}
         for query in _chunks("slug", sorted(slugs)) if names else (everything,):
             for event in _get_pages(client, gamma_url, "events", {"closed": "false", **query}):
-                group, listed = _group({"events": [event], **event}) or "", event.get("markets") or ()
+                group, listed = _members_of(event)
                 members[group] += len(listed)
                 still_open[group] += sum(not member.get("closed") for member in listed)
     catalogue, skipped = catalogue_of(objects, members)
@@ -99,14 +107,13 @@ def catalogue_of(
     skipped: list[Skipped] = []
     for found in objects:
         try:
-            market = market_of(found)
-        except (KeyError, TypeError, ValueError) as error:
+            market, event = market_of(found), _event(found)
+        except _UNREADABLE as error:
             name = clean(str(found.get("slug") or found.get("conditionId") or "?"), 80)
             skipped.append(Skipped(name, f"{type(error).__name__}: {clean(str(error), 120)}"))
             continue
         markets[market.id] = market
         if market.group is not None:
-            event = _event(found)
             titles.setdefault(market.group, clean(str(event.get("title") or market.group), 120))
             if found.get("negRiskOther") or event.get("negRiskAugmented"):
                 augmented.add(market.group)
@@ -115,15 +122,18 @@ def catalogue_of(
 
 
 def market_of(found: _Object) -> Market:
-    """Read one Gamma market object. Raises KeyError, TypeError or ValueError naming what is missing or wrong."""
+    """Read one Gamma market object. Raises one of the five errors of a reader, naming what is missing or wrong."""
     version = str(found.get("version") or "v1")
-    condition_id = _condition_id(str(found["conditionId"]), version)
+    condition_id = _condition_id(_name(found["conditionId"]), version)
     # A market that moves to the newer protocol may show both for a time; the version says which of them is traded.
     ids = "positionIds" if version == "v2" else "clobTokenIds"
     token_ids = _strings(found.get(ids))
-    if len(token_ids) != 2 or not all(token.isdigit() for token in token_ids):
+    if len(token_ids) != 2 or not all(map(_TOKEN, token_ids)):
         raise ValueError(f"{ids} {found.get(ids)!r} are not two token ids")
     outcomes = _strings(found.get("outcomes")) or ["Yes", "No"]
+    delay_s = int(found.get("secondsDelay") or 0)
+    if not 0 <= delay_s <= _DELAY_MAX_S:
+        raise ValueError(f"secondsDelay {delay_s} is not between 0 and {_DELAY_MAX_S}")
     assumed = [field for field in ("orderPriceMinTickSize", "orderMinSize") if found.get(field) is None]
     neg_risk = bool(found.get("negRisk"))
     title = str(found.get("groupItemTitle") or "")
@@ -133,20 +143,37 @@ def market_of(found: _Object) -> Market:
         token_ids=(token_ids[0], token_ids[1]),
         outcomes=(clean(outcomes[0], 40), clean(outcomes[1], 40)),
         condition_id=condition_id,
-        question=clean(str(found.get("question") or ""), 200),
+        question=clean(str(found.get("question") or "")),
         tick=parse_tick(_decimal(found.get("orderPriceMinTickSize", "0.01"))),
         min_order_size=parse_size(_decimal(found.get("orderMinSize", "5"))) or 5 * SHARE,
         neg_risk=neg_risk,
         fees=_fees(found),
         end_ns=_time_ns(found.get("endDate")),
         start_ns=_time_ns(found.get("gameStartTime")),
-        taker_delay_ms=int(found.get("secondsDelay") or 0) * 1_000,
+        taker_delay_ms=delay_s * 1_000,
         group=_group(found) if neg_risk else None,
         placeholder=bool(found.get("negRiskOther")) or title.lower().startswith(_PLACEHOLDERS),
         accepting_orders=bool(found.get("acceptingOrders", True)) and not found.get("closed", False),
         version=version,
         assumed=tuple(assumed),
     )
+
+
+def _slug_of_event(found: _Object) -> str:
+    try:
+        return str(_event(found).get("slug"))
+    except _UNREADABLE:
+        return ""  # of a market that nobody can read; it is left out with its reason
+
+
+def _members_of(event: _Object) -> tuple[str, Sequence[_Object]]:
+    """Return the name of an event's group and the markets that it lists; none where it cannot be read."""
+    try:
+        return _group({"events": [event], **event}) or "", msgspec.convert(
+            event.get("markets") or [], list[dict[str, Any]]
+        )
+    except _UNREADABLE:
+        return "", ()
 
 
 def _condition_id(text: str, version: str) -> str:
@@ -182,24 +209,34 @@ def _groups(
 
 
 def _group(found: _Object) -> str | None:
-    named = found.get("negRiskMarketID")
-    if named:
-        return str(named)
-    slug = _event(found).get("slug")
-    return str(slug) if slug else None
+    named = found.get("negRiskMarketID") or _event(found).get("slug")
+    return _name(named) if named else None
 
 
 def _event(found: _Object) -> _Object:
-    events: list[_Object] = found.get("events") or []
+    """Return the event of a market; an empty one where there is none. Raises ValueError for one that is no object."""
+    events = msgspec.convert(found.get("events") or [], list[dict[str, Any]])
     return events[0] if events else {}
 
 
+def _name(text: Any) -> str:
+    """Return a name by which markets are told apart, which is never cleaned into another one. Raises ValueError."""
+    name = str(text)
+    if not _NAME(name):
+        raise ValueError(f"{clean(name, 40)!r} is no name")
+    return name
+
+
 def _fees(found: _Object) -> Fees:
-    schedule: _Object | None = found.get("feeSchedule")
+    schedule = msgspec.convert(found.get("feeSchedule"), dict[str, Any] | None)
     if not found.get("feesEnabled", schedule is not None) or schedule is None:
         return Fees()
     rate, rebate = (parse_size(_decimal(schedule.get(key, "0"))) for key in ("rate", "rebateRate"))
-    return Fees(rate, int(float(_decimal(schedule.get("exponent", "1")))), rebate)
+    exponent = int(float(_decimal(schedule.get("exponent", "1"))))
+    # A fee is a power with this exponent, in whole numbers: a large one would never be computed to its end.
+    if rate > SHARE or rebate > SHARE or not 0 <= exponent <= _EXPONENT_MAX:
+        raise ValueError(f"a fee schedule of rate {rate}, exponent {exponent} and rebate {rebate} is out of bounds")
+    return Fees(rate, exponent, rebate)
 
 
 def _strings(value: Any) -> list[str]:
@@ -277,9 +314,9 @@ def _listed(url: str, kind: str, page: Mapping[str, Any]) -> list[dict[str, Any]
 
 def _get_page(client: httpx.Client, url: str, query: _Query) -> dict[str, Any]:
     try:
-        answer = client.get(url, params=dict(query))
-        if not answer.is_success:
-            raise GammaError(f"{url} answered {answer.status_code} instead of a page")
-        return msgspec.json.decode(answer.content, type=dict[str, Any])
-    except (httpx.HTTPError, msgspec.DecodeError) as error:
+        with client.stream("GET", url, params=dict(query), headers={"accept-encoding": "identity"}) as answer:
+            if not answer.is_success:
+                raise GammaError(f"{url} answered {answer.status_code} instead of a page")
+            return msgspec.json.decode(whole(answer), type=dict[str, Any])
+    except (httpx.HTTPError, AnswerLost, msgspec.DecodeError, RecursionError) as error:
         raise GammaError(f"{url} did not answer with a page: {type(error).__name__}: {error}") from error

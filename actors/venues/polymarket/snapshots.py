@@ -7,11 +7,11 @@ Why one actor for all shards, and one request for all that waits: the venue coun
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
-import httpx
 import msgspec
 
 from actors.runtime.actor import BaseActor, Context
-from actors.venues.background import BackgroundCall
+from actors.venues.gated_transport import AnswerLost, NotSent
+from actors.venues.http_client import HttpClient
 from actors.venues.polymarket.codec import Codec
 from actors.venues.polymarket.feed import BooksProbed, ProbeBooks, tokens_of
 from models.markets import Market
@@ -23,7 +23,6 @@ _BATCH: Final = 500
 _OK: Final = 200
 _TIMEOUT_S: Final = 4.5
 """Most that one request takes. Two fit a turn, and a turn of ten seconds ends the process."""
-_ANSWER_BYTES_MAX: Final = 64 * 1024 * 1024
 
 Route: TypeAlias = Callable[[Message], Iterable[str]]
 
@@ -40,7 +39,6 @@ class Snapshots(BaseActor):
     def __init__(self, context: Context, clob_url: str, markets: Mapping[MarketId, Market], route: Route) -> None:
         super().__init__(context)
         self.requests = 0
-        self._url = clob_url
         self._tokens: dict[MarketId, tuple[str, str]] = {}
         self._route = route
         self._codec = Codec({})
@@ -48,7 +46,7 @@ class Snapshots(BaseActor):
             self._add(market)
         self._wanted: dict[str, str | None] = {}
         """Tokens, and the shard that wants to know of when their books are."""
-        self._client = httpx.Client(timeout=_TIMEOUT_S, trust_env=False, follow_redirects=False)
+        self._client = HttpClient(clob_url)
         self._failing = False
 
     def on_receive(self, message: Any) -> None:
@@ -85,19 +83,15 @@ class Snapshots(BaseActor):
         """
         self.requests += 1
         body = msgspec.json.encode([{"token_id": token_id} for token_id in wanted])
-        call = BackgroundCall(f"{self.context.name}/books", lambda: self._post(body), httpx.Response.close)
         try:
-            answer = call.wait(_TIMEOUT_S)
-        except httpx.HTTPError as error:
+            answer = self._client.exchange("POST", "/books", within_s=_TIMEOUT_S, body=body)
+        except (NotSent, AnswerLost) as error:
             return self._failed(f"{type(error).__name__}: {error}")
-        if answer is None:
-            call.abandon()
-            return self._failed(f"no answer within {_TIMEOUT_S:g} s")
-        if answer.status_code != _OK or len(answer.content) > _ANSWER_BYTES_MAX:
-            return self._failed(f"status {answer.status_code}, {len(answer.content)} bytes")
+        if answer.status != _OK:
+            return self._failed(f"status {answer.status}, {len(answer.body)} bytes")
         self._failing = False
         probed: dict[str, dict[MarketId, int]] = {}
-        for decoded in self._codec.decode_rest(answer.content, self.context.dispatcher.clock.now_ns()):
+        for decoded in self._codec.decode_rest(answer.body, self.context.dispatcher.clock.now_ns()):
             if not isinstance(decoded, BookFrame):
                 self._failed(f"malformed book: {getattr(decoded, 'detail', decoded)}")
                 continue
@@ -109,9 +103,6 @@ class Snapshots(BaseActor):
         for asker, timestamps_ms in probed.items():
             self.context.send(asker, BooksProbed(timestamps_ms))
         return True
-
-    def _post(self, body: bytes) -> httpx.Response:
-        return self._client.post(f"{self._url}/books", content=body, headers={"content-type": "application/json"})
 
     def _failed(self, reason: str) -> Literal[False]:
         if not self._failing:

@@ -1,12 +1,18 @@
 import gzip
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from actors.venues.http_client import BODY_MAX
 from actors.venues.polymarket.gamma import GammaError, catalogue_of, fetch_catalogue, market_of
+from models.fees import taker_fee
+from models.text import LENGTH_MAX, clean
 from models.units import SHARE
 
 LISTED: dict[str, Any] = {
@@ -81,7 +87,7 @@ def test_an_event_says_itself_how_many_markets_it_has() -> None:
             "/markets/keyset": {"markets": listed},
             "/events/keyset": {"events": [event, {"slug": "none", "markets": None}]},
         }
-        transport = httpx.MockTransport(lambda request: httpx.Response(200, json=pages[request.url.path]))
+        transport = served(lambda request: httpx.Response(200, json=pages[request.url.path]))
         with httpx.Client(transport=transport) as client:
             catalogue, _ = fetch_catalogue(client, "http://gamma")
         return catalogue.groups["0x9"].exhaustive
@@ -98,6 +104,95 @@ def test_a_hostile_title_is_cleaned_before_it_gets_in() -> None:
     assert "\n" not in market.question
 
 
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+    | st.sampled_from(["1e999", "-1", "NaN", "\x1b[2J", "\u202eON", "=1", '["1"]', "[" * 5_000, "9" * 30]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["slug", "rate", "exponent"]), inner),
+    max_leaves=6,
+)  # fmt: skip
+
+
+@pytest.mark.proves("I23", "I41")
+@given(
+    st.dictionaries(st.sampled_from(sorted({*member("0x1"), "secondsDelay", "version", "groupItemTitle"})), ANY_JSON)
+)
+def test_whatever_an_object_says_it_is_a_market_of_plain_words_or_left_out(changes: dict[str, Any]) -> None:
+    catalogue, skipped = catalogue_of([member("0x1") | changes, LISTED])
+    assert "0xabc" in catalogue.markets
+    assert len(catalogue.markets) + len(skipped) <= 2
+    for market in catalogue.markets.values():
+        words = (market.id, market.slug, *market.token_ids, *market.outcomes, market.question, market.group or "")
+        assert all(word == clean(word) and len(word) <= LENGTH_MAX for word in words)
+        assert taker_fee(market.fees, 5_000, 100 * SHARE) <= 100 * SHARE
+    assert all(f"{one.name}{one.reason}".isprintable() for one in skipped)
+
+
+@pytest.mark.proves("I23")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"conditionId": "0x\u202e1"},
+        {"conditionId": "=1"},
+        {"clobTokenIds": '["1", "\u00b2"]'},
+        {"outcomes": '["Yes"]'},
+        {"feeSchedule": {"rate": 0.07, "exponent": 100_000}},
+        {"feeSchedule": {"rate": 0.07, "exponent": "1e999"}},
+        {"feeSchedule": {"rate": 1.5, "exponent": 1}},
+        {"feeSchedule": [1]},
+        {"secondsDelay": -1},
+        {"secondsDelay": 10**9},
+        {"negRisk": True, "events": ["cup"]},
+        {"negRisk": True, "negRiskMarketID": "0x9\u200b"},
+        {"clobTokenIds": "[" * 5_000},
+    ],
+)
+def test_a_market_that_says_what_cannot_be_is_left_out_with_its_reason(wrong: dict[str, Any]) -> None:
+    pages = {"/markets/keyset": {"markets": [member("0x1"), LISTED | wrong]}, "/events/keyset": {"events": [wrong]}}
+    with httpx.Client(transport=served(lambda request: httpx.Response(200, json=pages[request.url.path]))) as client:
+        catalogue, skipped = fetch_catalogue(client, "http://gamma")
+    assert list(catalogue.markets) == ["0x1"]
+    assert len(skipped) == 1
+
+
+@pytest.mark.proves("I42")
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, content=b'{"markets":' + b"[" * 100_000),
+        httpx.Response(200, content=b" " * (BODY_MAX + 1)),
+        httpx.Response(
+            200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(gzip.compress(bytes(BODY_MAX + 1)))
+        ),
+    ],
+    ids=["deep", "long", "packed"],
+)
+def test_a_page_that_is_too_deep_or_too_long_is_none(answer: httpx.Response) -> None:
+    with (
+        httpx.Client(transport=httpx.MockTransport(lambda _: as_it_is(answer))) as client,
+        pytest.raises(GammaError, match="did not answer with a page"),
+    ):
+        fetch_catalogue(client, "http://gamma")
+
+
+def as_it_is(answer: httpx.Response) -> httpx.Response:
+    """What a network would bring of it: packed, where it is packed."""
+    return (
+        answer
+        if answer.headers.get("content-encoding")
+        else httpx.Response(200, stream=httpx.ByteStream(answer.content))
+    )
+
+
+def served(answer: Callable[[httpx.Request], httpx.Response]) -> httpx.MockTransport:
+    """Answer so, as a network does: the body comes behind the head."""
+
+    def streamed(request: httpx.Request) -> httpx.Response:
+        given = answer(request)
+        return httpx.Response(given.status_code, headers=given.headers, stream=httpx.ByteStream(given.content))
+
+    return httpx.MockTransport(streamed)
+
+
 def listing(*pages: tuple[int, str | None]) -> httpx.Client:
     """Markets on so many pages, each with its count and the cursor of the next."""
     cursors = {None: 0} | {cursor: number for number, (_, cursor) in enumerate(pages, 1)}
@@ -108,7 +203,7 @@ def listing(*pages: tuple[int, str | None]) -> httpx.Client:
         found = [LISTED | {"conditionId": f"0x{number}{item:03d}"} for item in range(count)]
         return httpx.Response(200, json={"markets": found, "next_cursor": cursor})
 
-    return httpx.Client(transport=httpx.MockTransport(answer))
+    return httpx.Client(transport=served(answer))
 
 
 def test_pages_are_read_until_there_is_no_cursor() -> None:
@@ -134,7 +229,7 @@ def test_named_markets_alone_are_asked_for_some_at_a_time() -> None:
         return httpx.Response(200, json={"markets": []})
 
     names = ("0x1", *(f"slug-{number}" for number in range(60)), "slug-1")
-    with httpx.Client(transport=httpx.MockTransport(answer)) as client:
+    with httpx.Client(transport=served(answer)) as client:
         fetch_catalogue(client, "http://gamma", names)
     assert [(one.get("condition_ids"), len(one.get("slug", ()))) for one in asked] == [
         (["0x1"], 0),
@@ -149,7 +244,7 @@ def test_named_markets_alone_are_asked_for_some_at_a_time() -> None:
 )
 def test_half_a_catalogue_is_none(answer: httpx.Response) -> None:
     with (
-        httpx.Client(transport=httpx.MockTransport(lambda _: answer)) as client,
+        httpx.Client(transport=served(lambda _: answer)) as client,
         pytest.raises(GammaError, match="http://gamma/markets"),
     ):
         fetch_catalogue(client, "http://gamma")
