@@ -57,6 +57,9 @@ def command(
     strict
         A warning counts as a failure.
     """
+    from bin.hardening import keep_to_itself
+
+    keep_to_itself()
     examination = Examination()
     examination.program()
     settings = examination.configuration(config, env_file)

@@ -64,6 +64,9 @@ def command(
 def _offline(
     reason: str, sandbox: str | None, config: Path | None, env_file: Path | None, options: Options, *, dry_run: bool
 ) -> int:
+    from bin.hardening import keep_to_itself
+
+    keep_to_itself()
     settings, problem = _settings(config, env_file)
     data_dir = options.data_dir
     if data_dir == DEFAULTS.data_dir and settings is not None:

@@ -6,15 +6,21 @@ of whoever reads the file.
 """
 
 import json
+import logging
+import os
 import sys
+import threading
+import warnings
 from datetime import UTC
 from pathlib import Path
 from traceback import format_exception
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 from loguru import logger
 
+from bin.redaction import redacted
 from models.snapshot import LogLine
 from models.text import escaped
 
@@ -23,17 +29,27 @@ if TYPE_CHECKING:
 
 _SUBJECTS: Final = ("market", "actor")
 """What a line is about: the first of these that it is bound to."""
+_QUIET: Final = (
+    "asyncio", "httpcore", "httpx", "peewee", "urllib3", "uvicorn", "uvicorn.access", "uvicorn.error", "websocket",
+)  # fmt: skip
+"""Loggers of libraries that tell URLs, headers or parameters below WARNING."""
+_LEVELS: Final = frozenset({logging.WARNING, logging.ERROR, logging.CRITICAL})
 _TOO_LONG: Final = frozenset({"stack"})
 
 
 def log_to(folder: Path | None, level: str) -> None:
-    """Log from `level` on to stderr, and everything from DEBUG on to files in a folder, rotated and zipped."""
+    """Log from `level` on to stderr, and everything from DEBUG on to files in a folder, rotated and zipped.
+
+    The files are their user's alone. What libraries log, and what nobody catches, goes the same way.
+    """
     logger.remove()
+    _guard()
     logger.add(sys.stderr, level=level, format=_line, backtrace=False, diagnose=False)
     if folder is None:
         return
     folder.mkdir(parents=True, exist_ok=True)
     kept: dict[str, Any] = {"rotation": "100 MB", "retention": "30 days", "compression": "zip", "enqueue": True}
+    kept["opener"] = _open_own
     logger.add(folder / "keel.log", level="DEBUG", format=_line, diagnose=False, **kept)
     logger.add(folder / "events.jsonl", level="DEBUG", format=_object, diagnose=False, **kept)
 
@@ -43,6 +59,36 @@ def log_event(line: LogLine) -> None:
     if line.level != "ERROR" or line.slug:
         subject = {"market": line.slug} if line.slug else {"actor": "board"}
         logger.bind(**subject).log(line.level, "{}", line.text)
+
+
+class _Forward(logging.Handler):
+    """Takes what libraries log, from WARNING on, whatever they set themselves to."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Log a record as ours."""
+        bound = logger.opt(exception=record.exc_info).bind(actor=record.name)
+        bound.log(record.levelname if record.levelno in _LEVELS else "WARNING", "{}", record.getMessage())
+
+
+def _guard() -> None:
+    """Bring into our log what libraries log, what nobody caught, and what is warned of."""
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Forward) for handler in root.handlers):
+        root.addHandler(_Forward(logging.WARNING))
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda failed: _uncaught(failed.exc_type, failed.exc_value, failed.exc_traceback)
+    warnings.showwarning = _warned
+
+
+def _uncaught(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    if not issubclass(kind, SystemExit):
+        logger.opt(exception=(kind, error or kind(), trace)).critical("nobody caught {}", kind.__name__)
+
+
+def _warned(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    logger.warning("{}: {} ({}:{})", category.__name__, message, filename, lineno)
 
 
 def _line(record: "Record") -> str:
@@ -84,6 +130,13 @@ def _trace(record: "Record") -> str:
 
 
 def _field(record: "Record", name: str, text: str) -> str:
-    """Return the template that stands for a text: in a template itself it could be a field, or a mark of colours."""
-    cast("dict[str, Any]", record)[name] = text
+    """Return the template that stands for a text: in a template itself it could be a field, or a mark of colours.
+
+    Every line passes here, so this is where no secret passes.
+    """
+    cast("dict[str, Any]", record)[name] = redacted(text)
     return f"{{{name}}}\n"
+
+
+def _open_own(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -2,11 +2,13 @@
 
 import sys
 
+from bin.redaction import guard_streams
 from surfaces.cli.app import run
 
 
 def main() -> None:
-    """Run the command that the arguments name and exit with its code."""
+    """Run the command that the arguments name and exit with its code. What it says has no secrets in it."""
+    guard_streams()
     sys.exit(run())
 
 

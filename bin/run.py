@@ -84,9 +84,11 @@ def command(
     from actors.store.database import resolve_url
     from bin.arming import Stint, is_on_this_machine
     from bin.catalogue import VenueUnreachable, sandbox_endpoints
+    from bin.hardening import keep_to_itself
     from config.problems import ConfigurationError
     from config.settings import CONFIG_FILE, ENV_FILE, load
 
+    keep_to_itself()
     typed = {
         "mode": mode, "strategy": strategy, "tag": tag, "markets": markets, "db": db,
         "risk.wallet_usd": wallet, "risk.start_paused": paused,

@@ -24,6 +24,7 @@ from actors.venues.polymarket.relayer import OwnKey, RelayerKey
 from actors.venues.polymarket.remote_signer import RemoteKey
 from actors.venues.secret import Secret
 from bin.keystore import InvalidKeystore, unlock
+from bin.redaction import hide_key_of
 from bin.secret_sources import (
     PASSWORD,
     Found,
@@ -96,6 +97,7 @@ def read_secrets(
             )
         else:
             key = SigningKey(values[PRIVATE_KEY])
+        hide_key_of(key.address)
         return Secrets(key, _credentials(values), _relayer_key(values, key.address), places, exposed)
     except (InvalidKey, InvalidCredentials) as error:
         cause, _, fix = str(error).partition(": ")

@@ -39,8 +39,8 @@ def command(
     from actors.runtime.clock import SystemClock
     from actors.venues.polymarket.keys import SigningKey
     from bin.admission import account_of
-    from bin.logs import log_to
     from bin.hardening import keep_to_itself
+    from bin.logs import log_to
     from bin.notify import Notifier
     from bin.secrets import read_secrets
     from bin.signer_log import SignerLog

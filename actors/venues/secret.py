@@ -2,12 +2,14 @@
 
 Why here and not in `models` or `config`: no machine decides by a secret, and the configuration compares the secrets it
 is given and keeps none, so that only what talks to a venue ever holds one.
+Why each is remembered: whoever hides secrets in what is logged has to know them, also those that a venue has just made.
 """
 
 import hmac
 from typing import Final, NoReturn, SupportsIndex
 
 _SHOWN: Final = "<secret>"
+_known: dict[str, None] = {}
 
 
 class Secret:
@@ -18,6 +20,7 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        _known[text] = None
 
     def reveal(self) -> str:
         """Return the text itself, for the one call that needs it."""
@@ -40,3 +43,13 @@ class Secret:
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> NoReturn:
         raise TypeError("a secret is neither copied nor stored")
+
+
+def known() -> tuple[str, ...]:
+    """Return the texts of all secrets that this process has had, for those who hide and who look for them."""
+    return tuple(_known)
+
+
+def known_count() -> int:
+    """Return how many there are: whether there are more than before."""
+    return len(_known)

@@ -155,6 +155,12 @@ _COMMANDS: Final = {
         "keel sandbox --port 8642",
     ),
     ("run",): ("bin.run:command", _ENGINE, "Run the engine: observe, paper or live.", "keel run --mode paper"),
+    ("signer",): (
+        "bin.signer:command",
+        _ENGINE,
+        "Hold the private key alone, and sign for an engine within limits of its own.",
+        "keel signer --listen /run/keel-signer/signer.sock",
+    ),
     ("doctor",): (
         "bin.doctor:command",
         _START,
@@ -313,6 +319,28 @@ _FAMILIES: Final = (
                 "bin.db:recover",
                 "Set a damaged or restored database aside; the next start asks the venue what is so. Asks.",
                 "keel db recover --dry-run",
+            ),
+        },
+    ),
+    (
+        "wallet",
+        _START,
+        "The private key: encrypt it into a file, say whose it is, try it.",
+        {
+            "import": (
+                "bin.wallet:import_key",
+                "Encrypt a private key into a new file. Asks; nothing of it is shown.",
+                "keel wallet import --out keystore.json",
+            ),
+            "show": (
+                "bin.wallet:show",
+                "Say whose account it is and where each secret stands, never what they are.",
+                "keel wallet show --json",
+            ),
+            "test": (
+                "bin.wallet:try_key",
+                "Sign something that is not sent, here or at the signer, and check it.",
+                "keel wallet test",
             ),
         },
     ),

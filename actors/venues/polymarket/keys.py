@@ -51,7 +51,7 @@ class SigningKey:
                 "the private key is not 64 hexadecimal digits of a number that the curve allows: "
                 "export it anew from the wallet, with or without 0x before it"
             ) from None
-        self.address: Final = checksum_address(keccak256(self._key.public_key.format(compressed=False)[1:])[12:])
+        self.address: Final = _address(self._key.public_key)
 
     def sign(self, digest: bytes, what: "Signable | None" = None) -> bytes:
         """Sign 32 bytes: r, s, and 27 or 28. The same digest gives the same signature (RFC 6979).
@@ -88,7 +88,15 @@ def signed_by(digest: bytes, signature: bytes) -> str:
         )
     except (ValueError, IndexError):
         raise InvalidKey("it is not a signature of r, s, and 27 or 28") from None
-    return checksum_address(keccak256(public.format(compressed=False)[1:])[12:])
+    return _address(public)
+
+
+def address_of(private: bytes) -> str | None:
+    """Return the address of 32 bytes, were they a private key; None for a number that the curve does not allow."""
+    try:
+        return _address(coincurve.PrivateKey(private).public_key)
+    except ValueError:
+        return None
 
 
 def keccak256(data: bytes) -> bytes:
@@ -112,3 +120,7 @@ def checksum_address(address: bytes) -> str:
     digits = address.hex()
     check = keccak256(digits.encode()).hex()
     return "0x" + "".join(digit.upper() if check[place] in "89abcdef" else digit for place, digit in enumerate(digits))
+
+
+def _address(public: coincurve.PublicKey) -> str:
+    return checksum_address(keccak256(public.format(compressed=False)[1:])[12:])
