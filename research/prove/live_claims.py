@@ -27,10 +27,12 @@ _ERROR: Final = re.compile(r"^\S+ \S+ \| (ERROR|CRITICAL) ")
 _HOLDING: Final = ("partition", "half_open", "latency", "lose_request", "lose_answer", "late_answer", "dribble")
 _UNHEARD: Final = ("never_snapshot", "silence", "wrong_book", "mutate", "garbage", "big_snapshot", "huge_frame")
 _CLOSING: Final = ("drop_ws", "flap", "cut_lines", "partition", "half_open", "bad_frame", "huge_frame", "restart")
+_SHUT: Final = ("restart", "disabled", *_HOLDING)
 _EXPLAINED: Final = (
     (re.compile("another program sends heartbeats"), ("second_writer",)),
     (re.compile("mail of lane/(cancel|query) is late"), _HOLDING),  # one connection waits for its answer
     (re.compile("feed did not stop in time and is abandoned"), _HOLDING),  # it reads books
+    (re.compile("the venue did not say what rests there|may still fill: not cancelled in time"), _SHUT),  # at a stop
     (re.compile("quarantined: (no book of|the venue's book moves)"), _UNHEARD),
     (re.compile("quarantined: (closed by the venue|\\d+ connections lost)"), _CLOSING),
 )
