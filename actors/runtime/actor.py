@@ -76,6 +76,8 @@ class BaseActor(Actor):
     patience_ns: ClassVar[int] = STUCK_AFTER_NS
     """After how long a handler counts as stuck; more for one that waits for the outside, in a thread of its own."""
 
+    given_up: bool = False
+    """Whether another has taken its place: what it says to its own name, the other one hears."""
     actor_inbox: Mailbox  # pyright: ignore[reportIncompatibleVariableOverride]  # the one kind these actors make
     _ends_turns: ClassVar[bool] = False
     _begun = False
@@ -142,6 +144,11 @@ class BaseActor(Actor):
         self._fail(error)
         self._actor_loop_teardown()
 
+    def give_up(self) -> None:
+        """End behind the message that is being handled, if there is one. Called when another is to take its place."""
+        self.given_up = True
+        self.actor_inbox.stop_next()
+
     @staticmethod
     def _create_actor_inbox() -> Mailbox:
         return Mailbox()
@@ -162,7 +169,7 @@ class BaseActor(Actor):
     def _handle_receive(self, message: Any) -> Any:
         try:
             if type(message) is ActorStop:
-                return self.on_asked_to_stop()
+                return self._stop() if self.given_up else self.on_asked_to_stop()
             if self.context.poison and digest_of(message) in self.context.poison:
                 return self._bury(message, Reason.POISON)
             return self.on_receive(message)

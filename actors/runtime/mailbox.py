@@ -142,6 +142,23 @@ class Mailbox:
             return
         self.post(envelope.message, envelope)
 
+    def stop_next(self) -> None:
+        """Have the actor asked to stop before it reads anything else; nothing where it has ended."""
+        with self._lock:
+            if self._closed:
+                return
+            queue = self._lanes[Lane.CONTROL]
+            if queue is None:
+                queue = self._lanes[Lane.CONTROL] = deque()
+            queue.appendleft(Envelope(ActorStop()))
+            state = self._state
+            if state < URGENT:
+                self._state = URGENT
+        if state == IDLE:
+            self._scheduler.ready(self, urgent=True)
+        elif state < URGENT:
+            self._scheduler.promote(self)
+
     def get(self) -> Envelope[Any]:
         """Hand out the next message, in an envelope that is good until the next call.
 

@@ -152,7 +152,6 @@ class Supervisor(BaseActor):
         """Take along the children that a failure of the supervisor itself has left behind."""
         for child in reversed(self._children.values()):
             if child.state is not _State.DOWN:
-                self.context.dispatcher.directory.stop(child.spec.name)
                 self._disown(child)
 
     def _on_down(self, down: ActorDown) -> None:
@@ -358,8 +357,15 @@ class Supervisor(BaseActor):
         self.context.dispatcher.directory.stop(name)
 
     def _disown(self, child: _Child) -> None:
-        """Free the name of a child that has not ended, so that another can have it; its end will mean nothing."""
+        """Free the name of a child that has not ended, so that another can have it; its end will mean nothing.
+
+        It handles no more than what it is in the midst of: two under one name would both decide.
+        """
         dispatcher = child.spec.dispatcher or self.context.dispatcher
+        mailbox = dispatcher.directory.mailbox(child.spec.name)
+        owner = None if mailbox is None else mailbox.owner
+        if owner is not None and owner.actor_urn == child.urn:
+            owner.give_up()
         dispatcher.forget(child.spec.name, child.urn)
         child.urn = ""
 

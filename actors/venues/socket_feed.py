@@ -143,7 +143,8 @@ class SocketFeed(BaseActor):
         self._close()
 
     def _read_on(self) -> None:
-        self.context.send(self.context.name, ReadOn())
+        if not self.given_up:
+            self.context.send(self.context.name, ReadOn())
 
     def _turn(self, now_ns: int) -> None:
         wire = self._socket

@@ -1,6 +1,7 @@
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import count
+from threading import Event
 from typing import Any
 
 import pytest
@@ -11,7 +12,19 @@ from actors.runtime.actor import Context
 from actors.runtime.supervision import ChildSpec, Excess, Intensity, Restart, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
-from tests.actors.runtime.worlds import ERRORS, MS, SECOND, Filled, Frame, Raise, RealWorld, Recorder, SimWorld, World
+from tests.actors.runtime.worlds import (
+    ERRORS,
+    MS,
+    SECOND,
+    Filled,
+    Frame,
+    Halt,
+    Raise,
+    RealWorld,
+    Recorder,
+    SimWorld,
+    World,
+)
 
 numbers = count()
 QUICK = Supervision(listeners=("listener",), backoff_ns=MS)
@@ -282,23 +295,18 @@ class Deaf(Recorder):
     def on_asked_to_stop(self) -> None:
         self.seen.append("asked")
 
-    def on_receive(self, message: Any) -> int:
-        if message == Filled(0):
-            self._stop()
-        return super().on_receive(message)
-
 
 def test_a_child_that_does_not_stop_in_time_is_abandoned_and_its_late_end_means_nothing(world: World) -> None:
     family = Family(world, "a", supervision=Supervision(Strategy.ONE_FOR_ALL, backoff_ns=MS, listeners=("listener",)))
     world.directory.send("family", StartChild(family.child("deaf", Deaf, stop_timeout_ns=20 * MS)))
     world.until(lambda: "+deaf" in family.log)
-    mailbox = world.directory.mailbox("deaf")
-    assert mailbox is not None
+    for number in (1, 2):
+        world.directory.send("deaf", Halt(number))
+    world.until(lambda: family.seen["deaf"][0][-1:] == [Halt(2)])
     family.kill("a")
     world.until(lambda: family.said(ActorRestarted) == ["a", "deaf"])
-    assert family.seen["deaf"][0] == ["asked"]
-    mailbox.post(Filled(0))
     world.until(lambda: "-deaf" in family.log)
+    assert family.seen["deaf"][0] == [Halt(1), Halt(2), "asked"], "it is asked once, and ended then"
     world.directory.send("deaf", Filled(1))
     world.until(lambda: Filled(1) in family.seen["deaf"][1])
     assert family.said(ActorFailed) == ["a"]
@@ -307,6 +315,37 @@ def test_a_child_that_does_not_stop_in_time_is_abandoned_and_its_late_end_means_
     world.until(lambda: world.directory.find("family") is None)
     lives = family.log.count("+deaf")
     assert lives == 2
+
+
+class Slow(Recorder):
+    """Waits in the midst of a message until it is let go on."""
+
+    go_on = Event()
+
+    def on_receive(self, message: Any) -> int:
+        seen = super().on_receive(message)
+        if message == Filled(0):
+            self.go_on.wait(10)
+        return seen
+
+
+def test_who_is_given_up_reads_nothing_more_when_it_goes_on() -> None:
+    world = RealWorld("threads")
+    supervision = Supervision(Strategy.ONE_FOR_ALL, backoff_ns=MS, listeners=("listener",))
+    family = Family(world, "a", supervision=supervision)
+    world.directory.send("family", StartChild(family.child("slow", Slow, stop_timeout_ns=5 * MS)))
+    world.until(lambda: "+slow" in family.log)
+    world.directory.send("slow", Filled(0))
+    world.until(lambda: family.seen["slow"][0] == [Filled(0)])
+    for message in (Halt(1), Halt(2), Frame(3)):
+        world.directory.send("slow", message)
+    family.kill("a")
+    world.until(lambda: family.log.count("+slow") == 2)
+    Slow.go_on.set()
+    world.until(lambda: "-slow" in family.log)
+    assert family.seen["slow"] == [[Filled(0)], []]
+    assert world.dead("unread") == [Halt(1), Halt(2), Frame(3)]
+    world.close()
 
 
 def test_children_can_be_added_and_taken_away(world: World) -> None:
@@ -377,9 +416,9 @@ def test_a_death_during_a_repair_that_is_due_begins_its_backoff_anew(sim: SimWor
     sim.sim.run_until(began_ns + 2500 * MS)
     sim.directory.send("a", Raise("ValueError"))
     sim.sim.run_until(began_ns + 3400 * MS)
-    assert family.log == ["+a", "+b", "+deaf"]
+    assert family.log == ["+a", "+b", "+deaf", "-deaf"]
     sim.sim.run_until(began_ns + 3600 * MS)
-    assert family.log[3:] == ["+a", "+b", "+deaf"]
+    assert family.log[4:] == ["+a", "+b", "+deaf"]
 
 
 def test_a_restart_that_was_planned_does_not_break_a_quarantine(sim: SimWorld) -> None:
@@ -425,7 +464,7 @@ def test_an_orphan_that_does_not_stop_does_not_keep_its_successor_from_its_name(
     sim.sim.run_ready()
     sim.directory.send("market", Filled(1))
     sim.sim.run_until(sim.sim.now_ns() + SECOND)
-    assert family.log == ["+deaf", "+deaf"]
+    assert family.log == ["+deaf", "-deaf", "+deaf"]
     assert family.said(ActorFailed) == ["market"]
 
 
@@ -490,14 +529,10 @@ def test_the_deadlines_of_an_abandoned_child_go_and_those_of_its_successor_stay(
     family = Family(sim)
     sim.directory.send("family", StartChild(family.child("deaf", Sleeper)))
     sim.sim.run_ready()
-    mailbox = sim.directory.mailbox("deaf")
-    assert mailbox is not None
     for message in (StopChild("deaf"), StartChild(family.child("deaf", Sleeper))):
         sim.directory.send("family", message)
-    sim.sim.run_until(3 * SECOND)
-    mailbox.post(Filled(0))
     sim.sim.run_until(20 * SECOND)
-    assert family.seen["deaf"] == [["asked", Filled(0)], [Woke("life 2")]]
+    assert family.seen["deaf"] == [["asked"], [Woke("life 2")]]
 
 
 def markets(number_of_markets: int, log: list[str]) -> Iterable[ChildSpec]:
