@@ -83,8 +83,6 @@ def virtual(time: Time, network: Network) -> Generator[None]:
         patch.object(socket_feed, "BackgroundCall", Call),
         patch.object(socket_feed, "WebSocketClient", Feed),
         patch.object(socket_feed, "Event", Pause),
-        patch.object(snapshots, "BackgroundCall", Call),
-        patch.object(snapshots, "httpx", plain),
         patch.object(sweep, "Event", Pause),
     ):
         for package in ("actors", "research"):
