@@ -8,7 +8,7 @@ from models.messages.base import MarketId
 from models.messages.control import TradingStateChanged
 from models.messages.decisions import DecisionMade
 from models.messages.orders import IntentDenied
-from models.messages.position import InventoryUpdated, Position
+from models.messages.position import InventoryUpdated, LedgerSnapshot, Position
 from models.orders import TERMINAL, OrderState
 from research.prove.live_venue import unmoved
 from research.prove.sim.claims_base import Claim, Hears, S, said
@@ -34,12 +34,15 @@ class Ending(Claim):
         self._states: dict[MarketId, TradingStateChanged] = {}
         self._reasons: dict[MarketId, str] = {}
         self._healed_ns: int | None = None
+        self._desks: set[MarketId] = set()
+        """Markets that a strategy decides on."""
         self._quoted: dict[MarketId, int] = {}
 
     def hears(self) -> Hears:
         return {
             **super().hears(),
             said(InventoryUpdated): self._inventory,
+            said(LedgerSnapshot): lambda event: self._desks.add(event.message.market),
             said(TradingStateChanged): self._state,
             said(DecisionMade): self._decision,
             said(IntentDenied): self._denied,
@@ -133,7 +136,7 @@ class Ending(Claim):
 
     def _all_markets(self, now_ns: int) -> None:
         """Every market is quoted, or something says why not that has a reason to stand."""
-        for market in self.facts.markets:
+        for market in sorted(self._desks):
             state, reason = self._states.get(market), self._reasons.get(market, "")
             cells = () if state is None else state.cells
             hanging = [cell.source for cell in cells if cell.source in _HANGING]

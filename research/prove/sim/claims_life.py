@@ -64,7 +64,7 @@ class Life(Claim):
         message: SubmitUnanswered = event.message
         if event.actor == "executor":
             order = self.history.of(message.order_id)
-            order.uncertain = order.told not in TERMINAL and not order.said_over
+            order.uncertain = order.told in (None, OrderState.PLACING, OrderState.UNKNOWN)
 
     def _sure(self, event: Any) -> None:
         order = self.history.orders.get(event.message.order_id)
@@ -76,8 +76,8 @@ class Life(Claim):
         if event.actor != "executor":
             return
         for order in self.history.orders.values():
-            if order.order_id in self.history.committed and order.told in (None, OrderState.PLACING):
-                order.uncertain = True
+            if order.order_id in self.history.committed:
+                order.uncertain = order.told in (None, OrderState.PLACING, OrderState.UNKNOWN)
 
     def _submits(self, event: Any) -> None:
         """No order goes on its way beside one of unknown fate; what opens, not in the same event either."""

@@ -117,9 +117,9 @@ def _names(event: Event) -> set[str]:
 def _raw(event: Event) -> str:
     match event:
         case Said() | Stepped():
-            return msgspec.json.encode(event.message).decode()
+            return repr(event.message)
         case Committed():
-            return msgspec.json.encode(event.messages).decode()
+            return repr(event.messages)
         case Logged():
             return msgspec.json.encode(event.line).decode()
         case Written() | Answered():
