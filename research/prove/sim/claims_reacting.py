@@ -100,7 +100,7 @@ class Reacting(Claim):
 
     def _said(self, event: Any) -> None:
         message = event.message
-        if event.to in _READERS and message.lane is Lane.ORDER and type(message).key is Message.key:
+        if event.taken and event.to in _READERS and message.lane is Lane.ORDER and type(message).key is Message.key:
             self._mail.setdefault(event.to, deque()).append((event.at_ns, message))
 
     def _stepped(self, event: Any) -> None:

@@ -33,10 +33,12 @@ class Stepped(Event, frozen=True, gc=False):
 
 
 class Said(Event, frozen=True, gc=False):
-    """A message was sent to an actor of this name, whether or not anybody is there to take it."""
+    """A message was sent to an actor of this name."""
 
     to: str
     message: Message
+    taken: bool = True
+    """Whether it is in a mailbox: who has not begun yet, or is dead, takes nothing."""
 
 
 class Written(Event, frozen=True, gc=False):

@@ -76,7 +76,7 @@ class Surroundings:
     desks: dict[Tag, str]
     parameters: EngineParameters
     observe: Callable[[int, str, Message], object]
-    said: Callable[[str, Message], object]
+    said: Callable[[str, Message, bool], object]
     committed: Callable[[Sequence[tuple[int, Message]]], object]
     refused: Callable[[str], object]
     disk_ns: Callable[[], int]
@@ -283,9 +283,9 @@ class Engine:
 
     # Trouble
 
-    def _hear(self, name: str, message: Message) -> None:
+    def _hear(self, name: str, message: Message, taken: bool) -> None:
         if not self._dead:
-            self.given.said(name, message)
+            self.given.said(name, message, taken)
 
     def _abort(self, reason: str) -> None:
         self.gate.close(reason)
@@ -312,13 +312,14 @@ class Engine:
 class _Heard(Directory):
     """A directory that says what is sent. Of the board only what it would be told: nobody looks at it here."""
 
-    def __init__(self, dead_letters: DeadLetters, hear: Callable[[str, Message], object]) -> None:
+    def __init__(self, dead_letters: DeadLetters, hear: Callable[[str, Message, bool], object]) -> None:
         super().__init__(dead_letters)
         self._hear = hear
 
     def send(self, name: str, message: Message) -> bool:
-        self._hear(name, message)
-        return name == BOARD or super().send(name, message)
+        taken = name == BOARD or super().send(name, message)
+        self._hear(name, message, taken)
+        return taken
 
 
 class _Writer(Writer):

@@ -94,7 +94,7 @@ def draw(seed: int) -> Plan:
         kind=kind,
         profile=profile,
         markets=markets,
-        strategy=random.choice(("maker", "maker", "maker", "two_sided", "complete_set")),
+        strategy=random.choice(("maker", "maker", "maker", "two_sided")),
         signature_type=random.choice((0, 3)),
         protocol=random.choice(("2", "2", "mixed")),
         settings={

@@ -209,7 +209,7 @@ class World(Told):
             desks={self.tag: plan.strategy},
             parameters=self.parameters,
             observe=self._observe,
-            said=lambda to, message: self._hear(Said(self._next(), self.now_ns, to, message)),
+            said=lambda to, message, taken: self._hear(Said(self._next(), self.now_ns, to, message, taken)),
             committed=self._committed,
             refused=self._refused,
             disk_ns=lambda: int(random.expovariate(1.0) * plan.disk_ns) if plan.disk_ns else 0,
