@@ -10,10 +10,7 @@ def _never(_: Any) -> Any:
 
 
 def _the_first_tick(_: Any) -> Any:
-    def change_tick(self: Any, change: Any, now_ns: int) -> None:
-        self._event_ns = change.received_ns
-
-    return change_tick
+    return lambda self, change, now_ns: setattr(self, "_event_ns", change.received_ns)
 
 
 def _no_other_tick(_: Any) -> Any:

@@ -77,8 +77,8 @@ def _settled_before(_: Any) -> Any:
 
 def _newest_alone(original: Any) -> Any:
     def post(self: Any, message: Any, envelope: Any = None) -> None:
-        waiting = self._lanes[message.lane] if type(message).__name__ == "FillCounted" else None
-        for mail in [mail for mail in waiting or () if type(mail) is type(message) and mail.market == message.market]:
+        waiting = (self._lanes[message.lane] if type(message).__name__ == "FillCounted" else None) or []
+        for mail in [mail for mail in waiting if type(mail) is type(message) and mail.market == message.market]:
             waiting.remove(mail)
         original(self, message, envelope)
 
