@@ -7,7 +7,7 @@ from models.messages.base import Lane, MarketId, Message
 from models.messages.control import MarketParked
 from models.messages.market import FlowUpdated
 from models.messages.orders import CancelMarket
-from models.messages.runtime import ActorFailed, ActorQuarantined
+from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarted
 from models.orders import OrderState
 from research.prove.sim.claims_base import Claim, Hears, S, said, stepped
 from research.prove.sim.claims_history import Logged, OwnOrder, Settled
@@ -56,6 +56,7 @@ class Reacting(Claim):
             stepped(FlowUpdated): self._flow,
             said(CancelMarket): self._cancels,
             said(ActorFailed): self._failure,
+            said(ActorRestarted): self._restarted,
             said(ActorQuarantined): lambda _: self._mail.clear(),
             said(MarketParked): lambda _: self._mail.clear(),
         }
@@ -135,6 +136,11 @@ class Reacting(Claim):
         """Who died leaves mail behind, and who is restarted with it."""
         self._mail.clear()
         self._toxic.clear()
+
+    def _restarted(self, event: Any) -> None:
+        """What was sent while nobody was there is brought again, or was told besides."""
+        if event.message.name in _READERS:
+            self._mail.pop(event.message.name, None)
 
     # Blast radius
 
