@@ -8,7 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from research.prove.commands import beside, crash, kill, live, load, sim, venue
+from research.prove.commands import beside, crash, kill, live, load, races, sim, venue
+from research.prove.zoo import command as zoo
 
 
 class Proof(Protocol):
@@ -29,7 +30,7 @@ class Proof(Protocol):
         ...
 
 
-PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim)
+PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim, zoo, races)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
