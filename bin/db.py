@@ -30,14 +30,14 @@ def status(*, db: Database = None, options: Options = DEFAULTS) -> int:
     """Say what the database is: its rows, its version, who writes it, where its journal ends. Changes nothing."""
     from actors.store.database import examine, redacted, sqlite_file
 
-    url, _ = _place(db, options)
+    url, _ = place(db, options)
     with told_of_storage():
         found, file = examine(url), sqlite_file(url)
     if not found.exists:
         raise CommandError(
             "not_found", f"there is no database {redacted(url)}", "the first start of an engine makes it"
         )
-    with _reading(url) as reader:
+    with reading(url) as reader:
         holder, counts = reader.holder, reader.counts()
         document: dict[str, Any] = {
             "schema": "keel.db_status/1",
@@ -72,13 +72,13 @@ def verify(*, db: Database = None, options: Options = DEFAULTS) -> int:
     from actors.store.trouble import StoreError
     from surfaces.cli.progress import Bar
 
-    url, data_dir = _place(db, options)
+    url, data_dir = place(db, options)
     bar = Bar("verifying", shown=not options.quiet)
     document: dict[str, Any] = {"schema": "keel.db_verify/1", "database": redacted(url), "whole": True}
     with told_of_storage():
         # Before the journal is read: what is added meanwhile is no cut.
         kept = Heads(data_dir).read(url)
-    with _reading(url) as reader:
+    with reading(url) as reader:
         try:
             unharmed(url)
             of = reader.entries()
@@ -102,7 +102,7 @@ def backup(folder: Path | None = None, /, *, db: Database = None, options: Optio
 
     An engine may run meanwhile; the copy is of one moment.
     """
-    url, data_dir = _place(db, options)
+    url, data_dir = place(db, options)
     copy = _backed_up(url, folder or data_dir / "backups", options)
     document = {"schema": "keel.db_backup/1", "file": str(copy), "bytes": copy.stat().st_size}
     Output(options).show(document, Text([f"{copy}: {document['bytes']:,} bytes, whole"]))
@@ -114,7 +114,7 @@ def migrate(*, db: Database = None, dry_run: DryRun = False, options: Options = 
     from actors.store.database import examine
     from actors.store.upkeep import update
 
-    url, data_dir = _place(db, options)
+    url, data_dir = place(db, options)
     with _alone(data_dir):
         found = examine(url)
         document: dict[str, Any] = {"schema": "keel.db_migrate/1", "pending": list(found.pending), "dry_run": dry_run}
@@ -147,9 +147,9 @@ def reset(
     for name in chosen:
         if name not in RESETTABLE:
             raise CommandError("usage", f"{name!r} is not emptied", f"one may choose of {', '.join(RESETTABLE)}")
-    url, data_dir = _place(db, options)
+    url, data_dir = place(db, options)
     with _alone(data_dir):
-        with _reading(url) as reader:
+        with reading(url) as reader:
             counts = {name: rows for name, rows in reader.counts().items() if name in chosen}
         document: dict[str, Any] = {"schema": "keel.db_reset/1", "dry_run": dry_run, "backup": None}
         after = counts
@@ -180,7 +180,7 @@ def recover(*, db: Database = None, dry_run: DryRun = False, options: Options = 
     from actors.store.upkeep import set_aside
     from surfaces.cli.session import confirm
 
-    url, data_dir = _place(db, options)
+    url, data_dir = place(db, options)
     aside: Path | None = None
     with _alone(data_dir):
         if not dry_run:
@@ -196,8 +196,8 @@ def recover(*, db: Database = None, dry_run: DryRun = False, options: Options = 
     return Exit.OK
 
 
-def _place(db: str | None, options: Global) -> tuple[str, Path]:
-    """Return the URL of the database that a run would use, and its data folder."""
+def place(db: str | None, options: Global) -> tuple[str, Path]:
+    """Return the URL of the database that a run would use, and its data folder. Raises CommandError."""
     from actors.store.database import resolve_url
     from config.problems import ConfigurationError
     from config.settings import load
@@ -212,7 +212,8 @@ def _place(db: str | None, options: Global) -> tuple[str, Path]:
 
 
 @contextmanager
-def _reading(url: str) -> "Generator[Reader]":
+def reading(url: str) -> "Generator[Reader]":
+    """Have a database open to read. Raises CommandError."""
     from actors.store.queries import Reader
 
     with told_of_storage(), Reader(url) as reader:

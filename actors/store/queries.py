@@ -37,6 +37,7 @@ from models.units import Money, Size
 Record: TypeAlias = dict[str, Any]
 
 LIMIT: Final = 100
+_SAME_BEGINNING: Final = 5
 
 
 class Profit(msgspec.Struct, frozen=True):
@@ -104,6 +105,11 @@ class Reader:
             query = query.where(Order.state.in_(OPEN_STATES))
         return self._rows(query.order_by(Order.changed_ns.desc(), Order.order_id), limit)
 
+    def order(self, name: str) -> list[Record]:
+        """Return the orders whose id or intent begins so, newest first; of many the first few."""
+        begins = Order.order_id.startswith(name) | Order.intent.startswith(name)
+        return self._rows(Order.select().where(begins).order_by(Order.changed_ns.desc()), _SAME_BEGINNING)
+
     def decisions(
         self, market: MarketId | None = None, tag: Tag | None = None, since_ns: int = 0, limit: int = LIMIT
     ) -> list[Record]:
@@ -126,7 +132,7 @@ class Reader:
         return found
 
     def audit(self, since_ns: int = 0, limit: int = LIMIT) -> list[Record]:
-        """Return mutating commands, with `arguments` decoded."""
+        """Return calls that would change something, and refused ones, with `arguments` decoded."""
         found = self._rows(_of(Audit, None, None, since_ns).order_by(Audit.at_ns.desc(), Audit.request), limit)
         for row in found:
             row["arguments"] = msgspec.json.decode(row["arguments"])

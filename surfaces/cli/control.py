@@ -144,16 +144,22 @@ def _flatten_and_stop(dry_run: bool, options: Global) -> int:
 def _kill_status(options: Options) -> int:
     with connect(options) as client:
         document = client.get("/v1/kill")
-    said = f"killed since {document['since']}: {document['reason']}" if document["killed"] else "not killed"
-    Output(options).show(document, Text([said]))
+    Output(options).show(document, Text([_killed(document) if document["killed"] else "not killed"]))
     return Exit.OK
+
+
+def _killed(document: Document) -> str:
+    if document["reason"] is None:
+        return f"killed by {document['by']}; risk has not heard of it yet"
+    by = f" by {document['by']}" if document["by"] is not None else ""
+    return f"killed since {document['since']}{by}: {document['reason']}"
 
 
 def _clear(options: Options) -> int:
     """Show what was killed before a person lifts it. The gate may be closed though risk knows nothing of it."""
     with connect(options) as client:
         document = client.get("/v1/kill")
-    why = f"killed since {document['since']}: {document['reason']}" if document["killed"] else "risk knows of no kill"
+    why = _killed(document) if document["killed"] else "risk knows of no kill"
     word = document["confirm"]
     whose = "" if word == "CLEAR" else " The word is the end of the wallet's address."
     confirm(options, f"{why}. After this orders can go out again.{whose}", word)

@@ -1,4 +1,4 @@
-"""`keel markets`: what is traded, switched on and off."""
+"""`keel markets`: what is traded, switched on and off, taken in and let go."""
 
 from typing import Annotated, Any
 
@@ -9,7 +9,7 @@ from surfaces.cli.control import DryRun, set_state
 from surfaces.cli.errors import Exit
 from surfaces.cli.options import DEFAULTS, Options
 from surfaces.cli.output import Column, Output, Text
-from surfaces.cli.session import Document, connect
+from surfaces.cli.session import Document, carry_out, connect
 
 Names = Annotated[str, Parameter(help="Markets by slug or condition id, separated by blanks or commas.")]
 
@@ -50,6 +50,28 @@ def on(*markets: Names, dry_run: DryRun = False, options: Options = DEFAULTS) ->
 def off(*markets: Names, dry_run: DryRun = False, options: Options = DEFAULTS) -> int:
     """Switch markets off: cancel their orders, prove it, and quote no more. What is held stays marked and counted."""
     return set_state("off", markets, dry_run, options)
+
+
+def add(
+    market: Annotated[str, Parameter(help="Slug, URL, condition id or token.")],
+    /,
+    *,
+    dry_run: DryRun = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Trade a market too, beside the others; it lasts until the engine ends, then it is in the configuration or not."""
+    return carry_out(options, lambda client, _: client.post("/v1/commands/add", market=market, dry_run=dry_run), "")
+
+
+def remove(
+    market: Annotated[str, Parameter(help="Slug or condition id.")],
+    /,
+    *,
+    dry_run: DryRun = False,
+    options: Options = DEFAULTS,
+) -> int:
+    """Forget a market that is off and flat, with nothing open, unknown or unsettled."""
+    return carry_out(options, lambda client, _: client.post("/v1/commands/remove", market=market, dry_run=dry_run), "")
 
 
 def show(market: str, /, *, options: Options = DEFAULTS) -> int:

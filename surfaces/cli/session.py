@@ -33,7 +33,8 @@ def carry_out(
             document = _sent(options, client, send, confirmed=True, watched=watched)
     lines = list(document["lines"])
     if not document["dry_run"]:
-        lines += [_left(order) for market in document["markets"] for order in market["left"]]
+        left = [*document.get("left", ()), *(order for one in document.get("markets", ()) for order in one["left"])]
+        lines += map(_left, left)
     Output(options).show(document, Text(lines))
     return Exit.OK if document["proven"] or document["dry_run"] else Exit.PARTIAL
 

@@ -18,8 +18,8 @@ class Served:
     path: Path
     server: ControlServer
 
-    def client(self, timeout_s: float = 5.0) -> EngineClient:
-        return EngineClient(self.path, timeout_s, "test")
+    def client(self, timeout_s: float = 5.0, role: str | None = None) -> EngineClient:
+        return EngineClient(self.path, timeout_s, "test", role)
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from surfaces.cli.app import _COMMANDS, _FAMILIES, normalised, run
+from surfaces.cli.app import normalised, run
+from surfaces.cli.tree import COMMANDS, FAMILIES
 
 ROOT = Path(__file__).parents[3]
 OURS = [
     target
     for target in (
-        *(target for target, *_ in _COMMANDS.values()),
-        *(target for *_, pages in _FAMILIES for target, *_ in pages.values()),
+        *(target for target, *_ in COMMANDS.values()),
+        *(target for *_, pages in FAMILIES for target, *_ in pages.values()),
     )
     if target.startswith("surfaces.")
 ]
@@ -80,8 +81,8 @@ def test_help_groups_the_commands_and_begins_with_three_examples() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [name for (name, *_), (target, *_) in _COMMANDS.items() if target in OURS and name != "sandbox"]
-    + [f"{family} {page}" for family, *_, pages in _FAMILIES for page in pages],
+    [name for (name, *_), (target, *_) in COMMANDS.items() if target in OURS and name != "sandbox"]
+    + [f"{family} {page}" for family, *_, pages in FAMILIES for page in pages],
 )
 def test_every_command_has_help_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([*command.split(), "--help"]) == 0
