@@ -89,8 +89,7 @@ class RunningMarkets:
             if not dry_run:
                 self._add(market, who, timeout_s)
             said = "would be added" if dry_run else "added: its actors stand, its book is asked for"
-            cautions = sizes_refused(self._parts.assembly.plan.parameters, Catalogue({market.id: market}))
-            return Listed(market.id, market.slug, (f"{market.slug} {said}", *cautions), True, dry_run)
+            return Listed(market.id, market.slug, (f"{market.slug} {said}", *self._cautions(market)), True, dry_run)
 
     def remove(self, market: MarketId, who: str, timeout_s: float, *, dry_run: bool) -> Listed:
         """Switch a market off, and forget it once it is flat and has nothing open, unknown or unsettled.
@@ -138,8 +137,6 @@ class RunningMarkets:
         if beside is not None:
             why = f"{market.slug} is of the same event as {beside.slug}: what both can lose is counted as one"
             raise Refused("refused", why, _RESTART)
-        if not self._feeds.follows(market.reference):
-            raise Refused("refused", f"{market.slug} follows {market.reference}, which is not listened to", _RESTART)
         apart = parts.assembly.why_not_alone(
             Catalogue({**catalogue.markets, market.id: market}, catalogue.groups), market
         )
@@ -150,6 +147,12 @@ class RunningMarkets:
                 self._live.require(market)
         except SigningRefused as error:
             raise Refused("refused", f"orders in {market.slug} cannot be signed: {error}") from error
+
+    def _cautions(self, market: Market) -> Iterator[str]:
+        """Say what will keep a desk from trading there."""
+        yield from sizes_refused(self._parts.assembly.plan.parameters, Catalogue({market.id: market}))
+        if not self._feeds.follows(market.reference):
+            yield f"it follows {market.reference}, which nobody listens to before the restart"
 
     def _add(self, market: Market, who: str, timeout_s: float) -> None:
         """Have it known to all, then served, then heard: a book that nobody serves would be lost."""

@@ -93,3 +93,19 @@ def test_references_are_told_to_the_coordinators_that_follow_them() -> None:
     topology = Assembly(plan()).topology(frozenset(), recording=False)
     told = set(topology.route(ReferenceUpdated("BTC/USD", 1.0, 0)))
     assert told == {"coordinator/maker/c", "coordinator/lag/c"}
+
+
+def test_a_market_that_every_desk_decides_on_alone_is_taken_in_and_no_other() -> None:
+    assembly = Assembly(replace(plan(), desks={"maker": "maker"}))
+    more = listed("d")
+    known = assembly.plan.catalogue
+    grown = Catalogue({**known.markets, "d": more}, known.groups)
+    assert assembly.why_not_alone(grown, more) == ""
+    assembly.take_in(more)
+    assert assembly.groups == {"maker": {name: (name,) for name in "abcd"}}
+    assert [part.name for part in assembly.market_parts("d")] == [
+        "book/d", "flow/d", "inventory/maker/d", "coordinator/maker/d",
+    ]  # fmt: skip
+    sets = Assembly(replace(plan(), desks={"sets": "complete_set"}))
+    assert "does not decide on it" in sets.why_not_alone(grown, more)
+    assert "together with 1 more" in sets.why_not_alone(known, MARKETS["a"])

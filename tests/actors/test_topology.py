@@ -195,3 +195,16 @@ def test_what_is_tapped_is_heard_before_anybody_is_sent_it() -> None:
     assert tuple(names) == told
     tapped.route(ClearKill("request", "test"))
     assert len(heard) == 1
+
+
+def test_arrows_of_one_market_more_are_made_and_taken_away() -> None:
+    arrows = topology(*OPTIONAL)
+    new, said = "0xnew", sample(BookUpdated)
+    told = msgspec.structs.replace(said, market=new)
+    before = tuple(arrows.route(told))
+    arrows.add(TAGS[0], new, None)
+    assert set(arrows.route(told)) - set(before) == {coordinator_name(TAGS[0], new)}
+    arrows.add(TAGS[0], new, None)
+    assert len(tuple(arrows.route(told))) == len(before) + 1, "twice is once"
+    arrows.remove(new)
+    assert tuple(arrows.route(told)) == before

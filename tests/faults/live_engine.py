@@ -125,7 +125,9 @@ def live(
     settings = load({**SMALL, **changed}, config_file=None, env_file=None, environment={})
     database = database or f"sqlite:///{data_dir}/arb.db"
     made = Engine(
-        Options("live", {"desk": "maker"}, settings.engine, endpoints, data_dir, database, live=found),
+        Options(
+            "live", {"desk": "maker"}, settings.engine, endpoints, data_dir, database, settings.run.markets, live=found
+        ),
         leave=lambda code: None,
     )
     try:

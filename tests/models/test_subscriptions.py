@@ -74,6 +74,16 @@ def test_a_market_that_was_given_is_subscribed_to_once_and_then_quarantined() ->
     assert [type(step) for step in made.due(203 * MS)] == [Quarantine, Replace]
 
 
+def test_a_market_that_is_new_is_subscribed_to_and_returns_with_its_books() -> None:
+    made = shown("A", "B")
+    made.add("C", ("c1", "c2"), is_given=False)
+    assert made.is_lost("C"), "nothing is known of it yet"
+    assert made.due(100 * MS) == [Redrive(("c1", "c2"))]
+    assert made.book("C", NO, 101 * MS) == []
+    assert made.book("C", YES, 102 * MS) == [Restored("C")]
+    assert made.due(10_000 * MS) == []
+
+
 STALLED = "the venue's book moves on and its stream says nothing"
 
 

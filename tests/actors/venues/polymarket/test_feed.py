@@ -16,6 +16,8 @@ from actors.venues.polymarket.feed import (
     TOKENS_MAX,
     BooksProbed,
     FeedShard,
+    Forget,
+    Hear,
     ProbeBooks,
     RepeatMoves,
     TakeOver,
@@ -354,6 +356,29 @@ def test_what_the_spare_does_not_hear_either_is_quarantined_and_let_go_when_it_i
     desk.until(lambda: len(desk.cells) == 2)
     assert desk.cells[1] == RaiseCell("M2", "feed", TradingState.ACTIVE, "")
     assert desk.of(FeedRestored) == [FeedRestored("M2", resynchronise=True)]
+
+
+def test_a_market_that_is_added_is_heard_on_the_connection_that_stands_and_one_that_is_removed_no_more(
+    desk: Desk, venue: SocketServer
+) -> None:
+    def changes() -> list[tuple[str, list[str]]]:
+        said = [json.loads(text) for text in venue.heard[1:] if text != "PING"]
+        return [(change["operation"], change["assets_ids"]) for change in said]
+
+    feed = desk.shown(venue.url, venue, msgspec.structs.replace(QUICK, unheard_ms=50))
+    desk.world.directory.send("feed/0", Hear("M3", ("31", "32")))
+    desk.until(lambda: ("subscribe", ["31", "32"]) in changes())
+    venue.say([book("31"), book("32")])
+    desk.until(lambda: desk.of(FeedRestored))
+    assert desk.of(FeedRestored) == [FeedRestored("M3", resynchronise=True)]
+    desk.until(lambda: [frame.market for frame in desk.of(BookFrame)][-2:] == ["M3", "M3"])
+    desk.world.directory.send("feed/0", Forget("M1"))
+    desk.until(lambda: ("unsubscribe", ["11", "12"]) in changes())
+    venue.say(change("11"), change("31"))
+    desk.until(lambda: desk.of(LevelsChanged))
+    assert [frame.market for frame in desk.of(LevelsChanged)] == ["M3"]
+    assert feed.connections == 1
+    assert not desk.of(FeedLost)
 
 
 def test_a_spare_in_the_place_of_a_dead_one_is_given_again_what_that_one_had(desk: Desk, venue: SocketServer) -> None:
