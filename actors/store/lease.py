@@ -35,6 +35,8 @@ from actors.store.trouble import StoreBusy, StoreError
 
 _KEY: Final = "lease"
 _ADVISORY_LOCK: Final = int.from_bytes(hashlib.sha256(b"keel journal").digest()[:8], "big", signed=True)
+_FILE_S: Final = 0.02
+"""Two who take the file at the same moment stand in each other's way; one of them has it after a little while."""
 _ASK_S: Final = 1.0
 _SERVER_KNOWS_NS: Final = 20_000_000_000
 _LEAVE_S: Final = 2.0
@@ -61,7 +63,9 @@ class FileLock:
     def __init__(self, database: Path) -> None:
         """Take it. Raises StoreBusy, or StoreError where there can be no lock."""
         try:
-            self._file = sqlite3.connect(f"{database}-lease", timeout=0, isolation_level=None, check_same_thread=False)
+            self._file = sqlite3.connect(
+                f"{database}-lease", timeout=_FILE_S, isolation_level=None, check_same_thread=False
+            )
         except sqlite3.OperationalError as error:
             raise StoreError(f"no lock can be had beside {database}: {error}") from error
         try:
