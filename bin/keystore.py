@@ -9,9 +9,10 @@ import hashlib
 import hmac
 import json
 import secrets
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from Crypto.Cipher import AES
+from Crypto.Protocol.KDF import scrypt
 
 from actors.venues.polymarket.keys import SigningKey, keccak256
 from actors.venues.secret import Secret
@@ -88,9 +89,8 @@ def _derived(crypto: dict[str, Any], password: Secret) -> bytes:
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int) -> bytes:
     if 128 * n * r * p > _MEMORY_MAX:
         raise InvalidKeystore("the keystore asks for too much memory")
-    # The library wants to be allowed a little more than it takes.
-    memory = 128 * r * (n + p + 2) + (1 << 20)
-    return hashlib.scrypt(password.reveal().encode(), salt=salt, n=n, r=r, p=p, maxmem=memory, dklen=length)
+    # Not OpenSSL's, which refuses the r of 1 that eth-account writes.
+    return cast(bytes, scrypt(password.reveal(), salt, length, n, r, p))  # pyright: ignore[reportArgumentType]
 
 
 def _cipher(derived: bytes, iv: bytes) -> Any:

@@ -22,7 +22,7 @@ _NAME: Final = (
     r"password|mnemonic|(?:access|auth|bearer)[_-]?token"
 )
 _ASSIGNED: Final = re.compile(
-    rf"(?i)\b({_NAME})(['\"]\s*,\s*b?['\"]|\\?['\"]?\s*[:=]\s*b?\\?['\"]?)"
+    rf"(?i)\b({_NAME})(['\"]\s*,\s*b?['\"]|\\?['\"]?\s*[:=]\s*(?:b?\\?['\"])?)"
     rf"((?:bearer|basic|digest)\s+[^\s'\"\\,}}]+|[^\s'\"\\,;}})\]]+)"
 )
 _BESIDE: Final = re.compile(r"(?i)((?:priv(?:ate)?|secret|signing)\W?(?:key)?\W{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b")

@@ -26,7 +26,15 @@ def forms(text: str) -> frozenset[str]:
     """
     if len(text) < LENGTH_MIN:
         return frozenset()
-    found = {text, quote(text, safe=""), quote_plus(text), repr(text)[1:-1], *_as_json(text), *_as_bytes(text.encode())}
+    found = {
+        text,
+        quote(text),
+        quote(text, safe=""),
+        quote_plus(text),
+        repr(text)[1:-1],
+        *_as_json(text),
+        *_as_bytes(text.encode()),
+    }
     key = _KEY.fullmatch(text)
     if key is not None:
         data = bytes.fromhex(key[1])

@@ -1,15 +1,19 @@
 """A secret is seen by nobody who does not ask for it by name."""
 
+import ast
 import copy
 import json
 import pickle
 import traceback
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from actors.venues.secret import Secret
+from actors.venues.polymarket.credentials import Credentials
+from actors.venues.secret import Secret, known
 
 TEXT = "5ecre7-0f-the-desk"
 SECRET = Secret(TEXT)
@@ -53,21 +57,60 @@ def test_secrets_are_compared_and_revealed() -> None:
     assert not Secret("")
 
 
+REVEALED = {
+    "actors/venues/polymarket/credentials.py": 4,  # headers, and the proof that they can be made
+    "actors/venues/polymarket/keys.py": 1,  # the curve
+    "actors/venues/polymarket/official_signer.py": 2,  # orders of generation 1
+    "actors/venues/polymarket/relayer.py": 1,  # its header
+    "actors/venues/polymarket/user_feed.py": 2,  # the frame that subscribes
+    "bin/keystore.py": 4,  # a key that is encrypted, and passwords
+    "bin/secrets.py": 2,  # two sources that are compared, and the API key, which is shown
+    "bin/wallet.py": 1,  # how long a password is
+}
+"""How often a file may ask for what a secret is. Whoever adds a call says here what for."""
+
+
 @pytest.mark.proves("I39")
-def test_secrets_are_revealed_in_six_places_only() -> None:
-    """To the curve, to headers, to the official client, to the user channel, and where they are read and compared."""
+def test_secrets_are_revealed_where_it_is_listed_and_nowhere_else() -> None:
+    found = {name: count for name, tree in modules().items() if (count := sum(map(is_reveal, ast.walk(tree))))}
+    assert found == REVEALED
+
+
+def test_nobody_turns_on_what_prints_headers_or_locals() -> None:
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            called = node.func if isinstance(node, ast.Call) else None
+            assert not (isinstance(called, ast.Attribute) and called.attr == "enableTrace"), name
+            assert not (isinstance(called, ast.Name) and called.id == "enableTrace"), name
+            if isinstance(node, ast.keyword):
+                shows = isinstance(node.value, ast.Constant) and node.value.value is False
+                assert node.arg not in ("show_locals", "tracebacks_show_locals", "diagnose") or shows, name
+
+
+def is_reveal(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and node.attr == "reveal"
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
     root = Path(__file__).parents[3]
-    revealing = {
-        file.relative_to(root).as_posix()
-        for package in ("models", "actors", "config", "surfaces", "research", "sandbox", "bin")
-        for file in (root / package).rglob("*.py")
-        if ".reveal()" in file.read_text()
-    }
-    assert revealing <= {
-        "actors/venues/polymarket/credentials.py",
-        "actors/venues/polymarket/keys.py",
-        "actors/venues/polymarket/official_signer.py",
-        "actors/venues/polymarket/relayer.py",
-        "actors/venues/polymarket/user_feed.py",
-        "bin/secrets.py",
-    }
+    packages = ("models", "actors", "config", "surfaces", "research", "sandbox", "bin")
+    files = [file for package in packages for file in (root / package).rglob("*.py")]
+    return {file.relative_to(root).as_posix(): ast.parse(file.read_text(encoding="utf-8")) for file in files}
+
+
+def test_a_secret_is_not_in_what_holds_it() -> None:
+    @dataclass(frozen=True)
+    class Holder:
+        key: Secret
+
+    class Kept(msgspec.Struct):
+        key: Secret
+
+    held = Holder(SECRET)
+    assert TEXT not in repr(held) + str(held) + repr(vars(held)) + repr(Kept(SECRET))
+    for copied in (lambda: asdict(held), lambda: msgspec.json.encode(Kept(SECRET)), lambda: copy.deepcopy(held)):
+        with pytest.raises(TypeError):
+            copied()
+    assert TEXT not in repr(Credentials("key", Secret("c2VjcmV0"), SECRET))
+    assert SECRET in map(Secret, known()), "whoever hides secrets in logs knows it"

@@ -1,0 +1,142 @@
+"""No secret is written, however it came into a line: known, named, or by what it opens."""
+
+import json
+import logging
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from loguru import logger
+
+from actors.venues.polymarket.keys import SigningKey
+from actors.venues.secret import Secret
+from actors.venues.secret_forms import forms
+from bin.logs import log_to
+from bin.redaction import HIDDEN, hide_key_of, redacted
+
+PASSPHRASE = Secret("canary/phrase+of the desk")
+KEY = "0x" + "c4" * 32
+ORDER = "0x" + "ab" * 32
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Log into a folder, and leave everything as it was."""
+    hooks = sys.excepthook, threading.excepthook, warnings.showwarning
+    handlers = list(logging.getLogger().handlers)
+    log_to(tmp_path, "ERROR")
+    yield tmp_path
+    logger.remove()
+    sys.excepthook, threading.excepthook, warnings.showwarning = hooks
+    logging.getLogger().handlers = handlers
+
+
+def written(folder: Path) -> str:
+    logger.complete()
+    return (folder / "keel.log").read_text(encoding="utf-8") + (folder / "events.jsonl").read_text(encoding="utf-8")
+
+
+@pytest.mark.proves("I39")
+def test_a_known_secret_is_hidden_in_every_form() -> None:
+    for form in forms(PASSPHRASE.reveal()):
+        assert form not in redacted(f"before {form} after")
+        assert redacted(f"before {form} after") == f"before {HIDDEN} after"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "POLY_PASSPHRASE: zzCanaryzz",
+        "{'poly_signature': 'zzCanaryzz'}", '{"apiKey":"zzCanaryzz"}', "secret=zzCanaryzz",
+        "api_secret = 'zzCanaryzz'", '{\\"passphrase\\":\\"zzCanaryzz\\"}', "Authorization: Bearer zzCanaryzz",
+        "[(b'POLY_API_KEY', b'zzCanaryzz')]", "RELAYER_API_KEY=zzCanaryzz", "password=zzCanaryzz&x=1",
+        f"private key: {'9e' * 32}", f"PRIVATE_KEY={KEY[:-1]}1",
+    ],
+)  # fmt: skip
+def test_what_is_named_as_a_secret_is_hidden_though_nobody_knows_it(text: str) -> None:
+    assert "zzCanaryzz" not in redacted(text)
+    assert "9e9e9e" not in redacted(text)
+    assert "c4c4c4" not in redacted(text)
+    assert HIDDEN in redacted(text)
+
+
+def test_ids_are_shown_and_the_key_of_our_account_is_not() -> None:
+    key = "7d" * 32
+    assert redacted(f"order {ORDER} in {KEY}, tx {key}") == f"order {ORDER} in {KEY}, tx {key}"
+    hide_key_of(SigningKey(Secret("0x" + "31" * 32)).address)
+    assert redacted(f"order {ORDER} at {'31' * 32}") == f"order {ORDER} at {HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "of the API key, its secret and passphrase only some are given; missing: API secret, API passphrase",
+        "the API secret is not URL-safe base64: copy it whole, or derive it anew",
+        "account.private_key_file: /etc/keel/key", "RELAYER_API_KEY_ADDRESS: 0xabc", f"held: CANCEL_ONLY {ORDER}",
+    ],
+)  # fmt: skip
+def test_what_only_speaks_of_secrets_stays_as_it_is(text: str) -> None:
+    assert redacted(text) == text
+
+
+@pytest.mark.proves("I39")
+def test_messages_figures_and_tracebacks_are_looked_through_in_files_of_ours_alone(folder: Path) -> None:
+    secret = PASSPHRASE.reveal()
+    try:
+        raise ValueError(f"headers {httpx.Headers({'POLY_PASSPHRASE': secret, 'x': '1'})!r}")
+    except ValueError:
+        logger.bind(reason=secret, body=json.dumps({"p": secret})).exception("it said {}", secret)
+    found = written(folder)
+    assert secret not in found
+    assert json.dumps(secret)[1:-1] not in found
+    assert found.count(HIDDEN) >= 6
+    assert "ValueError" in found
+    assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
+
+
+@pytest.mark.proves("I39")
+def test_libraries_threads_and_warnings_go_the_same_way(folder: Path) -> None:
+    secret = PASSPHRASE.reveal()
+    logging.getLogger("httpx").info("GET /?key=%s", secret)
+    logging.getLogger("peewee").setLevel(logging.DEBUG)
+    logging.getLogger("peewee").debug("('INSERT', ['%s'])", secret)
+    logging.getLogger("somebody").warning("odd %s", secret)
+    assert threading.excepthook is not threading.__excepthook__
+    thread = threading.Thread(target=lambda: [][1 if secret else 0], name="dies")
+    thread.start()
+    thread.join()
+    sys.excepthook(OSError, OSError(f"cannot open {secret}"), None)
+    warnings.showwarning(f"old {secret}", UserWarning, "file.py", 1)
+    found = written(folder)
+    assert secret not in found
+    assert "GET" not in found
+    assert "INSERT" not in found
+    for told in (f"odd {HIDDEN}", "nobody caught IndexError", f"cannot open {HIDDEN}", f"UserWarning: old {HIDDEN}"):
+        assert told in found
+
+
+@pytest.mark.proves("I39")
+def test_what_a_command_prints_is_looked_through() -> None:
+    code = (
+        "import sys, threading, warnings\n"
+        "from bin.redaction import guard_streams\n"
+        "from actors.venues.secret import Secret\n"
+        "guard_streams()\n"
+        f"secret = Secret({PASSPHRASE.reveal()!r}).reveal()\n"
+        "print('out', secret)\n"
+        "warnings.warn(secret)\n"
+        "thread = threading.Thread(target=lambda: {}[secret]); thread.start(); thread.join()\n"
+        "raise RuntimeError(f'error {secret}')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30)
+    said = done.stdout + done.stderr
+    assert PASSPHRASE.reveal() not in said
+    assert f"out {HIDDEN}" in said
+    assert f"RuntimeError: error {HIDDEN}" in said
+    assert f"KeyError: '{HIDDEN}'" in said
+    assert f"UserWarning: {HIDDEN}" in said
