@@ -155,13 +155,13 @@ def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[Marke
         told = logger.bind(market=said.slug, who=said.who)
         if not said.traded:
             del markets[name]
-            told.warning("left out: removed while an earlier engine ran; back with: keel markets add")
+            told.warning("{} is left out: removed while an earlier engine ran; back with: keel markets add", said.slug)
             continue
         try:
             markets |= read_catalogue(endpoints, (name,)).markets
-            told.info("traded too: added while an earlier engine ran; out with: keel markets remove")
+            told.info("{} is traded too: added while an earlier engine ran; out with: keel markets remove", said.slug)
         except UnknownMarket as error:
-            told.warning("left out, though added while an earlier engine ran: {}", error)
+            told.warning("{} is left out, though added while an earlier engine ran: {}", said.slug, error)
     groups = {name: group for name, group in catalogue.groups.items() if markets.keys() >= set(group.markets)}
     return Catalogue(markets, groups)
 

@@ -197,7 +197,7 @@ class RunningMarkets:
         waited(lambda: not served() or _is_held(board.look(), market.id), timeout_s)
         if served():
             kept = "; ".join(_keeping(board.look(), market.id)) or "its actors have not stopped yet"
-            hint = f"keel flatten {slug}, or wait until it is over; then: keel markets remove {slug}"
+            hint = f"wait and ask again, or: keel markets on {slug}; keel flatten {slug}; keel markets remove {slug}"
             raise Refused(
                 "refused", f"{slug} is off, marked and settled until it is flat: {kept}", hint, retryable=True
             )

@@ -213,7 +213,11 @@ def _called(name: str) -> tuple[Key, ...]:
     found = keys_called(name)
     if not found:
         near = nearest_key(name)
-        raise Refused("not_found", f"unknown key {clean(name, 80)!r}", f"did you mean {near}?" if near else "keel get")
+        raise Refused(
+            "not_found",
+            f"unknown key {clean(name, 80)!r}",
+            f"did you mean {near}?" if near else "all of them: keel get",
+        )
     return found
 
 

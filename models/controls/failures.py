@@ -1,7 +1,7 @@
 """Trades that failed on chain after the venue had matched them: shares and cash that we counted on and do not have."""
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -13,6 +13,9 @@ from models.messages.base import MarketId
 from models.messages.control import Reading, SetOperatorState
 from models.messages.orders import FillVoided
 from models.parameters import parameter
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 IN_MARKET: Final = "failed_trades_market"
 IN_ALL: Final = "failed_trades_total"
@@ -55,6 +58,9 @@ class FailedTrades(TimedControls):
         self._parameters = parameters
         self._in_market: dict[MarketId, Recent] = {}
         self._in_all = Recent(_HOUR_NS)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._parameters = parameters.failures
 
     def counted(self, message: Any, now_ns: int) -> Held:
         failed: FillVoided = message

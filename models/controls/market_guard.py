@@ -9,7 +9,7 @@ it could be seen. Why the time guard leaves what lowers the risk: the last minut
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -24,6 +24,9 @@ from models.messages.orders import PlaceOrder
 from models.messages.runtime import WakeAt
 from models.parameters import parameter
 from models.units import ONE, SHARE, Price, Size, format_price, format_size
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 _MS = 1_000_000
 _SECOND_NS = 1_000 * _MS
@@ -100,6 +103,10 @@ class MarketGuard(Guard):
         if book.unusable is not None:
             return Refusal("book_age", f"the book is unusable: {book.unusable}")
         return self._age_refusal(book, now_ns) or self._depth_refusal(market, book) or self._end_refusal(market, now_ns)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        """Go by other limits, but for when the end of a market is near: that is settled with its first book."""
+        self._parameters = parameters.market
 
     def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
         """Take in a book; the first one of a market that ends says when that will be near."""

@@ -10,7 +10,7 @@ for an exit at any price is a chase. Why only openings count towards the pause: 
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
@@ -25,6 +25,9 @@ from models.messages.orders import IntentDenied, PlaceOrder
 from models.messages.runtime import WakeAt
 from models.parameters import parameter
 from models.units import ONE, Price, format_price
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 _MS = 1_000_000
 
@@ -89,6 +92,9 @@ class PriceGuard(Guard):
             bounds = f"[{format_price(least)}, {format_price(ONE - least)}]"
             return Refusal("price_bounds", f"{format_price(order.price)} outside {bounds}")
         return None if book is None else self._collar_refusal(order, book, opens, now_ns)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._parameters = parameters.price
 
     def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
         if isinstance(message, BookUpdated):

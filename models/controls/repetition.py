@@ -6,7 +6,7 @@ Buying NO is selling YES.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -19,6 +19,9 @@ from models.messages.control import Reading, SetOperatorState
 from models.messages.orders import FillCounted
 from models.parameters import parameter
 from models.phase import signed_size
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 REPETITION: Final = "repetition"
 _SECOND_NS: Final = 1_000_000_000
@@ -61,9 +64,15 @@ class Repetition(TimedControls):
 
     def __init__(self, parameters: RepetitionParameters, markets: Mapping[MarketId, Market]) -> None:
         super().__init__(markets, {REPETITION: TradingState.CANCEL_ONLY})
+        self._go_by(parameters)
+        self._runs: dict[MarketId, _Run] = {}
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._go_by(parameters.repetition)
+
+    def _go_by(self, parameters: RepetitionParameters) -> None:
         self._parameters = parameters
         self._window_ns = parameters.window_s * _SECOND_NS
-        self._runs: dict[MarketId, _Run] = {}
 
     def counted(self, message: Any, now_ns: int) -> Held:
         fill: FillCounted = message
