@@ -52,13 +52,31 @@ def command(
         try:
             return control.kill(reason=reason, clear=clear, status=status, dry_run=dry_run, options=options)
         except CommandError as error:
-            if clear or status or error.code not in _UNANSWERED:
+            if status and error.code in _UNANSWERED:
+                return _latched(options)
+            if clear or error.code not in _UNANSWERED:
                 raise
             hint = "close its gate, and cancel all at the venue, without it: keel kill --offline"
             raise CommandError(error.code, error.message, hint, retryable=error.retryable) from error
     if clear or status:
         raise CommandError("usage", "--offline kills; --clear and --status need the engine")
     return _offline(reason or "kill --offline", sandbox, config, env_file, options, dry_run=dry_run)
+
+
+def _latched(options: Options) -> int:
+    """Say what the file says that the next start of an engine finds."""
+    from actors.latch import read_author, read_latch
+
+    latch = options.data_dir / "KILL"
+    reason, by = read_latch(latch), read_author(latch) or "file"
+    killed = reason is not None
+    document = {
+        "schema": "keel.kill/1", "killed": killed, "source": by.partition(" ")[0] if killed else None,
+        "by": by if killed else None, "reason": reason, "since": None, "confirm": None,
+    }  # fmt: skip
+    said = f"killed by {by}: {reason}" if killed else "not killed"
+    Output(options).show(document, Text([f"{said} (no engine answers; so it stands in {latch})"]))
+    return Exit.OK
 
 
 def _offline(

@@ -122,7 +122,8 @@ def _order(row: "Mapping[str, Any]") -> Document:
     from models.words import rfc3339
 
     return {
-        "slug": row["market"],
+        "slug": None,
+        "market": row["market"],
         "order_id": row["order_id"],
         "intent": row["intent"],
         "tag": row["tag"],

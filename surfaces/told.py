@@ -76,7 +76,7 @@ def changed(verb: str, done: Reloaded) -> Document:
         "lines": list(done.lines),
         "segment": done.segment,
         "dry_run": done.dry_run,
-        "proven": True,
+        "proven": done.proven,
         "changes": [
             {"key": one.path, "old": one.old, "new": one.new, "unit": one.unit, "persisted": one.persisted}
             for one in done.changes
@@ -93,7 +93,7 @@ def listed(done: Listed) -> Document:
         "lines": list(done.lines),
         "changed": done.changed,
         "dry_run": done.dry_run,
-        "proven": True,
+        "proven": done.proven,
     }
 
 
@@ -127,7 +127,7 @@ def order(board: Board, line: OrderLine) -> Document:
 
 
 def _placed(board: Board, line: OrderLine) -> Document:
-    return {"slug": board.markets[line.market].market.slug, **documents.order(line)}
+    return {"slug": board.markets[line.market].market.slug, "market": line.market, **documents.order(line)}
 
 
 def _rest(one: Rest) -> Document:

@@ -1,6 +1,7 @@
 """The smallest engine that surfaces can be tried on: the real board, command bus and risk, and an executor that obeys.
 
-Market data, decisions and fills are fed by hand. `stuck` names orders that no cancel ends; `deaf` keeps risk silent.
+Market data, decisions and fills are fed by hand. `stuck` names orders that no cancel ends; `deaf` keeps risk silent;
+one that is not `recalled` is still starting.
 """
 
 from collections.abc import Iterable, Iterator
@@ -64,7 +65,7 @@ class ReadOut(Guard):
 
 
 class LittleEngine:
-    def __init__(self, markets: int = 3, mode: str = "paper") -> None:
+    def __init__(self, markets: int = 3, mode: str = "paper", *, recalled: bool = True) -> None:
         self.clock = StillClock()
         self.catalogue = Catalogue({found.id: found for found in map(market, range(1, markets + 1))})
         self.engine = Engine(mode, (TAG,), "run-1", 4121, "0.1.0", START_NS)
@@ -86,7 +87,8 @@ class LittleEngine:
         self.audited: list[CommandAnswered] = []
         self._numbers: Iterator[int] = iter(range(1, 1_000_000))
         self.sequence = 0
-        self.tell(ReadRisk("start-up"))
+        if recalled:
+            self.tell(ReadRisk("start-up"))
 
     # What the engine's parts are given
 

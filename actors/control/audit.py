@@ -96,6 +96,7 @@ class Audit:
             if unwritten is None:
                 return
             result += f" ({unwritten} refusals before it were not written)" if unwritten else ""
+        result = "; ".join(line.strip() for line in result.splitlines())
         self._tell(
             CommandAnswered(
                 request or self.name(),

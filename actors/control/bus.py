@@ -264,5 +264,7 @@ class Control(Carrying):
 class _Said:
     """One line, of a command that has nothing else to say."""
 
+    proven = True
+
     def __init__(self, line: str) -> None:
         self.lines = (line,)

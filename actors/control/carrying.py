@@ -37,10 +37,12 @@ _EMPTY_AFTER: Final = frozenset({"kill", "flatten"})
 
 
 class Told(Protocol):
-    """What a command came to, in lines for a person."""
+    """What a command came to, in lines for a person; `proven`: nothing of what it promises is left to be done."""
 
     @property
     def lines(self) -> tuple[str, ...]: ...
+    @property
+    def proven(self) -> bool: ...
 
 
 Result = TypeVar("Result", bound=Told)
@@ -94,9 +96,10 @@ class Carrying(Reads):
                 outcome="refused", request=request, market=market, arguments=call.arguments,
             )  # fmt: skip
             raise
+        outcome = "shown" if call.dry_run else "done" if result.proven else "partial"
         self.audit.note(
-            call.caller, call.verb, "; ".join(result.lines), asked_ns,
-            outcome="shown" if call.dry_run else "done", request=request, market=market, arguments=call.arguments,
+            call.caller, call.verb, "\n".join(result.lines), asked_ns,
+            outcome=outcome, request=request, market=market, arguments=call.arguments,
         )  # fmt: skip
         return result
 

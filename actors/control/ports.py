@@ -39,12 +39,16 @@ class Changed:
 
 @dataclass(frozen=True)
 class Reloaded:
-    """What has changed, in lines, and the number of the segment that it opened: 0 where none was."""
+    """What has changed, in lines, and the number of the segment that it opened: 0 where none was.
+
+    `proven`: the engine goes by it, as a whole.
+    """
 
     lines: tuple[str, ...]
     segment: int
     dry_run: bool
     changes: tuple[Changed, ...] = ()
+    proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,13 +69,14 @@ class Value:
 
 @dataclass(frozen=True)
 class Listed:
-    """A market that is in the catalogue now, or is not any more; what a person reads of it."""
+    """A market that is in the catalogue now, or is not any more; what a person reads of it. `proven`: it is so."""
 
     market: MarketId
     slug: str
     lines: tuple[str, ...]
     changed: bool
     dry_run: bool
+    proven: bool = True
 
 
 def present(port: Port | None, what: str) -> Port:

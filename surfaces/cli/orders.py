@@ -15,7 +15,7 @@ Market = Annotated[str | None, Parameter(name="--market", help="Only those of th
 
 COLUMNS: Final = (
     Column("ORDER", lambda row: row["order_id"][:14]),
-    Column("MARKET", lambda row: row["slug"]),
+    Column("MARKET", lambda row: row["slug"] or row["market"][:14]),
     Column("SIDE", lambda row: f"{row['side']} {row['token']}"),
     Column("PRICE", lambda row: row["price"], "right"),
     Column("SIZE", lambda row: row["size"], "right"),
@@ -64,5 +64,5 @@ def cancel(
 
 def lines(document: Document) -> list[str]:
     """Write every figure of an order on a line of its own."""
-    shown = {name: value for name, value in document.items() if name != "schema"}
+    shown = {name: value for name, value in document.items() if name != "schema" and value is not None}
     return [f"{name.replace('_', ' '):<12}{value}" for name, value in shown.items()]

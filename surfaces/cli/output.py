@@ -125,7 +125,8 @@ def write_error(error: CommandError, *, as_json: bool) -> None:
         sys.stdout.flush()
         return
     end = "" if error.message.endswith(("?", ".")) else "."
-    hint = f"{end} {error.hint[:1].upper()}{error.hint[1:]}" if error.hint else ""
+    first = error.hint[:1] if error.hint.startswith("keel ") else error.hint[:1].upper()  # a command is typed as it is
+    hint = f"{end} {first}{error.hint[1:]}" if error.hint else ""
     sys.stderr.write(inert(f"error: {error.message}{hint}") + "\n")
 
 

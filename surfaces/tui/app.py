@@ -82,6 +82,7 @@ class MonitorApp(App[None]):
         self.ask_s = _ASK_S
         """How long a look may take; a command, which waits for its proof, twice as long."""
         self._readonly = readonly
+        self._role = "viewer" if readonly else None
         self._seen_s: float | None = None
         self._last_line = 0
         self._engine: tuple[int, str] | None = None
@@ -128,7 +129,7 @@ class MonitorApp(App[None]):
 
     def _poll(self) -> None:
         """Look until the monitor is left; runs in a thread and says what it saw by messages."""
-        with EngineClient(self._path, self.ask_s, "tui") as client:
+        with EngineClient(self._path, self.ask_s, "tui", self._role) as client:
             while not self._leaving.is_set():
                 began_s = time.monotonic()
                 try:
@@ -284,7 +285,7 @@ class MonitorApp(App[None]):
         self.run_worker(carry_out(), group="commands")
 
     def _sent(self, send: Callable[[EngineClient], Document]) -> Document:
-        with EngineClient(self._path, 2 * self.ask_s, "tui") as client:
+        with EngineClient(self._path, 2 * self.ask_s, "tui", self._role) as client:
             return inert(send(client))
 
 
