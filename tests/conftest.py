@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-settings.register_profile("keel", deadline=None, max_examples=50, derandomize="CI" in os.environ, print_blob=True)
+from tests.sizes import TIMES
+
+settings.register_profile(
+    "keel", deadline=None, max_examples=50 * TIMES, derandomize="CI" in os.environ and TIMES == 1, print_blob=True
+)
 settings.load_profile("keel")
 
 

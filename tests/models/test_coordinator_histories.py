@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -19,6 +19,7 @@ from models.orders import TERMINAL, OrderState
 from models.quotes import QuoteParameters
 from models.units import DOLLAR
 from tests.models.coordination import M, Room, cell, flow, held, maker
+from tests.sizes import machine
 
 HELD = st.sampled_from(
     [
@@ -204,5 +205,6 @@ class History(RuleBasedStateMachine):
         assert {order.outcome for order in self.live.values()} <= {YES, NO}
 
 
-TestHistory = History.TestCase
-TestHistory.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+@pytest.mark.proves("I19")
+class TestHistory(History.TestCase):
+    settings = machine(60, 40)

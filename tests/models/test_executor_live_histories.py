@@ -6,6 +6,7 @@ answers that are true but late, repeated and in any order, and by lines that bre
 
 from collections.abc import Callable
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -44,6 +45,7 @@ from models.units import SHARE, Size
 from tests.models.live_venue import LiveFloor
 from tests.models.venue import MS, S
 from tests.models.wishes import M, report, wish
+from tests.sizes import machine
 
 _FATES = ["taken", "taken without an answer", "late", "lost", "refused"]
 _LATE_MAX_NS = 15 * S
@@ -277,8 +279,9 @@ class LiveOrders(RuleBasedStateMachine):
             assert last[name].filled == at.filled
 
 
-TestLiveOrders = LiveOrders.TestCase
-TestLiveOrders.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+@pytest.mark.proves("I1", "I5", "I6", "I7", "I8", "I13")
+class TestLiveOrders(LiveOrders.TestCase):
+    settings = machine(120, 40)
 
 
 # Lanes that contradict themselves and each other

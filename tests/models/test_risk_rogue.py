@@ -6,7 +6,7 @@ comes and goes; an operator who has it flattened and thinks better of it. The te
 and of what may still fill.
 """
 
-from hypothesis import settings
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -16,6 +16,7 @@ from models.messages.orders import CancelMarket, PlaceOrder
 from models.orders import OrderState
 from models.units import DOLLAR, SHARE
 from tests.models.supervisor import M, Supervisor
+from tests.sizes import machine
 
 BAND = 5
 MAX_NET = 10
@@ -110,5 +111,6 @@ class Rogue(RuleBasedStateMachine):
         assert self.said_net == self.net * SHARE
 
 
-TestARogueCoordinatorCannotRaiseNet = Rogue.TestCase
-TestARogueCoordinatorCannotRaiseNet.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+@pytest.mark.proves("I11", "I12", "I13")
+class TestARogueCoordinatorCannotRaiseNet(Rogue.TestCase):
+    settings = machine(60, 40)
