@@ -106,11 +106,10 @@ class Fold:
 
 
 class Claims:
-    """The checker of one run; see `contract.Checker`. `slice` are the events of a violation, after it was raised."""
+    """The checker of one run; see `contract.Checker`."""
 
     def __init__(self) -> None:
         self.checks: Counter[str] = Counter()
-        self.slice: tuple[str, ...] = ()
         self._fold: Fold | None = None
         self._kept: deque[Event] = deque(maxlen=_KEPT)
         self._logged = 0
@@ -125,7 +124,7 @@ class Claims:
             self._log(fold, event.step, world)
             self._take(fold, event)
         except Violation as violation:
-            self._broken(violation, fold)
+            self._violation = violation
             raise
 
     def settled(self, world: World) -> None:
@@ -137,8 +136,20 @@ class Claims:
             self._log(fold, world.step, world)
             self._take(fold, Settled(world.step, world.now_ns))
         except Violation as violation:
-            self._broken(violation, fold)
+            self._violation = violation
             raise
+
+    @property
+    def slice(self) -> tuple[str, ...]:
+        """The events that show what was broken, as few as were found, in words; none where all holds.
+
+        It is made when it is asked for, which takes seconds.
+        """
+        violation, fold = self._violation, self._fold
+        if violation is None or fold is None:
+            return ()
+        facts = fold.history.facts
+        return tuple(lines_of(sliced(tuple(self._kept), violation, lambda some: first_violation(facts, some))))
 
     def _begin(self, world: World) -> Fold:
         facts = Facts(world.address, world.wallet, world.tag, world.markets, world.parameters)
@@ -158,12 +169,6 @@ class Claims:
         if fold.wants(event):
             self._kept.append(event)
             fold.take(event)
-
-    def _broken(self, violation: Violation, fold: Fold) -> None:
-        self._violation = violation
-        facts = fold.history.facts
-        events = sliced(tuple(self._kept), violation, lambda some: first_violation(facts, some))
-        self.slice = tuple(lines_of(events))
 
 
 def first_violation(facts: Facts, events: Iterable[Event]) -> Violation | None:

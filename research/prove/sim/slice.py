@@ -37,7 +37,8 @@ Breaks = Callable[[Sequence[Event]], Violation | None]
 
 _UNNAMED: Final = (Started, Crashed, Died, Operated, Refused, Healed, Settled, Faulted)
 _NAMES: Final = re.compile(r"0x[0-9a-f]{8,64}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{60,80}")
-_TRIES: Final = 400
+_FOLDED: Final = 600_000
+"""Events that are folded in search of a smaller slice: some seconds."""
 _SHOWN: Final = 60
 _LAST: Final = 2_000
 """Events before the violation that are looked at where nothing else breaks it."""
@@ -84,13 +85,13 @@ def _touches(names: set[str], wanted: set[str]) -> bool:
 
 def _reduced(events: list[Event], same: Callable[[Sequence[Event]], bool]) -> list[Event]:
     """Drop ever smaller parts, as long as the rest breaks it still."""
-    parts, tries = 2, 0
-    while len(events) > 1 and tries < _TRIES:
+    parts, folded = 2, 0
+    while len(events) > 1 and folded < _FOLDED:
         size = -(-len(events) // parts)
         dropped = False
         for begin in range(0, len(events), size):
             rest = events[:begin] + events[begin + size :]
-            tries += 1
+            folded += len(rest)
             if rest and same(rest):
                 events, dropped = rest, True
                 break
