@@ -5,6 +5,7 @@ import json
 import socket
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 _PATIENCE_S: Final = 15.0
 
@@ -18,9 +19,8 @@ def ask(data_dir: Path, method: str, route: str, body: object = None) -> dict[st
     connection = _Connection(_path(data_dir))
     content = None if body is None else json.dumps(body).encode()
     try:
-        connection.request(
-            method, route, content, {"content-type": "application/json", "x-keel-who": "proof"}
-        )  # fmt: skip
+        named = {"content-type": "application/json", "x-keel-who": "proof", "x-keel-request": uuid4().hex}
+        connection.request(method, route, content, named)
         answer = connection.getresponse()
         document: dict[str, Any] = json.loads(answer.read())
     except (OSError, ValueError, http.client.HTTPException) as error:

@@ -143,7 +143,7 @@ class Ground:
     def lost(self, name: str) -> Counter[str]:
         """Return how many messages of each kind to an actor are dead letters."""
         lost = Counter[str]()
-        for (actor, kind, _), times in self.dead_letters.counts.items():
+        for (actor, kind, _), times in list(self.dead_letters.counts.items()):  # others may still lose mail
             lost[kind] += times if actor == name else 0
         return lost
 
