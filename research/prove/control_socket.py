@@ -5,7 +5,8 @@ import json
 import socket
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
+
+from actors.runtime.clock import monotonic_ns
 
 _PATIENCE_S: Final = 15.0
 
@@ -19,7 +20,7 @@ def ask(data_dir: Path, method: str, route: str, body: object = None) -> dict[st
     connection = _Connection(_path(data_dir))
     content = None if body is None else json.dumps(body).encode()
     try:
-        named = {"content-type": "application/json", "x-keel-who": "proof", "x-keel-request": uuid4().hex}
+        named = {"content-type": "application/json", "x-keel-who": "proof", "x-keel-request": f"proof-{monotonic_ns()}"}
         connection.request(method, route, content, named)
         answer = connection.getresponse()
         document: dict[str, Any] = json.loads(answer.read())
