@@ -219,8 +219,8 @@ INVARIANTS: Final = {
     ),
     "I42": Invariant(
         "Input has a bound", "security",
-        "Frames to 4 MiB, messages to 8 MiB, HTTP bodies to 16 MiB unpacked, JSON 64 deep; none holds the interpreter"
-        " for more than 50 ms.",
+        "Frames and messages of a socket have at most 4 MiB, HTTP bodies 16 MiB unpacked, JSON that enters the ledger"
+        " is nested 64 deep at most; no message is decoded in one piece of more than 50 ms.",
     ),
     "I43": Invariant(
         "Only what may be signed", "security",

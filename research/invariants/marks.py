@@ -1,4 +1,9 @@
-"""Who says that it proves what: `@pytest.mark.proves("I9")` above tests, `PROVES = ("I9",)` in a proof of `bin/prove`.
+"""Who says that it proves what.
+
+    @pytest.mark.proves("I9")      above a test, or the class of a state machine
+    PROVES = ("I9",)               beside the NAME of a proof of `bin/prove`
+    invariants = ("I9",)           in a claim of the simulation
+    Known(seed, "I9")              of a bug of the zoo: what the simulation sees of it
 
 Why they are read and not imported: the page is the same whatever is installed, and reading takes a second.
 """
@@ -46,11 +51,17 @@ def marks_in(folder: Path) -> Iterator[Proof]:
 def claims_in(folder: Path) -> Iterator[Proof]:
     """Yield what the proofs of `bin/prove` say that they prove."""
     for path in sorted(folder.rglob("*.py")):
-        said = dict(_constants(ast.parse(path.read_text(encoding="utf-8"))))
+        place = path.relative_to(folder.parents[1]).as_posix()
+        module = ast.parse(path.read_text(encoding="utf-8"))
+        said = _plain_values(module, "NAME", "PROVES")
         for invariant in said.get("PROVES", ()):
-            name = said["NAME"]
-            kind = _KIND_OF_PROOF.get(name, "whole engine")
-            yield Proof(invariant, kind, path.relative_to(folder.parents[1]).as_posix(), f"bin/prove {name}")
+            yield Proof(invariant, _KIND_OF_PROOF.get(said["NAME"], "whole engine"), place, f"bin/prove {said['NAME']}")
+        for found in ast.walk(module):
+            if isinstance(found, ast.ClassDef):
+                names = _plain_values(found, "invariants").get("invariants", ())
+                yield from (Proof(one, "simulation", place, f"bin/prove sim: {found.name}") for one in names)
+            if isinstance(found, ast.Dict):
+                yield from _caught(found, place)
 
 
 def _marked(found: ast.FunctionDef | ast.ClassDef, place: str) -> Iterator[Proof]:
@@ -71,13 +82,27 @@ def _kind(found: ast.FunctionDef | ast.ClassDef, place: str) -> str:
     return "whole engine" if place.startswith(_WHOLE) else "unit"
 
 
-def _constants(module: ast.Module) -> Iterator[tuple[str, Any]]:
-    """Yield the names at the top of a module that say what it proves."""
-    for line in module.body:
-        match line:
-            case ast.Assign(targets=[ast.Name(id=("NAME" | "PROVES") as name)], value=value):
-                yield name, ast.literal_eval(value)
-            case ast.AnnAssign(target=ast.Name(id=("NAME" | "PROVES") as name), value=ast.expr() as value):
-                yield name, ast.literal_eval(value)
+def _caught(bugs: ast.Dict, place: str) -> Iterator[Proof]:
+    """Yield the bugs of the zoo whose seed is known, by the invariant that each breaks there."""
+    for bug, known in zip(bugs.keys, bugs.values, strict=True):
+        match bug, known:
+            case ast.Constant(value=str(name)), ast.Call(
+                func=ast.Name(id="Known"), args=[_, ast.Constant(value=str(one))]
+            ):
+                yield Proof(one, "zoo", place, f"bin/prove zoo --bugs {name}")
             case _:
                 pass
+
+
+def _plain_values(scope: ast.Module | ast.ClassDef, *names: str) -> dict[str, Any]:
+    """Return what these names are given in a scope, where that is a plain value."""
+    found: dict[str, Any] = {}
+    for line in scope.body:
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.expr() as value) if name in names:
+                found[name] = ast.literal_eval(value)
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value) if name in names:
+                found[name] = ast.literal_eval(value)
+            case _:
+                pass
+    return found

@@ -9,13 +9,18 @@ from research.invariants.page import PAGE, render, thin, unknown, unproven
 EMPTY = render(PAGE.read_text(encoding="utf-8"), [])
 
 
-def test_the_page_says_what_the_marks_say() -> None:
+@pytest.fixture(scope="module")
+def found() -> list[Proof]:
+    """All proofs of this tree."""
+    return proofs()
+
+
+def test_the_page_says_what_the_marks_say(found: list[Proof]) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    assert page == render(page, proofs()), "run: python -m research.invariants"
+    assert page == render(page, found), "run: python -m research.invariants"
 
 
-def test_every_invariant_is_proven_and_nothing_else_is() -> None:
-    found = proofs()
+def test_every_invariant_is_proven_and_nothing_else_is(found: list[Proof]) -> None:
     assert unproven(found) == [], "invariants that nothing proves"
     assert unknown(found) == [], "marks that name no invariant"
 
@@ -60,10 +65,14 @@ def test_a_proof_is_named_by_its_command(tmp_path: Path) -> None:
     folder = tmp_path / "research" / "prove"
     folder.mkdir(parents=True)
     (folder / "crash.py").write_text('NAME: Final = "crash"\nPROVES = ("I4", "I25")\n')
+    (folder / "claims.py").write_text('class Kills(Claim):\n    invariants = ("I9",)\n')
+    (folder / "known.py").write_text('KNOWN = MappingProxyType({"late": Known(7, "I9")})\n')
     (folder / "quiet.py").write_text('NAME = "quiet"\n')
     assert list(claims_in(folder)) == [
+        Proof("I9", "simulation", "research/prove/claims.py", "bin/prove sim: Kills"),
         Proof("I4", "crash", "research/prove/crash.py", "bin/prove crash"),
         Proof("I25", "crash", "research/prove/crash.py", "bin/prove crash"),
+        Proof("I9", "zoo", "research/prove/known.py", "bin/prove zoo --bugs late"),
     ]
 
 

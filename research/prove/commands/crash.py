@@ -14,6 +14,7 @@ from sandbox.faults.plan import PLANS
 from sandbox.world.profiles import PROFILES
 
 NAME: Final = "crash"
+PROVES: Final = ("I1", "I4", "I5", "I17", "I25", "I26", "I27")
 HELP: Final = "an engine that is killed again and again: what it knows afterwards"
 
 

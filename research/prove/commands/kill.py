@@ -12,6 +12,7 @@ from research.prove.progress import bar
 from research.prove.table import kill_document, kill_lines
 
 NAME: Final = "kill"
+PROVES: Final = ("I9", "I10", "I27", "I45")
 HELP: Final = "kills in the midst of many orders a second, and what left after them"
 
 

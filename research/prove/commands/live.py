@@ -13,6 +13,7 @@ from sandbox.faults.plan import PLANS
 from sandbox.world.profiles import PROFILES
 
 NAME: Final = "live"
+PROVES: Final = ("I1", "I3", "I4", "I5", "I8", "I17")
 HELP: Final = "an engine that trades live on a sandbox: what each says of it"
 
 

@@ -9,6 +9,7 @@ from research.prove.races import RACES, Asked, prove_races
 from research.prove.races_table import race_document, race_lines
 
 NAME: Final = "races"
+PROVES: Final = ("I9", "I11", "I24", "I27", "I32", "I34")
 HELP: Final = "kills, stops, restarts and mail against each other, on threads that are switched all the time"
 
 
