@@ -26,6 +26,31 @@ from surfaces.control_guard import answered, envelope, failed
 
 _STATES: Final = get_args(Verb)
 
+PATHS: Final = {
+    "status": "/v1/status",
+    "board": "/v1/board",
+    "markets": "/v1/markets",
+    "market": "/v1/markets/{name}",
+    "book": "/v1/markets/{name}/book",
+    "orders": "/v1/orders",
+    "order": "/v1/orders/{name:path}",
+    "kill_status": "/v1/kill",
+    "why": "/v1/why",
+    "risk": "/v1/risk",
+    "risk_explain": "/v1/risk/explain",
+    "get": "/v1/settings",
+    "cancel": "/v1/commands/cancel",
+    "add": "/v1/commands/add",
+    "remove": "/v1/commands/remove",
+    "set": "/v1/settings",
+    "kill": "/v1/kill",
+    "clear_kill": "/v1/kill/clear",
+    "reload": "/v1/reload",
+    "stop": "/v1/stop",
+    **{verb: f"/v1/commands/{verb}" for verb in _STATES},
+}
+"""Where each command is said: a GET for what changes nothing, a POST for what does."""
+
 
 class _Said(BaseModel):
     """What every command needs to know."""
@@ -109,9 +134,9 @@ class _Routes:
     def __init__(self, app: FastAPI) -> None:
         self._app = app
 
-    def add(self, verb: str, path: str, handler: Callable[..., Any]) -> None:
+    def add(self, verb: str, handler: Callable[..., Any]) -> None:
         method = "POST" if COMMANDS[verb].changes else "GET"
-        self._app.add_api_route(path, handler, methods=[method], name=verb, response_model=None)
+        self._app.add_api_route(PATHS[verb], handler, methods=[method], name=verb, response_model=None)
 
 
 def _add_views(route: _Routes, control: Control) -> None:
@@ -141,14 +166,14 @@ def _add_views(route: _Routes, control: Control) -> None:
     def order(name: str) -> Response:
         return answered(told.order(control.look(), control.order(name)))
 
-    route.add("status", "/v1/status", status)
-    route.add("board", "/v1/board", board)
-    route.add("markets", "/v1/markets", lambda: answered(documents.markets(control.look())))
-    route.add("market", "/v1/markets/{name}", market)
-    route.add("book", "/v1/markets/{name}/book", book)
-    route.add("orders", "/v1/orders", orders)
-    route.add("order", "/v1/orders/{name}", order)
-    route.add("kill_status", "/v1/kill", lambda: answered(told.killed(control.look(), control.killed_by)))
+    route.add("status", status)
+    route.add("board", board)
+    route.add("markets", lambda: answered(documents.markets(control.look())))
+    route.add("market", market)
+    route.add("book", book)
+    route.add("orders", orders)
+    route.add("order", order)
+    route.add("kill_status", lambda: answered(told.killed(control.look(), control.killed_by)))
 
 
 def _add_questions(route: _Routes, control: Control) -> None:
@@ -164,10 +189,10 @@ def _add_questions(route: _Routes, control: Control) -> None:
     def get(key: Annotated[list[str] | None, Query()] = None) -> Response:
         return answered(told.settings(control.get(key or ())))
 
-    route.add("why", "/v1/why", why)
-    route.add("risk", "/v1/risk", read_risk)
-    route.add("risk_explain", "/v1/risk/explain", bounds)
-    route.add("get", "/v1/settings", get)
+    route.add("why", why)
+    route.add("risk", read_risk)
+    route.add("risk_explain", bounds)
+    route.add("get", get)
 
 
 def _add_commands(route: _Routes, control: Control) -> None:
@@ -217,15 +242,15 @@ def _add_commands(route: _Routes, control: Control) -> None:
         return answered({"schema": "keel.stop/1", "stopping": True, "pid": pid, "orders_open": orders})
 
     for verb in _STATES:
-        route.add(verb, f"/v1/commands/{verb}", state(verb))
-    route.add("cancel", "/v1/commands/cancel", cancel)
-    route.add("add", "/v1/commands/add", add)
-    route.add("remove", "/v1/commands/remove", remove)
-    route.add("set", "/v1/settings", change)
-    route.add("kill", "/v1/kill", kill)
-    route.add("clear_kill", "/v1/kill/clear", clear_kill)
-    route.add("reload", "/v1/reload", reload)
-    route.add("stop", "/v1/stop", stop)
+        route.add(verb, state(verb))
+    route.add("cancel", cancel)
+    route.add("add", add)
+    route.add("remove", remove)
+    route.add("set", change)
+    route.add("kill", kill)
+    route.add("clear_kill", clear_kill)
+    route.add("reload", reload)
+    route.add("stop", stop)
 
 
 def _named(control: Control, market: str | None) -> MarketLine | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -38,7 +39,7 @@ def _routes() -> list[Route]:
     found = control_app(LittleEngine(1).control).routes
     assert all(isinstance(route, APIRoute) for route in found)
     routes = [route for route in found if isinstance(route, APIRoute)]
-    return [Route(one.name, *one.methods, one.path.replace("{name}", "market-1")) for one in routes]
+    return [Route(one.name, *one.methods, re.sub(r"\{name.*?\}", "market-1", one.path)) for one in routes]
 
 
 ROUTES: Final = _routes()
@@ -145,37 +146,25 @@ def test_another_user_is_refused_whatever_they_ask(said: Said, route: Route) -> 
 
 
 @by_verb(ROUTES)
-@pytest.mark.parametrize(
-    "headers, status, code",
-    [
-        ({"host": "evil.example"}, 403, "not_permitted"),
-        ({"origin": "http://keel"}, 403, "not_permitted"),
-        ({"sec_fetch_site": "cross-site"}, 403, "not_permitted"),
-        ({"x_keel_role": "root"}, 400, "usage"),
-        ({"x_keel_request": "a b"}, 400, "usage"),
-    ],
-    ids=["host", "origin", "browser", "role", "request"],
-)
-def test_a_header_that_no_client_of_ours_sends_is_refused(
-    said: Said, route: Route, headers: dict[str, str], status: int, code: str
-) -> None:
-    said.refused(said.say(route, **headers), status, code)
+def test_a_header_that_no_client_of_ours_sends_is_refused(said: Said, route: Route) -> None:
+    said.refused(said.say(route, host="evil.example"), 403, "not_permitted")
+    said.refused(said.say(route, origin="http://keel"), 403, "not_permitted")
+    said.refused(said.say(route, sec_fetch_site="cross-site"), 403, "not_permitted")
+    said.refused(said.say(route, x_keel_role="root"), 400, "usage")
+    said.refused(said.say(route, x_keel_request="a b"), 400, "usage")
+
+
+_NO_JSON: Final = (
+    b"{", b"[]", b"\xff", b'{"timeout_s": NaN}', b'{"dry_run": true, "dry_run": false}', b'{"a":' * 9 + b"1" + b"}" * 9,
+    b"[" * 40_000,
+)  # fmt: skip
+_NO_COMMANDS: Final = (b'{"unheard_of": 1}', b'{"confirmed": "yes"}', b'{"timeout_s": -1}', b'{"timeout_s": 1e999}')
 
 
 @by_verb(COMMAND_ROUTES)
-@pytest.mark.parametrize(
-    "body",
-    [
-        b"{", b"[]", b"\xff", b'{"timeout_s": NaN}', b'{"timeout_s": 1e999}', b'{"dry_run": true, "dry_run": false}',
-        b'{"a":' * 9 + b"1" + b"}" * 9, b"[" * 40_000, b'{"unheard_of": 1}', b'{"confirmed": "yes"}',
-        b'{"timeout_s": -1}',
-    ],
-    ids=["cut", "list", "bytes", "nan", "inf", "twice", "deep", "deeper", "unknown", "type", "range"],
-)  # fmt: skip
-def test_a_body_that_is_no_command_is_refused(said: Said, route: Route, body: bytes) -> None:
-    if route.verb == "stop" and (b"unheard" in body or b"yes" in body or b"-1" in body or b"1e999" in body):
-        return  # it reads nothing
-    said.refused(said.say(route, body), 400, "usage")
+def test_a_body_that_is_no_command_is_refused(said: Said, route: Route) -> None:
+    for body in (*_NO_JSON, *(_NO_COMMANDS if route.verb != "stop" else ())):  # a stop reads nothing
+        said.refused(said.say(route, body), 400, "usage")
 
 
 @by_verb(COMMAND_ROUTES)
@@ -273,7 +262,8 @@ def test_a_flood_of_refusals_is_counted_and_does_not_fill_the_audit(said: Said) 
 def test_a_process_of_another_user_gets_nothing(opened: bool) -> None:
     asks = (
         "import socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(5); s.connect(sys.argv[1]);"
-        "s.sendall(b'GET /v1/status HTTP/1.1\\r\\nhost: keel\\r\\n\\r\\n'); print(s.recv(4096).decode())"
+        "s.sendall(b'GET /v1/status HTTP/1.1\\r\\nhost: keel\\r\\n\\r\\n');"
+        "print(b''.join(iter(lambda: s.recv(4096), b'')).decode())"
     )
     engine = LittleEngine(1)
     with tempfile.TemporaryDirectory(prefix="k") as folder:
