@@ -79,6 +79,7 @@ def markets(board: Board) -> Document:
                 "net_shares": format_size(_net(board, line.market.id)),
             }
             for line in board.markets.values()
+            if not line.removed
         ],
     }
 

@@ -24,6 +24,7 @@ from bin.engine_options import Options
 from config.settings import load
 from models.markets import Catalogue, Market
 from models.snapshot import Board, DeskLine, MarketLine
+from surfaces import documents
 from tests.bin.processes import Sandbox, sandbox, until
 from tests.faults.live_engine import SMALL, live
 
@@ -133,6 +134,7 @@ def test_a_market_is_added_while_another_trades_on_removed_and_a_restart_remembe
         assert running.board.open_orders(third.id) == []
         assert running.actors(third) == []
         assert running.slugs() == {first.slug, second.slug}
+        assert {row["slug"] for row in documents.markets(running.board)["markets"]} == running.slugs()
         assert not running.remove(third).changed
         running.quotes(first)
     assert [(one["slug"], one["who"]) for one in events(tmp_path, "listed")] == [(second.slug, "test")]
