@@ -39,6 +39,7 @@ class SignerServer:
         self._clock = clock
         self._lock = Lock()
         self._room = BoundedSemaphore(_CONNECTIONS_MAX)
+        self._open = set[socket.socket]()
         self._stopped = False
         self._too_fast_ns = 0
 
@@ -54,7 +55,11 @@ class SignerServer:
                 logger.warning("a connection was refused: {} are open", _CONNECTIONS_MAX)
                 connection.close()
                 continue
+            self._open.add(connection)
             Thread(target=self._attend, args=(connection,), name="signer", daemon=True).start()
+        for connection in tuple(self._open):
+            with suppress(OSError):  # it has just ended
+                connection.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         """Have `serve` return soon."""
@@ -83,6 +88,7 @@ class SignerServer:
         except OSError as error:
             logger.debug("a connection has ended: {}", error)
         finally:
+            self._open.discard(connection)
             self._room.release()
 
     def _decided(self, what: Signable) -> Answer:
