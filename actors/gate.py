@@ -32,7 +32,7 @@ from weakref import finalize
 
 from loguru import logger
 
-from actors.latch import read_author, read_latch, write_latch
+from actors.latch import lift_latch, read_author, read_latch, which, write_latch
 from actors.runtime.clock import Clock
 from models.cells import TradingState
 from models.gate_parameters import GateParameters, Leaving
@@ -181,7 +181,7 @@ class Gate:
     def kills(self) -> Kills:
         """Return the kills that stand now: what somebody knows of who begins to lift them."""
         with self._lock:
-            return Kills(self._said, self._tripped, self._file())
+            return Kills(self._said, self._tripped, which(self._latch))
 
     def clear(self, known: Kills | None = None) -> bool:
         """Lift these kills, by default all; a person's act. False where another was said meanwhile: all stay.
@@ -191,9 +191,9 @@ class Gate:
         with self._lock:
             known = known or self.kills()
             try:
-                if self._locked() is not None or known != self.kills():
+                said = self._locked() is not None or (known.said, known.tripped) != (self._said, self._tripped)
+                if said or not lift_latch(self._latch, known.file):
                     return False
-                self._latch.unlink(missing_ok=True)
                 self._killed, self._lifted = None, known.tripped
                 return self.killed is None
             finally:
@@ -276,13 +276,6 @@ class Gate:
         except OSError as error:
             return f"the folder of the latch is held: {error.strerror}"
         return None
-
-    def _file(self) -> tuple[int, int] | None:
-        try:
-            found = os.lstat(self._path)
-        except FileNotFoundError:
-            return None
-        return found.st_ino, found.st_mtime_ns
 
     def _looked(self) -> str | None:
         if self._killed is None:

@@ -56,6 +56,35 @@ def write_latch(latch: Path, reason: str, who: str, now_ns: int) -> None:
         os.close(folder)
 
 
+def which(latch: Path) -> tuple[int, int] | None:
+    """Return what tells this file from every other kill's, None where it is not there. Raises OSError."""
+    try:
+        found = os.lstat(latch)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def lift_latch(latch: Path, known: tuple[int, int] | None) -> bool:
+    """Take away the file that was known; False where it is another one by now, which stays. Raises OSError: it stays.
+
+    It is moved aside before it is looked at: whoever leaves a file meanwhile leaves a new one.
+    """
+    aside = latch.with_name(f"{latch.name}.lifted")
+    try:
+        latch.rename(aside)
+    except FileNotFoundError:
+        return known is None
+    try:
+        if which(aside) == known:
+            aside.unlink()
+            return True
+        return False
+    finally:
+        if os.path.lexists(aside):
+            aside.rename(latch)
+
+
 def kill_from_outside(latch: Path, reason: str, who: str, now_ns: int, within_s: float) -> bool:
     """Kill an engine whose process is not ours; False where an order hangs in its gate. Raises OSError.
 

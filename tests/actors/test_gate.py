@@ -8,8 +8,8 @@ from threading import Event, Thread
 import pytest
 from loguru import logger
 
-from actors.gate import Gate, Kills
-from actors.latch import kill_from_outside, read_latch
+from actors.gate import Gate
+from actors.latch import kill_from_outside, lift_latch, read_latch, which
 from actors.runtime.clock import SystemClock
 
 
@@ -159,26 +159,37 @@ def test_a_signal_that_comes_while_a_kill_is_lifted_stands(tmp_path: Path) -> No
     assert is_open(gate)
 
 
-class _TripsWhenAsked(Gate):
-    """A signal comes between the look at what is known and the opening."""
-
-    def kills(self) -> Kills:
-        found = super().kills()
-        if self.trips:
-            self.trips -= 1
-            if not self.trips:
-                self.trip("SIGUSR2")
-        return found
-
-    trips = 0
-
-
-def test_a_signal_in_the_very_moment_of_the_opening_stands(tmp_path: Path) -> None:
-    gate = _TripsWhenAsked(tmp_path / "KILL", SystemClock())
+def test_a_signal_in_the_very_moment_of_the_opening_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = gate_at(tmp_path / "KILL")
     gate.kill("drill")
-    gate.trips = 2
+
+    def lifted(latch: Path, known: tuple[int, int] | None) -> bool:
+        gate.trip("SIGUSR2")
+        return lift_latch(latch, known)
+
+    monkeypatch.setattr("actors.gate.lift_latch", lifted)
     assert not gate.clear()
     assert gate.killed == "SIGUSR2"
+
+
+def test_a_file_that_is_touched_or_left_while_it_is_lifted_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch = tmp_path / "KILL"
+    assert lift_latch(latch, None)
+    latch.touch()
+    assert not lift_latch(latch, (0, 0))
+    assert [one.name for one in tmp_path.iterdir()] == ["KILL"]
+
+    def left_meanwhile(aside: Path) -> tuple[int, int] | None:
+        latch.touch()
+        return which(aside)
+
+    known = which(latch)
+    monkeypatch.setattr("actors.latch.which", left_meanwhile)
+    assert lift_latch(latch, known), "the file that was known is gone"
+    assert [one.name for one in tmp_path.iterdir()] == ["KILL"], "and the new one stands"
+    assert gate_at(latch).killed == "kill"
 
 
 def test_a_kill_from_outside_during_a_lift_stands_whoever_is_first(tmp_path: Path) -> None:
