@@ -88,6 +88,8 @@ def draw(seed: int) -> Plan:
     heal_ns = BEGIN_NS + lasts_ns
     dues = [] if kind == "calm" else _troubles(random, heal_ns, everything=kind == "everything")
     dues += _acts(random, heal_ns, rate=random.choice((0.0, 0.01, 0.03)))
+    rare = Random(f"sim {seed}, rare")
+    dues += [] if kind == "calm" else _rare(rare, heal_ns)
     dues += _takers(random, heal_ns + LIVENESS_NS, rate=random.choice((0.02, 0.1, 0.3)))
     return Plan(
         seed=seed,
@@ -101,6 +103,7 @@ def draw(seed: int) -> Plan:
             **SMALL,
             "maker.bid_size": random.choice(("5", "10", "20")),
             "inventory.auto_merge": random.choice(("off", "when_blocked", "at_least")),
+            **(rare.choice(_LIMITS) if rare.random() < 0.2 else {}),
         },
         latencies=Latencies(random.choice((1, 5, 20, 80)) * MS, random.choice((1, 10, 60)) * MS),
         disk_ns=random.choice((0, 1, 5, 20)) * MS,
@@ -143,6 +146,25 @@ def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
             Due(at_ns, "stall", {"for_ns": random.randint(50, 3_000) * MS}) for at_ns in _times(random, heal_ns, 0.03)
         )
     return dues
+
+
+_RARE: Final = ("foreign_order", "void")
+_LIMITS: Final[tuple[Mapping[str, str], ...]] = (
+    {"risk.open_orders_total": "2"},
+    {"risk.total_worst_case": "0.005"},
+    {"risk.market_worst_case": "0.003"},
+    {"inventory.max_net_diff": "6"},
+)  # fmt: skip
+"""Limits that bind, for some seeds: a market maker of this size meets the ordinary ones never."""
+
+
+def _rare(random: Random, heal_ns: int) -> list[Due]:
+    """Draw what happens once, if at all: somebody else trades in our name, or a market ends."""
+    if random.random() >= 0.15:
+        return []
+    at_ns = random.randint(BEGIN_NS + 10 * S, heal_ns)
+    body = {"fault": random.choice(_RARE)}
+    return [Due(at_ns, "fault", {"body": body, "market": True, "account": True, "which": random.random()})]
 
 
 _WHERE: Final = ("anywhere", "committing", "committed", "written", "arrived", "answered")
