@@ -1,7 +1,9 @@
 """What a checkout and its lock file say about the packages: ours are ours, theirs come from PyPI."""
 
 import importlib
+import re
 import tomllib
+from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +33,33 @@ def test_the_lock_knows_only_pypi() -> None:
     assert {package["source"].get("registry") for package in theirs} == {"https://pypi.org/simple"}
     files = [file for package in theirs for file in [*package.get("wheels", []), package.get("sdist")] if file]
     assert {file["url"].split("/")[2] for file in files} == {"files.pythonhosted.org"}
+
+
+@pytest.mark.proves("I44", kind="unit")
+def test_every_locked_file_has_its_hash() -> None:
+    theirs = [package for package in LOCK["package"] if package["name"] != "keel"]
+    files = [file for package in theirs for file in [*package.get("wheels", []), package.get("sdist")] if file]
+    assert all(re.fullmatch("sha256:[0-9a-f]{64}", file["hash"]) for file in files)
+    assert all(package.get("wheels") or package.get("sdist") for package in theirs)
+
+
+@pytest.mark.proves("I44", kind="unit")
+def test_nothing_is_asked_for_by_an_address() -> None:
+    asked = [
+        *PROJECT["project"]["dependencies"],
+        *PROJECT["dependency-groups"]["dev"],
+        *PROJECT["build-system"]["requires"],
+    ]
+    asked += [one for extra in PROJECT["project"]["optional-dependencies"].values() for one in extra]
+    assert [one for one in asked if Requirement(one).url] == []
+    assert "uv" not in PROJECT["tool"], "no other sources than the lock file's"
+
+
+@pytest.mark.proves("I44", kind="unit")
+def test_what_is_installed_came_from_an_index() -> None:
+    """A package from a checkout or an address says so in a file of its own; ours alone may."""
+    direct = {found.name for found in distributions() if found.read_text("direct_url.json")}
+    assert direct <= {"keel"}
 
 
 @pytest.mark.proves("I44", kind="unit")
