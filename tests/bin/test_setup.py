@@ -124,6 +124,7 @@ def test_the_next_python_is_taken_when_the_newest_has_no_venv_module(checkout: C
     assert "Python 3.13.0" in err
 
 
+@pytest.mark.proves("I44", kind="unit")
 def test_uv_is_preferred_and_installs_what_is_locked(checkout: Checkout) -> None:
     checkout.provide("uv", UV)
     checkout.provide("python3", PYTHON)
