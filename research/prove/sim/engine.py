@@ -55,7 +55,7 @@ from research.prove.sim.turns import MS, Time, Worker, Workers, sleep
 PRESENT: Final = frozenset({BOARD, JOURNAL, FEED, SUBMIT_LANE, CANCEL_LANE, QUERY_LANE, OPERATIONS_LANE, HEARTBEAT})
 _OURS: Final = ("engine", "feed", "journal", "mailbox", "runtime", "user_feed", "executor", "foreign")
 """Sources of cells that a new start lifts; see `bin/engine.py`."""
-_LOOK_NS: Final = 100 * MS
+_LOOK_NS: Final = 250 * MS
 _RISK_KNOWS_NS: Final = 300 * MS
 _SPARE: Final = "feed/spare"
 

@@ -46,8 +46,8 @@ def virtual(time: Time, network: Network) -> Generator[None]:
         """`Event` that nobody sets: what is left of it is the wait."""
 
         def wait(self, timeout_s: float) -> bool:
-            # A feed with nothing to connect for looks every 50 ms; once a second it does no less.
-            sleep(time, max(int(timeout_s * S), S // 4))
+            # A feed with nothing to connect for looks every 50 ms; so does one that looks twice a second.
+            sleep(time, max(int(timeout_s * S), S // 2))
             return False
 
     class Feed:

@@ -41,7 +41,7 @@ _SERVICES: Final[dict[str, Service]] = {"clob": "clob", "relayer": "relayer", "g
 """Hosts by name: `http://clob.sim`."""
 _FREE: Final = Hold(())
 _DRIBBLE_NS: Final = S // 2
-_POLL_NS: Final = 250 * MS
+_POLL_NS: Final = 500 * MS
 """How often a feed that hears nothing looks at the time."""
 _LENGTH: Final = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
