@@ -4,10 +4,10 @@ Why each seed has a few kinds of trouble and not all: with everything at once mo
 two rare faults do together is never seen. A tenth of the seeds have everything, a fifth nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from research.prove.sim.turns import MS, S
 from research.prove.sim.wire import Latencies
@@ -17,6 +17,30 @@ from sandbox.faults.switchboard import FAULTS
 ACTS: Final = ("pause", "resume", "reduce", "flatten", "off", "on", "kill", "clear")
 _LEFT_OUT: Final = frozenset({"huge_frame", "gzip_bomb", "big_snapshot", "narrow", "storm"})
 """What costs the processor and no more than another: proven on a real wire."""
+
+
+class _Pick(NamedTuple):
+    """A fault beside those of the sandbox's own plans: how often, with what, and what it is about."""
+
+    weight: int
+    fault: str
+    said: Callable[[Random], dict[str, Any]] = lambda random: {}
+    market: bool = False
+    account: bool = False
+    order: bool = False
+    outcome: bool = False
+
+
+_MORE: Final = (
+    _Pick(3, "partial_fills", lambda random: {"parts": random.randint(2, 5), "gap": 0.3}, order=True),
+    _Pick(2, "disagree", lambda random: {"how": random.choice(("stream_cancelled", "stream_live"))}, order=True),
+    _Pick(2, "self_trade", order=True),
+    _Pick(2, "expire", order=True),
+    _Pick(1, "foreign_order", market=True, account=True),
+    _Pick(2, "gap", lambda random: {"price": random.choice(("0.1", "0.5", "0.95"))}, market=True),
+    _Pick(1, "resolve", market=True, outcome=True),
+    _Pick(1, "void", market=True),
+)
 _MORTAL: Final = ("risk", "executor", "book/{}", "flow/{}", "inventory/desk/{}", "coordinator/desk/{}")
 _DISK: Final = "no space is left on the disk (drawn)"
 
@@ -116,7 +140,7 @@ def draw(seed: int) -> Plan:
 
 def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
     """Draw which kinds of trouble there are, and when."""
-    picks = [pick for pick in PLANS["mixed"] if pick.fault not in _LEFT_OUT]
+    picks = [*(pick for pick in PLANS["mixed"] if pick.fault not in _LEFT_OUT), *_MORE]
     chosen = picks if everything else random.sample(picks, random.randint(2, 8))
     weights = [pick.weight for pick in chosen]
     every_s = random.choice((3, 8, 20))
@@ -124,8 +148,8 @@ def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
     for at_ns in _times(random, heal_ns, 1 / every_s):
         pick = random.choices(chosen, weights)[0]
         said = {"fault": pick.fault, **_patience(pick.fault), **pick.said(random)}
-        more = {"market": pick.market, "account": pick.account, "which": random.random()}
-        dues.append(Due(at_ns, "fault", {"body": said, **more}))
+        about = {name: getattr(pick, name, False) for name in ("market", "account", "order", "outcome")}
+        dues.append(Due(at_ns, "fault", {"body": said, "about": about, "which": random.random()}))
     if everything or random.random() < 0.5:
         dues += (
             Due(at_ns, "crash", {"down_ns": random.randint(1, 40) * S // 2, "where": random.choice(_WHERE)})

@@ -58,8 +58,11 @@ from research.prove.sim.wire import Network, Told
 from sandbox.exchange import Exchange, Setup
 from sandbox.faults.outside import fill
 from sandbox.messages import Answer, HttpRequest
+from sandbox.trading.records import Order
 
 _NEWEST: Final = 60
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own in it, which no other can enter
+"""Where a disk costs nothing, on systems that have it."""
 _RESTART_NS: Final = 2 * S
 """How long systemd waits before it starts again what has ended by itself."""
 
@@ -94,7 +97,7 @@ class World(Told):
         self._digest = sha256() if digests else None
         self._random = Random(f"run {plan.seed}")
         self.time = Time(BEGIN_NS)
-        self.folder = Path(tempfile.mkdtemp(prefix="keel-sim-", dir="/dev/shm" if Path("/dev/shm").is_dir() else None))
+        self.folder = Path(tempfile.mkdtemp(prefix="keel-sim-", dir=_MEMORY if _MEMORY.is_dir() else None))
         self.exchange = Exchange(
             Setup(seed=plan.seed, protocol=_protocol(plan.protocol), accounts=1, signature_types=(plan.signature_type,))
         )
@@ -260,7 +263,7 @@ class World(Told):
 
     def _take(self, which: float, share: float) -> None:
         """Let an outside taker trade with one of our orders."""
-        resting = [order for order in self.exchange.engine.orders.values() if order.resting is not None]
+        resting = self._resting()
         if resting:
             order = resting[int(which * len(resting))]
             effects = self.exchange.tick(self.now_ns)
@@ -268,12 +271,23 @@ class World(Told):
             fill(venue, order, max(1, int((order.size - order.matched) * share)), self.now_ns)
             self.network.deliver([*effects, *self.exchange.tick(self.now_ns)])
 
+    def _resting(self) -> list[Order]:
+        return [order for order in self.exchange.engine.orders.values() if order.resting is not None]
+
     def _throw(self, said: Mapping[str, Any]) -> None:
-        body = dict(said["body"])
-        if said["market"]:
-            body["market"] = self._pick(said["which"])
-        if said["account"]:
+        body, about, which = dict(said["body"]), said["about"], said["which"]
+        if about["market"]:
+            body["market"] = market = self._pick(which)
+            listed = self.exchange.catalogue.find(market)
+            if about["outcome"] and listed is not None:
+                body["outcome"] = listed.outcomes[int(which * 1_000) % 2]
+        if about["account"]:
             body["account"] = self._venue.account.key.address
+        if about["order"]:
+            resting = self._resting()
+            if not resting:
+                return
+            body["order"] = resting[int(which * len(resting))].id
         self._ask("POST", "/faults", msgspec.json.encode(body))
 
     def _operate(self, act: str, market: MarketId | None) -> None:
