@@ -1,5 +1,6 @@
 """Sandboxes, engines and commands as processes of their own, and how to wait for what they do."""
 
+import inspect
 import json
 import os
 import signal
@@ -40,13 +41,23 @@ LIVELY = {
 moves its price: mark-outs would rightly hold it. And a machine that runs many tests at once holds up any turn."""
 
 
-def until(look: Callable[[], Value | None], what: str, timeout_s: float = 30.0) -> Value:
-    """Wait until something is there (or true), and return it."""
-    deadline = time.monotonic() + timeout_s
+def until(
+    look: Callable[[], Value | None], what: str, timeout_s: float = 60.0, seen: Callable[[], object] | None = None
+) -> Value:
+    """Wait until something is there (or true), and return it; else say what was waited for, and what was seen."""
+    deadline, pause_s = time.monotonic() + timeout_s, 0.01
     while not (found := look()):
-        assert time.monotonic() < deadline, f"{what}: not within {timeout_s:g} s"
-        time.sleep(0.02)
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{what}: not within {timeout_s:g} s, but {found!r}{(seen or _seen_by(look))()}")
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.2, 0.1)  # looking costs the machine what it waits for
     return found
+
+
+def _seen_by(look: Callable[[], object]) -> Callable[[], str]:
+    """Say what the engines show that a function looks at."""
+    looked_at = inspect.getclosurevars(look).nonlocals.values() if inspect.isfunction(look) else ()
+    return lambda: "".join(engine.seen() for engine in looked_at if isinstance(engine, Engine))
 
 
 def keel(*arguments: object, timeout_s: float = 60.0, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -65,6 +76,8 @@ class Sandbox:
         self.said = said
         self.url: str = said["clob_url"]
         self.slugs: list[str] = [market["slug"] for market in said["markets"]]
+        self.lines: list[Document] = []
+        """What was read of its log so far: the log only grows, and who waits for a line reads it again and again."""
 
     def status(self) -> Document:
         with urllib.request.urlopen(f"{self.url}/sandbox/status", timeout=5) as answer:
@@ -133,6 +146,15 @@ class Engine:
 
     def status(self) -> Document:
         return self.get("/v1/status")
+
+    def seen(self) -> str:
+        """Say what it shows and what it has logged last."""
+        ended = self.process.poll()
+        try:
+            shown = str(self.status()) if ended is None else f"it ended with {ended}"
+        except CommandError as error:
+            shown = f"it does not answer: {error}"
+        return f"\n{shown}\n{''.join(self.log.splitlines(keepends=True)[-12:])}"
 
     def rows(self) -> dict[str, Document]:
         """Return the row of each market."""

@@ -142,9 +142,9 @@ def test_the_monitor_shows_the_markets_and_q_ends_the_demo(tmp_path: Path, seed:
     ) as process:
         try:
             os.close(terminal)
-            assert "BID/ASK" in _read_until(screen, "BID/ASK", 30)
+            assert "BID/ASK" in _read_until(screen, "BID/ASK")
             os.write(screen, b"q")
-            assert "3 markets, " in _read_until(screen, "3 markets, ", 30)
+            assert "3 markets, " in _read_until(screen, "3 markets, ")
             assert process.wait(30) == 0
         finally:
             process.terminate()
@@ -153,7 +153,7 @@ def test_the_monitor_shows_the_markets_and_q_ends_the_demo(tmp_path: Path, seed:
     assert processes_mentioning(f"--seed {seed}") == []
 
 
-def _read_until(screen: int, text: str, timeout_s: float) -> str:
+def _read_until(screen: int, text: str, timeout_s: float = 60) -> str:
     """Read what is drawn on a terminal until a text has been, or nothing more can come."""
     drawn, deadline = b"", time.monotonic() + timeout_s
     while text.encode() not in drawn and time.monotonic() < deadline:

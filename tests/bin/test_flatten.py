@@ -59,7 +59,7 @@ def test_everything_is_flat_or_named_and_nothing_rests_when_it_is_answered(tradi
 def test_resumed_it_trades_as_before(trading: Engine) -> None:
     assert trading.keel("resume").returncode == 0
     before = trading.status()["fills"]
-    until(lambda: trading.status()["fills"] > before, "it trades again", 60)
+    until(lambda: trading.status()["fills"] > before, "it trades again")
     assert "FLAT" not in trading.status()["states"]
 
 
@@ -72,7 +72,7 @@ def test_one_market_is_flattened_while_the_others_trade_on(trading: Engine) -> N
     assert done.stdout.startswith(f"{slug} flattened: ")
     row = trading.rows()[slug]
     assert (row["state"], row["orders_open"], is_flat_or_dust(row)) == ("FLAT", 0, True)
-    until(lambda: trading.status()["fills"] > fills, "the others trade on", 60)
+    until(lambda: trading.status()["fills"] > fills, "the others trade on")
     assert trading.keel("resume").returncode == 0
     assert trading.rows()[slug]["state"] == "FLAT", "only its own name clears it"
     assert trading.keel("resume", slug).returncode == 0

@@ -36,10 +36,10 @@ def test_what_a_live_engine_holds_is_what_the_venue_says_and_nothing_rests_behin
         board = running.engine.board
         running.resume()
 
-        until(lambda: board.look().counts.fills >= 5 and board.look().counts.cancels >= 3, "it trades", 60)
+        until(lambda: board.look().counts.fills >= 5 and board.look().counts.cancels >= 3, "it trades")
         paused = running.engine.control.set_state("pause", (), "test", 10)
         assert paused.proven
-        until(lambda: not any(is_moving(desk.position) for desk in board.look().desks.values()), "all settles", 60)
+        until(lambda: not any(is_moving(desk.position) for desk in board.look().desks.values()), "all settles")
         assert running.states() == {TradingState.CANCEL_ONLY}
         after = wallet(venue, number)
         assert running.held() == Counter(after["tokens"]) - Counter(before["tokens"])
@@ -71,7 +71,7 @@ def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(t
             assert first.status()["mode"] == "live"
             assert first.keel("resume").returncode == 6, "nobody can be asked here"
             assert first.keel("resume", "--yes").returncode == 0
-            until(lambda: first.status()["fills"] >= 4 and accounts(venue)[0]["open_orders"], "it trades", 60)
+            until(lambda: first.status()["fills"] >= 4 and accounts(venue)[0]["open_orders"], "it trades")
             first.process.kill()
             first.process.wait(10)
         with engine(tmp_path, *start, **variables) as second:
@@ -82,9 +82,9 @@ def test_after_a_kill_the_next_process_knows_what_is_held_and_open_and_goes_on(t
                 tokens = Counter(wallet(venue, 0)["tokens"]) - Counter(before["tokens"])
                 return sum(tokens.values()) == sum(shares(row) for row in second.rows().values())
 
-            until(agrees, "what it holds is what the wallet holds", 60)
+            until(agrees, "what it holds is what the wallet holds")
             assert second.keel("resume", "--yes").returncode == 0
-            until(lambda: second.status()["orders_open"], "it trades on", 60)
+            until(lambda: second.status()["orders_open"], "it trades on")
             assert second.end() == 0
         assert accounts(venue)[0]["open_orders"] == []
         assert "foreign" not in second.log
@@ -99,11 +99,11 @@ def test_an_order_whose_answer_was_lost_with_the_process_is_found_and_sent_once(
         start, variables = started(venue)
         with engine(tmp_path, *start, **variables) as first:
             assert first.keel("resume", "--yes").returncode == 0
-            until(lambda: first.status()["orders"], "it trades", 60)
+            until(lambda: first.status()["orders"], "it trades")
             for path in ("/order", "/orders"):
                 venue.fault("lose_answer", method="POST", path=path, count=5)
             before = len(placed(venue, 0))
-            until(lambda: len(placed(venue, 0)) > before, "an order is taken and not answered", 60)
+            until(lambda: len(placed(venue, 0)) > before, "an order is taken and not answered")
             first.process.kill()
             first.process.wait(10)
         with engine(tmp_path, *start, **variables) as second:

@@ -104,7 +104,7 @@ def test_a_signal_applies_what_adds_no_risk(configured: Configured) -> None:
     configured.write(risk="open_orders_per_market: 1")
     configured.engine.process.send_signal(signal.SIGHUP)
     until(lambda: "reload: risk.open_orders_per_market: 4 -> 1 count" in configured.engine.log, "it is told")
-    until(lambda: "open_orders_market" in configured.engine.status()["denials_by_reason"], "risk refuses by it", 60)
+    until(lambda: "open_orders_market" in configured.engine.status()["denials_by_reason"], "risk refuses by it")
     assert configured.heard() == ["RELOADING=1", "READY=1"]
 
 

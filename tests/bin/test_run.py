@@ -22,7 +22,7 @@ def trading(venue: Sandbox, config: Path, tmp_path_factory: pytest.TempPathFacto
     """An engine on which every market has traded."""
     arguments = ("--sandbox", venue.url, "--config", config)
     with engine(tmp_path_factory.mktemp("trading"), *arguments, **LIVELY) as running:
-        until(lambda: all(row["fills"] for row in running.rows().values()), "every market trades", 60)
+        until(lambda: all(row["fills"] for row in running.rows().values()), "every market trades")
         yield running
 
 

@@ -65,7 +65,7 @@ def trading(exchange: Sandbox, numbers: Iterator[int], tmp_path: Path) -> Iterat
     with engine(tmp_path, *flags, **_SETTINGS, POLYMARKET_PRIVATE_KEY=key) as running:
         found = Trading(running, exchange, number)
         assert running.keel("resume", "--yes").returncode == 0
-        until(lambda: found.resting, "it quotes", 60)
+        until(lambda: found.resting, "it quotes")
         yield found
         clear(exchange)
 
@@ -123,7 +123,7 @@ def test_with_the_venue_gone_it_ends_in_time_and_says_that_orders_may_stand(
     assert "MAY STILL FILL" in trading.engine.out
     assert final(trading.engine)["left"]
     clear(exchange)
-    until(lambda: not trading.resting, "the venue hears nothing of us and cancels", 30)
+    until(lambda: not trading.resting, "the venue hears nothing of us and cancels")
 
 
 def test_a_second_signal_cancels_all_and_waits_for_nothing(trading: Trading, exchange: Sandbox) -> None:
@@ -167,7 +167,7 @@ def test_an_engine_that_has_not_begun_ends_at_once(exchange: Sandbox, tmp_path: 
 
 def test_stop_with_flatten_unwinds_first(exchange: Sandbox, config: Path, tmp_path: Path) -> None:
     with engine(tmp_path, "--sandbox", exchange.url, "--config", config, "--json") as running:
-        until(lambda: any(row["net_shares"] != "0" for row in running.rows().values()), "it holds something", 60)
+        until(lambda: any(row["net_shares"] != "0" for row in running.rows().values()), "it holds something")
         asked = running.keel("stop", "--flatten")
         assert asked.returncode == 6, "nobody can be asked here"
         assert running.status()["orders"] >= 0, "and nothing was done"

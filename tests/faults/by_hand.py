@@ -16,7 +16,7 @@ from models.orders import TERMINAL, OrderState, TimeInForce
 from models.positions import leg_of
 from models.snapshot import OrderLine
 from models.units import ONE, SHARE, Size, format_price, parse_price
-from tests.bin.processes import Sandbox, until
+from tests.bin.processes import Sandbox
 from tests.faults.journal import life
 from tests.faults.live_engine import LiveEngine, live, log
 
@@ -101,9 +101,10 @@ class Hand:
         self, market: Market, price: str = "0.01", size: Size = 5 * SHARE, *, outcome: Outcome = YES
     ) -> OrderLine:
         """Let an order of ours be filled by an outside taker, whole, and see it counted."""
-        order = self.rests(market, price, size, outcome)
+        before, order = self.shares(market)[outcome], self.rests(market, price, size, outcome)
         self.fill(order)
         self.ended(order)
+        self.until(lambda: self.shares(market)[outcome] == before + size, f"{order.intent} is counted")
         return order
 
     def fill(self, order: OrderLine, parts: int = 1, dust: str = "0", fate: str = "retried", pace: int = 50) -> None:
@@ -113,13 +114,9 @@ class Hand:
 
     # What came of it
 
-    def until(self, look: Callable[[], Found | None], what: str, timeout_s: float = 30) -> Found:
-        """Wait until something is there; names the newest lines of the log when it never is."""
-        try:
-            return until(look, what, timeout_s)
-        except AssertionError as error:
-            lines = "\n".join(line.text for line in self.running.board.log[-12:])
-            raise AssertionError(f"{error}; cells {sorted(self.running.cells())}; the log ends\n{lines}") from None
+    def until(self, look: Callable[[], Found | None], what: str, timeout_s: float = 60) -> Found:
+        """Wait until something is there."""
+        return self.running.until(look, what, timeout_s)
 
     def ended(self, order: OrderLine | PlaceOrder) -> None:
         self.until(lambda: order.intent not in self.running.board.orders, f"{order.intent} ends")

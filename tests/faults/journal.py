@@ -19,17 +19,18 @@ Kind = TypeVar("Kind", bound=Message)
 NEVER_STOOD = {OrderState.NEVER_SENT, OrderState.NEVER_ACCEPTED, OrderState.REJECTED}
 
 
-def journalled(running: LiveEngine, kind: type[Kind]) -> list[Kind]:
-    """Every entry of a kind, oldest first."""
+def journalled(running: LiveEngine, kind: type[Kind], naming: str = "") -> list[Kind]:
+    """Every entry of a kind, or those that name something, oldest first."""
     path = running.engine.options.data_dir / "arb.db"
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        rows = database.execute("select body from journal where kind = ? order by seq", (kind.__name__,))
+        query = "select body from journal where kind = ? and instr(body, ?) order by seq"
+        rows = database.execute(query, (kind.__name__, naming))
         return [msgspec.json.decode(body, type=kind) for (body,) in rows]
 
 
 def life(running: LiveEngine, order: PlaceOrder | OrderLine) -> list[OrderChanged]:
     """What was said of an order, oldest first."""
-    return [changed for changed in journalled(running, OrderChanged) if changed.intent == order.intent]
+    return [changed for changed in journalled(running, OrderChanged, order.intent) if changed.intent == order.intent]
 
 
 def states(changes: Iterable[OrderChanged]) -> list[OrderState]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from actors.live import LiveVenue
 from actors.venues.polymarket.credentials import Credentials
@@ -22,6 +22,8 @@ from models.cells import TradingState
 from models.markets import NO, YES
 from models.snapshot import Board
 from tests.bin.processes import Sandbox, until
+
+Found = TypeVar("Found")
 
 SMALL: Mapping[str, str] = {
     "mode": "live",
@@ -75,23 +77,27 @@ class LiveEngine:
 
     def resume(self) -> None:
         """Let it trade, once it has begun as it must: paused."""
-        until(lambda: any(desk.explanation for desk in self.board.desks.values()), "it decides")
+        self.until(lambda: any(desk.explanation for desk in self.board.desks.values()), "it decides")
         # What is read back holds it as well, and what is said meanwhile waits: the pause may come behind a resume.
-        until(lambda: ("operator", "paused") in self.cells(), "it begins paused")
+        self.until(lambda: ("operator", "paused") in self.cells(), "it begins paused")
         self.engine.control.set_state("resume", (), "test", 10, confirmed=True)
 
-    def trades(self, fills: int = 1, timeout_s: float = 60) -> None:
+    def trades(self, fills: int = 1) -> None:
         """Wait until it has so many fills more."""
         before = self.board.counts.fills
-        until(lambda: self.board.counts.fills >= before + fills, f"{fills} fills more", timeout_s)
+        self.until(lambda: self.board.counts.fills >= before + fills, f"{fills} fills more", 90)
 
-    def quotes(self, timeout_s: float = 30) -> None:
+    def quotes(self) -> None:
         """Wait until orders of it rest at the venue."""
-        until(lambda: self.account()["open_orders"], "it quotes", timeout_s)
+        self.until(lambda: self.account()["open_orders"], "it quotes")
 
-    def until(self, condition: Callable[[], object], what: str, timeout_s: float = 30) -> None:
-        """Wait until something is so; names the cells that stand when it never is."""
-        until(lambda: bool(condition()), f"{what} (cells: {sorted(self.cells())})", timeout_s)
+    def until(self, look: Callable[[], Found | None], what: str, timeout_s: float = 60) -> Found:
+        """Wait until something is there; else say which cells stand, and how the log ends."""
+        return until(look, what, timeout_s, self.seen)
+
+    def seen(self) -> str:
+        lines = "\n".join(line.text for line in self.board.log[-12:])
+        return f"; cells {sorted(self.cells())}; the log ends\n{lines}"
 
     # The venue's
 
@@ -149,11 +155,12 @@ def placed(venue: Sandbox, number: int) -> list[str]:
 
 def log(venue: Sandbox, kind: str = "", after: int = 0) -> list[dict[str, Any]]:
     """What the venue saw and did, of one kind or all, from the line after `after` on."""
-    lines: list[dict[str, Any]] = []
-    while more := asked(venue, f"/log?after={after}&limit=10000")["lines"]:
-        lines += more
-        after = more[-1]["n"]
-    return [line for line in lines if not kind or line["kind"] == kind]
+    most = 10_000
+    while True:
+        more = asked(venue, f"/log?after={len(venue.lines)}&limit={most}")["lines"]
+        venue.lines += more
+        if len(more) < most:
+            return [line for line in venue.lines[after:] if not kind or line["kind"] == kind]
 
 
 def asked(venue: Sandbox, path: str) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class SteadyHand(Hand):
             self.until(lambda: self.life(order) or sum(self.denied().values()) > refused, "it is sent or denied")
             return order if self.life(order) and self.fate(order) is not OrderState.NEVER_SENT else None
 
-        return self.until(sent, "an order is let pass", 60)
+        return self.until(sent, "an order is let pass")
 
     def stands(self, market: Market, price: str = "0.01", **named: Any) -> PlaceOrder:
         """Send orders until one is seen to rest: what flows may take it off again at once."""
@@ -60,7 +60,7 @@ class SteadyHand(Hand):
             self.until(lambda: self.working(order) or self.fate(order) in TERMINAL, f"{order.intent} is answered")
             return order if self.working(order) else None
 
-        return self.until(rests, "an order rests", 60)
+        return self.until(rests, "an order rests")
 
     def denies(self, market: Market, reason: str, **named: Any) -> None:
         """Ask for an order, and see it denied before it leaves."""
@@ -89,7 +89,7 @@ class SteadyHand(Hand):
 
     def recovers(self) -> None:
         """Wait until no cell is left that holds all markets."""
-        self.until(lambda: TradingState.ACTIVE in self.running.states(), "trading goes on", 60)
+        self.until(lambda: TradingState.ACTIVE in self.running.states(), "trading goes on")
 
     # What the venue is
 

@@ -37,7 +37,7 @@ def test_a_market_that_is_resolved_while_we_quote_takes_our_orders_with_it_and_g
 ) -> None:
     with live(venue, 0, tmp_path, flow__threshold="1000000") as running:
         running.resume()
-        running.until(lambda: len({order.market for order in running.board.orders.values()}) > 1, "it quotes", 60)
+        running.until(lambda: len({order.market for order in running.board.orders.values()}) > 1, "it quotes")
         market = next(iter(running.board.orders.values())).market
         # One that is still on its way may be refused.
         ended = [one for one in running.board.orders.values() if one.market == market and one.state.value == "working"]
@@ -45,15 +45,14 @@ def test_a_market_that_is_resolved_while_we_quote_takes_our_orders_with_it_and_g
         running.until(lambda: running.board.markets[market].payout_yes == ONE, "it is heard")
         resolved_ns = running.engine.clock.now_ns()
         running.until(lambda: running.board.markets[market].state is TradingState.HALTED, "it is halted")
-        cells = running.board.markets[market].cells
-        assert ("venue", "market_resolved") in {(cell.source, cell.reason) for cell in cells}
+        running.until(lambda: ("venue", "market_resolved") in running.cells(), "it says why")
         running.until(lambda: not running.board.open_orders(market), "nothing of ours is open there")
         running.until(
             lambda: all(life(running, order)[-1].state in (OrderState.CANCELLED, OrderState.FILLED) for order in ended),
             "all is journalled",
         )
         before = len(running.placed())
-        running.until(lambda: len(running.placed()) >= before + 3, "it trades on elsewhere", 60)
+        running.until(lambda: len(running.placed()) >= before + 3, "it trades on elsewhere")
         late = [entry for entry in journalled(running, SubmitOrder) if entry.submitted_ns > resolved_ns]
         assert late
         assert market not in {entry.order.market for entry in late}
@@ -105,7 +104,7 @@ def test_markets_of_an_event_that_end_one_by_one_leave_its_risk_one_by_one(tmp_p
             hand.until(lambda market=market: hand.state(market) is TradingState.ACTIVE, "it may be traded")
             hand.bought(market, "0.02")
             hand.settles(market)
-            assert hand.exposure(market).worst_case == _COST
+            hand.until(lambda market=market: hand.exposure(market).worst_case == _COST, "risk counts it")
         winner, losers = event[0], event[1:]
         fresh.fault("resolve_event", market=winner.condition_id, gap=1)
         for market in (*losers, winner):

@@ -40,7 +40,7 @@ def flattened(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Fl
             running.resume()
         for running in engines:
             running.until(lambda running=running: has_pairs(running) and has_residual(running), "it holds enough", 120)
-            running.quotes(60)
+            running.quotes()
         venue.fault("race", how="after", delay=0.4, count=2)
         venue.fault("relayed_failed", count=1)
         answers = tuple(threads.map(flatten, engines))
@@ -80,7 +80,7 @@ def test_nothing_rests_and_the_wallet_holds_what_the_ledger_says(flattened: dict
     assert running.board.open_orders() == []
     assert running.states() == {TradingState.HALTED}
     assert {running.board.word(desk) for desk in desks(running)} == {"FLAT"}
-    running.until(lambda: tokens(running) == running.held(), "both sides agree to the micro-share", 20)
+    running.until(lambda: tokens(running) == running.held(), "both sides agree to the micro-share")
 
 
 def test_pairs_are_merged_the_rest_is_sold_and_dust_is_named(flattened: dict[int, Flattened]) -> None:

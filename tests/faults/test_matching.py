@@ -42,7 +42,7 @@ def test_fills_in_parts_are_counted_to_the_grain_and_what_is_dust_of_the_order_i
     hand.settles(market)
     fills = [fill for fill in journalled(hand.running, FillCounted) if fill.market == market.id]
     assert len(fills) == 3
-    assert 0 < 20 * SHARE - hand.shares(market)[YES] <= SHARE // 100
+    hand.until(lambda: 0 < 20 * SHARE - hand.shares(market)[YES] <= SHARE // 100, "all but the dust is held")
     hand.until(lambda: hand.shares(market) == hand.settled(market) == hand.in_wallet(market), "both sides agree")
     assert hand.state(market) is TradingState.ACTIVE
     assert len(hand.seen("order_placed", market)) == 1
@@ -89,7 +89,7 @@ def test_an_order_that_is_filled_as_it_is_cancelled_is_filled(hand: Hand) -> Non
     hand.venue.fault("race", how="matched")
     hand.cancel(order)
     assert hand.end(order).state is OrderState.FILLED
-    assert hand.shares(market) == (5 * SHARE, 0)
+    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "it is held")
     assert hand.running.board.counts.cancels == cancels, "no phantom cancel"
 
 
@@ -104,7 +104,7 @@ def test_a_fill_that_is_told_after_the_cancel_is_counted_and_its_exposure_is_kep
     told = life(hand.running, order)
     assert [changed.taken_off for changed in told if changed.filled < 5 * SHARE][-1] == 5 * SHARE, "it was waited for"
     assert (told[-1].state, told[-1].filled) == (OrderState.CANCELLED, 5 * SHARE)
-    assert hand.shares(market) == (5 * SHARE, 0)
+    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "and held")
 
 
 @pytest.mark.fault("F48")
@@ -124,7 +124,7 @@ def test_one_taker_that_meets_three_orders_of_ours_fills_each_on_its_own_side(ha
         fills = {fill.order_id: fill for fill in journalled(hand.running, FillCounted)}
         return [fills[order_id] for order_id in placed] if fills.keys() >= set(placed) else None
 
-    ours = hand.until(filled, "all fills are counted", 60)
+    ours = hand.until(filled, "all fills are counted")
     hand.settles(market)
     assert [(fill.outcome, fill.side, fill.size) for fill in ours] == [
         (YES, Side.BUY, 5 * SHARE), (YES, Side.BUY, 6 * SHARE), (NO, Side.SELL, 5 * SHARE)
@@ -147,9 +147,12 @@ def test_an_order_that_the_venue_cancels_against_self_trades_is_cancelled_and_sa
     hand.until(lambda: hand.denied().get("self_cross", 0) == denied + 1, "what would trade with it is refused")
     hand.venue.fault("self_trade", order=order.order_id)
     assert hand.end(order).state is OrderState.CANCELLED
-    assert any(
-        line.level == "WARNING" and line.slug == market.slug and "by the venue, unasked" in line.text
-        for line in hand.running.board.log
+    hand.until(
+        lambda: any(
+            line.level == "WARNING" and line.slug == market.slug and "by the venue, unasked" in line.text
+            for line in hand.running.board.log
+        ),
+        "it is said",
     )
     assert (hand.shares(market), hand.state(market)) == ((0, 0), TradingState.ACTIVE)
     assert hand.rests(market)
@@ -163,7 +166,7 @@ def test_a_take_that_is_held_by_the_venue_counts_until_it_found_nobody_and_is_ov
     take = hand.ask(market, above, 60 * SHARE, time_in_force=TimeInForce.FOK)
     held = hand.until(lambda: hand.working(take), "it is held")
     assert held.filled == 0
-    assert hand.exposure(market).open_orders == 1
+    hand.until(lambda: hand.exposure(market).open_orders == 1, "it counts")
     hand.cancel(take)
 
     def is_over() -> bool:

@@ -58,7 +58,7 @@ def test_quotes_after_a_jump_are_made_from_the_new_book_and_none_where_liquidity
     with live(venue, 1, tmp_path, flow__threshold="1000000") as running:
         (market,) = running.engine.catalogue.markets.values()
         running.resume()
-        running.quotes(60)
+        running.quotes()
         venue.fault("gap", market=market.condition_id, price="0.95")
         _passes(running, 2)
         venue.fault("gap", market=market.condition_id, how="vanish")
@@ -82,7 +82,7 @@ def test_a_quote_that_flickers_moves_ours_no_faster_than_the_cap_and_is_no_toxic
     with live(venue, 2, tmp_path) as running:
         (market,) = running.engine.catalogue.markets.values()
         running.resume()
-        running.quotes(60)
+        running.quotes()
         began_ns = running.engine.clock.now_ns()
         for side in ("BUY", "SELL"):
             venue.fault("flicker", market=market.condition_id, side=side, seconds=3)

@@ -45,11 +45,11 @@ def test_a_quote_that_would_cross_is_priced_anew_and_tried_no_more_than_three_ti
     with live(venue, 0, tmp_path, **_BOTH_QUOTED) as running:
         venue.fault("post_only_crosses", account=_address(venue, 0), count=1)
         running.resume()
-        running.until(lambda: running.board.counts.rejects >= 1, "the first is refused", 60)
+        running.until(lambda: running.board.counts.rejects >= 1, "the first is refused")
         running.quotes()
         venue.fault("post_only_crosses", account=_address(venue, 0), seconds=120)
         for outcome in (0, 1):
-            running.until(lambda outcome=outcome: _refused(running, outcome) >= 3, "all are refused", 60)
+            running.until(lambda outcome=outcome: _refused(running, outcome) >= 3, "all are refused")
         until_ns = running.engine.clock.now_ns() + 4 * _S
         running.until(lambda: running.engine.clock.now_ns() > until_ns, "time passes")
         for outcome in (0, 1):
@@ -68,15 +68,18 @@ def test_a_token_for_which_the_venue_sees_no_balance_is_tried_less_and_less_whil
             "balance_stuck", market=market.condition_id, outcome=venue.said["markets"][0]["outcomes"][0], seconds=120
         )
         running.resume()
-        running.until(lambda: _refused(running, YES) >= 3, "it is refused", 60)
+        running.until(lambda: _refused(running, YES) >= 3, "it is refused")
         until_ns = running.engine.clock.now_ns() + 4 * _S
         running.until(lambda: running.engine.clock.now_ns() > until_ns, "time passes")
         assert _refused(running, YES) == 3
         told = [line for line in running.board.log if line.level == "WARNING" and "not enough balance" in line.text]
         assert len(told) == 3
-        others = [one for one in journalled(running, OrderChanged) if one.outcome != YES]
-        assert any(one.state is OrderState.WORKING for one in others), "the other token is quoted"
-        assert not any(one.state is OrderState.REJECTED for one in others)
+
+        def others() -> list[OrderChanged]:
+            return [one for one in journalled(running, OrderChanged) if one.outcome != YES]
+
+        running.until(lambda: any(one.state is OrderState.WORKING for one in others()), "the other token is quoted")
+        assert not any(one.state is OrderState.REJECTED for one in others())
         agree(running)
 
 

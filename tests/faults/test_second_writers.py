@@ -109,8 +109,9 @@ def test_a_second_writer_of_heartbeats_closes_the_gate_for_good(venue: Sandbox, 
         beats = hand.posts("/v1/heartbeats")
         assert beats
         venue.fault("second_writer", account=venue.said["accounts"][3]["address"])
-        hand.until(lambda: hand.running.states() == {TradingState.HALTED}, "everything halts", 40)
-        assert ("heartbeat", "another program sends heartbeats with our API key") in hand.running.cells()
+        hand.until(lambda: hand.running.states() == {TradingState.HALTED}, "everything halts")
+        said = ("heartbeat", "another program sends heartbeats with our API key")
+        hand.until(lambda: said in hand.running.cells(), "it says why")
         assert hand.running.engine.gate.closed == "another program sends heartbeats with our API key"
         assert hand.end(order).state is OrderState.CANCELLED
         sent = len(hand.posts())
@@ -145,9 +146,9 @@ def test_when_heartbeats_lapse_what_rested_is_cancelled_and_quotes_wait_for_the_
         market = hand.market()
         order = hand.rests(market)
         venue.fault("lose_request", path="/v1/heartbeats", seconds=60)
-        clear_after = hand.until(lambda: ("heartbeat" in hand.cells(market)) or None, "no quotes any more", 40)
+        clear_after = hand.until(lambda: ("heartbeat" in hand.cells(market)) or None, "no quotes any more")
         assert clear_after
-        assert hand.state(market) is TradingState.CANCEL_ONLY
+        hand.until(lambda: hand.state(market) is TradingState.CANCEL_ONLY, "what rests may only be cancelled")
         assert hand.end(order).state is OrderState.CANCELLED
         denied = hand.denied().get("cancel_only", 0)
         hand.ask(market, "0.01")

@@ -39,11 +39,11 @@ def hand(desk: Hand) -> Iterator[Hand]:
 def test_what_is_retried_counts_in_the_worst_case_at_once_and_may_be_sold_only_when_it_is_confirmed(hand: Hand) -> None:
     market = hand.market()
     order = hand.rests(market)
-    hand.fill(order, fate="retried", pace=10)
-    hand.ended(order)
-    assert (hand.shares(market), hand.settled(market)) == ((5 * SHARE, 0), (0, 0))
+    hand.fill(order, fate="retried", pace=4)
+    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "it is counted")
+    assert hand.settled(market) == (0, 0)
     hand.until(lambda: hand.exposure(market).worst_case == cash_of(order.price, order.size), "risk counts the fill")
-    assert hand.exposure(market).net_shares == 5 * SHARE
+    hand.until(lambda: hand.exposure(market).net_shares == 5 * SHARE, "and what it makes the desk hold")
     denied = hand.denied().get("not_settled", 0)
     hand.ask(market, "0.99", side=Side.SELL)
     hand.until(lambda: hand.denied().get("not_settled", 0) == denied + 1, "what has not settled is not sold")
@@ -65,8 +65,8 @@ def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: H
     before = hand.running.wallet()["cash"]
     order = hand.rests(market)
     hand.fill(order, fate="failed", pace=5)
-    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "it is counted")
-    hand.until(lambda: hand.shares(market) == (0, 0), "it is void")
+    hand.until(lambda: fills_in(hand, market), "it is counted")
+    hand.until(lambda: hand.running.board.counts.voids == 1 and hand.shares(market) == (0, 0), "it is void")
     hand.until(
         lambda: (hand.exposure(market).net_shares, hand.exposure(market).worst_case) == (0, 0), "risk counts anew"
     )
@@ -80,7 +80,6 @@ def test_what_fails_is_taken_back_its_risk_too_and_nothing_buys_it_again(hand: H
     assert hand.running.wallet()["cash"] == before
     assert hand.end(order).state is OrderState.FILLED, "a failed trade puts nothing back on the book"
     assert len(hand.seen("order_placed", market)) == 1
-    assert hand.running.board.counts.voids == 1
     assert hand.state(market) is TradingState.ACTIVE
 
 
@@ -115,13 +114,14 @@ def test_a_trade_that_fails_and_is_then_confirmed_is_disputed_and_halts_its_mark
     assert set(hand.cells(market)) == {"executor"}
     assert hand.cells(market)["executor"].startswith("disputed trade ")
     hand.ended(beside)
-    assert hand.shares(market) == (5 * SHARE, 0), "what may be ours is in the worst case"
-    hand.until(lambda: hand.exposure(market).net_shares == 5 * SHARE, "risk counts it")
+    hand.until(lambda: hand.shares(market) == (5 * SHARE, 0), "what may be ours is held")
+    hand.until(lambda: hand.exposure(market).net_shares == 5 * SHARE, "and is in the worst case")
     denied = hand.denied().get("halted", 0)
     hand.ask(market, "0.01")
     hand.until(lambda: hand.denied().get("halted", 0) == denied + 1, "nothing is placed there")
     assert hand.rests(other)
-    assert len([one for one in journalled(hand.running, FillSettled) if one.fill.market == market.id]) == 1
+    settled = hand.until(lambda: settled_in(hand, market), "it is written down")
+    assert len(settled) == 1
 
 
 @pytest.mark.fault("F54")
@@ -143,6 +143,10 @@ def test_a_fee_that_was_taken_in_shares_leaves_the_position_that_the_wallet_has_
 
 def has_fees(market: Market) -> bool:
     return market.fees.rate_e6 > 0
+
+
+def settled_in(hand: Hand, market: Market) -> list[FillSettled]:
+    return [one for one in journalled(hand.running, FillSettled) if one.fill.market == market.id]
 
 
 def fills_in(hand: Hand, market: Market) -> list[FillCounted]:

@@ -43,30 +43,30 @@ def frames(running: LiveEngine) -> int:
 
 def stops(running: LiveEngine, said: str) -> int:
     """Wait until it has stopped for this cause, see that it is said, and return how many orders it had placed."""
-    running.until(lambda: any(said in reason for reason in reasons(running)), f"it says {said!r}", 30)
-    assert said in (running.engine.gate.closed or ""), "and so does the gate"
-    running.until(lambda: not running.account()["open_orders"], "what rests is cancelled", 30)
-    assert min(running.states()) >= TradingState.CANCEL_ONLY
+    running.until(lambda: any(said in reason for reason in reasons(running)), f"it says {said!r}")
+    running.until(lambda: said in (running.engine.gate.closed or ""), "and so does the gate")
+    running.until(lambda: not running.account()["open_orders"], "what rests is cancelled")
+    running.until(lambda: min(running.states()) >= TradingState.CANCEL_ONLY, "no market may be traded")
     emergency = running.engine.options.data_dir / "emergency.jsonl"
-    running.until(lambda: emergency.exists() and "SubmitCancel" in emergency.read_text(), "cancels are recorded", 10)
+    running.until(lambda: emergency.exists() and "SubmitCancel" in emergency.read_text(), "cancels are recorded")
     return len(running.placed())
 
 
 def stays_stopped(running: LiveEngine, orders: int) -> None:
     """See that decisions go on and nothing comes of them."""
     seen = frames(running)
-    running.until(lambda: frames(running) > seen + 10, "books move on", 30)
+    running.until(lambda: frames(running) > seen + 10, "books move on")
     assert len(running.placed()) == orders
 
 
 def goes_on(running: LiveEngine, orders: int) -> None:
     """See that it trades again by itself, and that no order is at the venue of which the journal does not know."""
-    running.until(lambda: not reasons(running), "the trouble is over", 30)
-    running.until(lambda: len(running.placed()) > orders, "it trades again", 60)
+    running.until(lambda: not reasons(running), "the trouble is over")
+    running.until(lambda: len(running.placed()) > orders, "it trades again")
 
 
 def suffers(running: LiveEngine, trouble: AbstractContextManager[Any], said: str) -> None:
-    running.quotes(60)
+    running.quotes()
     with trouble:
         stays_stopped(running, stops(running, said))
         orders = len(running.placed())
@@ -80,7 +80,7 @@ def test_what_passes_stops_it_until_it_has_passed(venue: Sandbox, tmp_path: Path
         running.resume()
         suffers(running, ailing.locked(disk / "arb.db"), "the database is locked: another program")
         suffers(running, ailing.filled_up(disk), "there is no room left for the database")
-        running.quotes(60)
+        running.quotes()
         agree(running)
 
 
@@ -88,7 +88,7 @@ def test_a_disk_that_becomes_read_only_and_then_fails(venue: Sandbox, tmp_path: 
     with live(venue, 1, tmp_path) as running:
         running.resume()
         suffers(running, ailing.read_only(tmp_path / "arb.db"), "its disk, folder or file is read-only")
-        running.quotes(60)
+        running.quotes()
         with ailing.no_longer(tmp_path / "arb.db"):
             orders = stops(running, "the disk failed to read or write the database")
         assert "restart the engine" in reasons(running)[0]
@@ -101,7 +101,7 @@ def test_torn_pages_stop_it_for_good(venue: Sandbox, tmp_path: Path) -> None:
     file = tmp_path / "arb.db"
     with live(venue, 2, tmp_path) as running:
         running.resume()
-        running.quotes(60)
+        running.quotes()
         before = {entry.order_id for entry in journalled(running, SubmitOrder)}
         with closing(sqlite3.connect(file, timeout=10)) as beside:
             assert before
@@ -121,14 +121,14 @@ def test_a_connection_that_is_cut_stops_it_for_good_and_a_new_start_goes_on(
     with live(venue, 3, tmp_path, database=distant) as running:
         running.resume()
         running.trades(1)
-        running.quotes(60)
+        running.quotes()
         proxy.cut()
         orders = stops(running, "is lost")
         proxy.mend()
         stays_stopped(running, orders)
         assert "restart the engine" in reasons(running)[0]
     with live(venue, 3, tmp_path, database=distant) as again:
-        again.until(lambda: again.held() == holdings(again), "it knows what the venue says that it holds", 60)
+        again.until(lambda: again.held() == holdings(again), "it knows what the venue says that it holds")
         again.resume()
         again.trades(1)
 

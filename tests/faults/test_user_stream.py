@@ -79,7 +79,7 @@ def misunderstood(hand: Hand, kind: str) -> int:
 
 def holds(hand: Hand, market: Market, shares: int) -> None:
     """See that ledger, risk's position and the venue's wallet all have so many micro-shares, once all is settled."""
-    hand.until(lambda: hand.shares(market)[0] == shares, f"{shares} are counted", 60)
+    hand.until(lambda: hand.shares(market)[0] == shares, f"{shares} are counted")
     hand.settles(market)
     hand.until(lambda: hand.in_wallet(market)[0] == shares, "the wallet has them")
     assert hand.settled(market)[0] == hand.shares(market)[0] == shares
@@ -136,7 +136,7 @@ def test_fills_that_were_lost_with_a_connection_are_read_with_ten_minutes_of_ove
         hand.ended(filled)
         hand.ended(cancelled)
         (lost,), (restored, *_) = heard.of(UserFeedLost), heard.of(UserFeedRestored)
-        assert "user_feed" in {read.reason for read in heard.of(ReadAccount)}
+        hand.until(lambda: "user_feed" in {read.reason for read in heard.of(ReadAccount)}, "the account is read")
     assert lost.heard_ns is not None
     assert lost.heard_ns <= restored.at_ns
     after_s = [int(query["after"]) for path, query in asked if path == "/data/trades" and "after" in query]
@@ -242,7 +242,7 @@ def test_an_order_that_the_stream_calls_cancelled_and_rest_calls_live_is_dispute
     assert lived(hand, order)[4:] in (agreed[-1:], agreed)
     (line,) = [line for line in log(hand.venue, "order_cancelled") if line["id"] == order.order_id]
     assert line["status"] == "CANCELED"
-    assert any(line.text.startswith("disputed ") for line in hand.running.board.log)
+    hand.until(lambda: any(line.text.startswith("disputed ") for line in hand.running.board.log), "it is said")
 
 
 @pytest.mark.fault("F40")

@@ -57,7 +57,7 @@ def test_the_next_process_knows_from_the_journal_an_order_that_the_one_before_it
             assert hand.end(order).state is OrderState.NEVER_ACCEPTED
             venue.fault("disabled", seconds=5)  # or the cancel of all, with which a process ends, would take it off
         with by_hand(venue, 0, tmp_path, **_QUICK) as again:
-            again.until(lambda: again.shares(market) == (5 * SHARE, 0), "its fill is counted", 40)
+            again.until(lambda: again.shares(market) == (5 * SHARE, 0), "its fill is counted")
             again.until(lambda: "executor" in again.cells(market), "its market stops")
             assert not any(source == "foreign" for source, _ in again.running.cells())
             again.settles(market)

@@ -122,7 +122,7 @@ class World:
         Recorder.start(self.context(name, **more), seen)
         return seen
 
-    def until(self, condition: Callable[[], object], timeout_s: float = 10.0) -> None:
+    def until(self, condition: Callable[[], object], timeout_s: float = 60.0) -> None:
         """Let the actors run until a condition holds."""
         limit = time.monotonic() + timeout_s
         while not condition():

@@ -50,7 +50,7 @@ class FeedAtWork(Generic[FeedT]):
         return [message for message in self.told if isinstance(message, kind)]
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.world.until(condition, timeout_s=10)
+        self.world.until(condition, timeout_s=60)
 
 
 def route(message: Message) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from tests.faults.live_engine import clear, log
 from tests.faults.steady_hand import SteadyHand
 
 SETTINGS = {
-    "executor__mode_pause_first_ms": "3000",
+    "executor__mode_pause_first_ms": "5000",
     "executor__lapse_ms": "5000",
     "executor__slow_answer_ms": "2800",
     "executor__slow_answers_ms": "2800",

@@ -64,7 +64,7 @@ def test_an_order_that_a_stale_list_does_not_know_yet_lives(hand: SteadyHand, ma
 def test_what_was_sold_is_not_sold_again_however_old_the_balance_that_is_read(hand: SteadyHand, market: Market) -> None:
     order = hand.stands(market)
     hand.fill(hand.line_of(order))
-    hand.until(lambda: hand.settled(market)[YES] == 5 * SHARE, "it is bought, and settled", 60)
+    hand.until(lambda: hand.settled(market)[YES] == 5 * SHARE, "it is bought, and settled")
     hand.venue.fault("stale_reads", lag=30)
     hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
     sale = hand.stands(market, "0.99", side=Side.SELL)

@@ -60,7 +60,7 @@ def test_an_order_that_was_lost_blocks_its_market_and_siblings_until_the_venue_k
     (only,) = hand.sent(market)
     assert states(hand.life(order)) == [OrderState.PLACING, OrderState.UNKNOWN, OrderState.NEVER_ACCEPTED]
     ended_ns = hand.life(order)[-1].at_ns
-    assert 3 * _S < ended_ns - only.submitted_ns < 30 * _S
+    assert 3 * _S < ended_ns - only.submitted_ns < 60 * _S
     assert len(asked_for(hand, only.order_id)) >= 3, "an absence is heard three times"
     assert only.order_id not in hand.running.placed()
     hand.stands(market)
@@ -110,7 +110,7 @@ def test_a_server_that_dribbles_costs_no_more_than_one_deadline(hand: SteadyHand
     order = unknown(hand, market, "dribble")
     changes = hand.life(order)
     when = {changed.state: changed.at_ns for changed in reversed(changes)}
-    assert when[OrderState.UNKNOWN] - hand.sent(market)[0].submitted_ns < 5.5 * _S
+    assert when[OrderState.UNKNOWN] - hand.sent(market)[0].submitted_ns < 9 * _S
     found_once(hand, market, order)
 
 

@@ -104,7 +104,7 @@ class Chain:
         return message
 
     def until(self, condition: Any) -> None:
-        self.world.until(condition, timeout_s=30)
+        self.world.until(condition, timeout_s=60)
 
     # What others do
 

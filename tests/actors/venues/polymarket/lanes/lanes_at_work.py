@@ -177,7 +177,7 @@ class Lanes:
     # What it heard
 
     def until(self, condition: Callable[[], object]) -> None:
-        self.world.until(condition, timeout_s=15)
+        self.world.until(condition, timeout_s=60)
 
     def of(self, kind: type[Kind]) -> list[Kind]:
         return [message for message in self.told if isinstance(message, kind)]
