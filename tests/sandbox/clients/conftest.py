@@ -22,9 +22,9 @@ _RELEASES = {
     "unified": ("polymarket-client", "0.14.0"),
 }
 _BUILD_S = 300
-_STORY_S = 300
 _NO_INDEX = "after connection broken by"
 """What pip says when nobody answers at the package index."""
+_PIPE = subprocess.PIPE
 
 Run = Callable[..., dict[str, Any]]
 
@@ -80,19 +80,29 @@ def first_generation() -> Iterator[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def run(python_of: Callable[[str], Path]) -> Run:
+def run(python_of: Callable[[str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """Let a client live through one of its stories and give the JSON document of what it saw."""
+    tellers: dict[str, subprocess.Popen[str]] = {}
 
     def play(client: str, story: str, **facts: Any) -> dict[str, Any]:
-        command = [python_of(client.partition("_")[0]), "-I", Path(__file__).parent / f"run_{client}.py", story]
-        told = json.dumps(facts)
-        done = subprocess.run(
-            command, check=False, input=told, capture_output=True, text=True, env={}, timeout=_STORY_S
-        )
-        assert done.returncode == 0, f"{client} {story}:\n{done.stderr[-4_000:]}"
-        return json.loads(done.stdout)
+        if client not in tellers:
+            here = Path(__file__).parent
+            command = [python_of(client.partition("_")[0]), "-I", here / "storyteller.py", here / f"run_{client}.py"]
+            tellers[client] = subprocess.Popen(command, stdin=_PIPE, stdout=_PIPE, text=True, env={})
+        teller, folder = tellers[client], tmp_path_factory.mktemp(story)
+        (folder / "told").write_text(json.dumps(facts), encoding="utf-8")
+        assert teller.stdin is not None
+        assert teller.stdout is not None
+        teller.stdin.write(f"{story} {folder}\n")
+        teller.stdin.flush()
+        ended = teller.stdout.readline().strip()
+        complaints = folder / "complaints"
+        assert ended == "0", f"{client} {story}:\n{complaints.read_text()[-4_000:] if complaints.exists() else ended}"
+        return json.loads((folder / "seen").read_text(encoding="utf-8"))
 
-    return play
+    yield play
+    for teller in tellers.values():
+        teller.communicate()
 
 
 def _started(*flags: str) -> Iterator[dict[str, Any]]:
