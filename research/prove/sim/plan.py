@@ -36,11 +36,14 @@ _MORE: Final = (
     _Pick(2, "disagree", lambda random: {"how": random.choice(("stream_cancelled", "stream_live"))}, order=True),
     _Pick(2, "self_trade", order=True),
     _Pick(2, "expire", order=True),
-    _Pick(1, "foreign_order", market=True, account=True),
     _Pick(2, "gap", lambda random: {"price": random.choice(("0.1", "0.5", "0.95"))}, market=True),
+)
+_RARE: Final = (
+    _Pick(1, "foreign_order", market=True, account=True),
     _Pick(1, "resolve", market=True, outcome=True),
     _Pick(1, "void", market=True),
 )
+"""What happens once, if at all: it ends, or stops, what a market is there for."""
 _MORTAL: Final = ("risk", "executor", "book/{}", "flow/{}", "inventory/desk/{}", "coordinator/desk/{}")
 _DISK: Final = "no space is left on the disk (drawn)"
 
@@ -146,10 +149,7 @@ def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
     every_s = random.choice((3, 8, 20))
     dues: list[Due] = []
     for at_ns in _times(random, heal_ns, 1 / every_s):
-        pick = random.choices(chosen, weights)[0]
-        said = {"fault": pick.fault, **_patience(pick.fault), **pick.said(random)}
-        about = {name: getattr(pick, name, False) for name in ("market", "account", "order", "outcome")}
-        dues.append(Due(at_ns, "fault", {"body": said, "about": about, "which": random.random()}))
+        dues.append(_fault(random, random.choices(chosen, weights)[0], at_ns))
     if everything or random.random() < 0.5:
         dues += (
             Due(at_ns, "crash", {"down_ns": random.randint(1, 40) * S // 2, "where": random.choice(_WHERE)})
@@ -172,7 +172,6 @@ def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
     return dues
 
 
-_RARE: Final = ("foreign_order", "void")
 _LIMITS: Final[tuple[Mapping[str, str], ...]] = (
     {"risk.open_orders_total": "2"},
     {"risk.total_worst_case": "0.005"},
@@ -187,8 +186,14 @@ def _rare(random: Random, heal_ns: int) -> list[Due]:
     if random.random() >= 0.15:
         return []
     at_ns = random.randint(BEGIN_NS + 10 * S, heal_ns)
-    body = {"fault": random.choice(_RARE)}
-    return [Due(at_ns, "fault", {"body": body, "market": True, "account": True, "which": random.random()})]
+    return [_fault(random, random.choice(_RARE), at_ns)]
+
+
+def _fault(random: Random, pick: Any, at_ns: int) -> Due:
+    """Draw what exactly a fault is; which market or order it concerns is seen when it comes."""
+    said = {"fault": pick.fault, **_patience(pick.fault), **pick.said(random)}
+    about = {name: getattr(pick, name, False) for name in ("market", "account", "order", "outcome")}
+    return Due(at_ns, "fault", {"body": said, "about": about, "which": random.random()})
 
 
 _WHERE: Final = ("anywhere", "committing", "committed", "written", "arrived", "answered")
