@@ -138,6 +138,7 @@ def holdings(running: LiveEngine) -> Counter[str]:
     return +Counter(running.wallet()["tokens"])
 
 
+@pytest.mark.proves("I27", "I29")
 def test_yesterdays_database_is_refused_and_what_is_held_is_found_at_the_venue(venue: Sandbox, tmp_path: Path) -> None:
     file, yesterday = tmp_path / "arb.db", tmp_path / "yesterday"
     with live(venue, 4, tmp_path) as running:

@@ -45,8 +45,11 @@ def test_a_mark_tells_its_kind_by_what_it_stands_above(tmp_path: Path) -> None:
     (folder / "faults").mkdir(parents=True)
     (folder / "test_parts.py").write_text(MARKED)
     (folder / "faults" / "test_engines.py").write_text("@pytest.mark.proves('I4')\ndef test_whole(): ...\n")
+    (folder / "test_more.py").write_text("pytestmark = pytest.mark.proves('I5')\n@given(x)\ndef test_it(x): ...\n")
     assert list(marks_in(folder)) == [
         Proof("I4", "whole engine", "tests/faults/test_engines.py", "test_whole"),
+        Proof("I5", "unit", "tests/test_more.py", "all of them"),
+        Proof("I5", "property", "tests/test_more.py", "test_it"),
         Proof("I1", "unit", "tests/test_parts.py", "test_one"),
         Proof("I2", "unit", "tests/test_parts.py", "test_one"),
         Proof("I1", "property", "tests/test_parts.py", "test_all"),

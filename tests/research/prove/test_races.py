@@ -40,7 +40,7 @@ def of(kind: type[Gate]) -> Made:
     return lambda latch: kind(latch, SystemClock())
 
 
-@pytest.mark.proves("I9", "I24", "I32", "I33")
+@pytest.mark.proves("I9", "I24", "I32", "I33", kind="race")
 def test_every_race_is_won_a_few_times() -> None:
     told: list[float] = []
     report = prove_races(Asked(tries=80), told.append)
