@@ -1,9 +1,9 @@
 """Where the venue is, and which of its markets an engine trades."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import httpx
@@ -11,11 +11,18 @@ import msgspec
 from loguru import logger
 from msgspec.structs import replace
 
-from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, glance_at_slugs, slugs_of_event
+from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, fetch_closed, glance_at_slugs, slugs_of_event
 from models.markets import Catalogue, Market
 from models.messages.base import MarketId
+from models.messages.market import MarketResolved
+
+if TYPE_CHECKING:
+    from actors.assembly import Mode
+    from actors.store.writer import Writer
 
 _TIMEOUT_S: Final = 10.0
+_LATE_NS: Final = 86_400_000_000_000
+"""How long after its order a fill may still be told of."""
 
 
 class VenueUnreachable(Exception):
@@ -164,6 +171,46 @@ def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[Marke
             told.warning("{} is left out, though added while an earlier engine ran: {}", said.slug, error)
     groups = {name: group for name, group in catalogue.groups.items() if markets.keys() >= set(group.markets)}
     return Catalogue(markets, groups)
+
+
+def catalogue_of(endpoints: Endpoints, named: Catalogue, writer: "Writer", mode: "Mode", now_ns: int) -> Catalogue:
+    """Return what an engine begins with: what its configuration names, what people changed, what is still held.
+
+    Raises VenueUnreachable.
+    """
+    from actors.store.rows import listed_prefix
+
+    catalogue = with_listed(endpoints, named, writer.facts(listed_prefix(mode)))
+    return with_held(endpoints, catalogue, writer.markets_concerned(now_ns - _LATE_NS)) if mode == "live" else catalogue
+
+
+def resolved(catalogue: Catalogue, now_ns: int) -> Iterator[MarketResolved]:
+    """Yield what was to be heard while no engine listened."""
+    for market, payout_yes in catalogue.resolved.items():
+        yield MarketResolved(market, payout_yes, now_ns)
+
+
+def with_held(endpoints: Endpoints, catalogue: Catalogue, concerned: set[MarketId]) -> Catalogue:
+    """Return the catalogue with those of some markets that have closed while no engine listened.
+
+    Their fills and payouts are still to come, and nobody could read an account whose trades are of unknown markets.
+    Raises VenueUnreachable.
+    """
+    missing = sorted(concerned - catalogue.markets.keys())
+    if not missing:
+        return catalogue
+    with _client() as client:
+        try:
+            closed = fetch_closed(client, endpoints.gamma_url, missing)
+        except (GammaError, httpx.HTTPError) as error:
+            raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
+    for market, _ in closed:
+        logger.bind(market=market.slug).warning("closed while no engine listened: kept for what is held there")
+    return replace(
+        catalogue,
+        markets=catalogue.markets | {market.id: market for market, _ in closed},
+        resolved={market.id: pays for market, pays in closed if pays is not None},
+    )
 
 
 def _open_slugs(client: httpx.Client, gamma_url: str) -> Sequence[str]:

@@ -37,7 +37,7 @@ from actors.runtime.timers import TimerThread
 from actors.runtime.watchdog import Watchdog
 from actors.store.heads import Heads
 from actors.store.journal import JournalActor, Outlets
-from actors.store.rows import listed_prefix, segment_key
+from actors.store.rows import segment_key
 from actors.store.tape import TapeWriter
 from actors.store.writer import Writer
 from actors.system import Outside, Runners, Start, System
@@ -55,7 +55,7 @@ from actors.topology import (
     VENUE,
 )
 from actors.venues.paper import PaperVenue
-from bin.catalogue import read_catalogue, with_listed
+from bin.catalogue import catalogue_of, read_catalogue, resolved
 from bin.cautions import cautions
 from bin.engine_options import Options
 from bin.feeds import MarketFeeds
@@ -117,7 +117,7 @@ class Engine:
         self._writer = options.writer or Writer(options.database, self.clock.now_ns(), wallet, heads)
         self._writer.on_lost = self._lease_lost
         self.gate.lease = lambda: self._writer.lost
-        catalogue = with_listed(options.endpoints, named, self._writer.facts(listed_prefix(options.mode)))
+        catalogue = catalogue_of(options.endpoints, named, self._writer, options.mode, self.clock.now_ns())
         killed = self._writer.killed()
         if killed is not None:
             self.gate.kill(killed, "database")
@@ -130,7 +130,7 @@ class Engine:
         self._pool = PoolDispatcher([Worker("markets", *watched, slow_after_ns=slow_ns), Worker("control", *watched)])
         self._threads = ThreadDispatcher(*watched)
         self._live = self._live_account(catalogue)
-        heard = (catalogue.markets, options.parameters.feed, self._tape, options.seed)
+        heard = (catalogue.unresolved, options.parameters.feed, self._tape, options.seed)
         self._heard = MarketFeeds(options.endpoints, *heard)
         plan = Plan(
             catalogue,
@@ -339,8 +339,8 @@ class Engine:
         """
         for said in recalling(self.catalogue.markets, self.clock.now_ns()):
             self._directory.send(BOARD, said)
-        for lifted in let_go(self.catalogue.markets):
-            self.tell(lifted)
+        for said in (*let_go(self.catalogue.markets), *resolved(self.catalogue, self.clock.now_ns())):
+            self.tell(said)
         if self.options.parameters.risk.start_paused:
             self.tell(SetOperatorState("pause", None, f"start-{self._writer.run}", "start-up"))
         markets, events = self.catalogue.markets, self._assembly.event_parts()

@@ -123,10 +123,19 @@ def neg_risk_siblings(markets: Mapping[MarketId, Market]) -> dict[MarketId, tupl
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """All markets and groups that the engine was told of; replaced as a whole, never changed."""
+    """All markets and groups that the engine was told of; replaced as a whole, never changed.
+
+    `resolved`: what a YES share pays of those that ended while no engine listened, and are here for what is held there.
+    """
 
     markets: dict[MarketId, Market]
     groups: dict[str, Group] = {}
+    resolved: dict[MarketId, Price] = {}
+
+    @property
+    def unresolved(self) -> dict[MarketId, Market]:
+        """The markets that can still move."""
+        return {name: market for name, market in self.markets.items() if name not in self.resolved}
 
     def by_name(self, name: str) -> Market | None:
         """Find a market by id, condition id, slug, or one of its tokens."""

@@ -44,7 +44,7 @@ from actors.store.tables import (
     PositionSnapshot,
 )
 from actors.store.trouble import StoreError, trouble
-from models.messages.base import Message
+from models.messages.base import MarketId, Message
 from models.messages.records import StoppedCleanly
 
 _AGING: Final = (Event, Decision, BookSnapshot, LatencyMetric, Error)
@@ -207,6 +207,18 @@ class Writer:
         """Return all facts whose keys begin so, without that beginning. For the time before the journal runs."""
         found = Fact.select(Fact.key, Fact.value).where(Fact.key.startswith(prefix), Fact.value.is_null(False))
         return {key.removeprefix(prefix): value for key, value in found.tuples().execute(self.database)}
+
+    def markets_concerned(self, since_ns: int) -> set[MarketId]:
+        """Return the markets of which something is held, or whose orders have changed since a time.
+
+        For the time before the journal runs.
+        """
+        position = PositionSnapshot
+        newest = position.select(fn.MAX(position.id)).group_by(position.tag, position.market)
+        holds = (position.yes_shares != 0) | (position.no_shares != 0)
+        held = position.select(position.market).where(position.id.in_(newest), holds)
+        moved = Order.select(Order.market).where(Order.changed_ns >= since_ns)
+        return {market for query in (held, moved) for (market,) in query.tuples().execute(self.database)}
 
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.

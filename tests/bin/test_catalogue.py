@@ -2,9 +2,18 @@
 
 import pytest
 
-from bin.catalogue import Endpoints, UnknownMarket, VenueUnreachable, read_catalogue, sandbox_endpoints
+from bin.catalogue import (
+    Endpoints,
+    UnknownMarket,
+    VenueUnreachable,
+    read_catalogue,
+    resolved,
+    sandbox_endpoints,
+    with_held,
+)
+from models.units import ONE
 from tests.actors.venues.wire_server import book_server
-from tests.bin.processes import Sandbox
+from tests.bin.processes import Sandbox, sandbox
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +63,19 @@ def test_a_venue_that_answers_nonsense_is_unreachable() -> None:
         nowhere = Endpoints(server.url, "ws://x", f"{server.url}/gamma")
         with pytest.raises(VenueUnreachable, match="the catalogue cannot be read"):
             read_catalogue(nowhere, ())
+
+
+def test_a_market_that_closed_while_something_was_held_there_stays_known_with_what_it_pays() -> None:
+    with sandbox("--markets-count", 3, "--seed", 7) as venue:
+        where = sandbox_endpoints(venue.url)
+        before = read_catalogue(where, ())
+        held, void, other = before.markets
+        venue.fault("resolve", market=held, outcome=before.markets[held].outcomes[1])
+        venue.fault("void", market=void)
+        now = read_catalogue(where, ())
+        assert set(now.markets) == {other}
+        assert with_held(where, now, {other}) is now
+        known = with_held(where, now, {held, void, other, "0x404"})
+        assert (set(known.markets), set(known.unresolved)) == ({held, void, other}, {other})
+        assert [(one.market, one.payout_yes) for one in resolved(known, 5)] == [(held, 0), (void, ONE // 2)]
+        assert known.markets[held].token_ids == before.markets[held].token_ids

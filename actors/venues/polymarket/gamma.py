@@ -24,7 +24,7 @@ from actors.venues.http_client import whole
 from models.markets import Catalogue, Fees, Group, Market
 from models.messages.base import MarketId
 from models.text import clean
-from models.units import SHARE, parse_size, parse_tick
+from models.units import ONE, SHARE, Price, parse_size, parse_tick
 
 _Object: TypeAlias = Mapping[str, Any]
 _Query: TypeAlias = Mapping[str, str | Sequence[str]]
@@ -37,6 +37,7 @@ _PAGES_MAX: Final = 1_000
 _NAMES_PER_QUERY: Final = 50
 _GLANCE_PAGES: Final = 20
 _TRADABLE: Final[_Query] = {"closed": "false", "active": "true"}
+_PAYOUTS: Final[Mapping[tuple[float, ...], Price]] = {(1.0, 0.0): ONE, (0.0, 1.0): 0, (0.5, 0.5): ONE // 2}
 _EXPONENT_MAX: Final = 8
 _DELAY_MAX_S: Final = 3_600
 _NAME: Final = re.compile(r"[0-9A-Za-z][!-~]{0,119}").fullmatch
@@ -79,6 +80,20 @@ def fetch_catalogue(
     # Of a group that is named in part the rest is not seen, so nothing can be said of it as a whole.
     whole = {name: one for name, one in catalogue.groups.items() if not names or len(one.markets) >= still_open[name]}
     return Catalogue(catalogue.markets, whole), skipped
+
+
+def fetch_closed(
+    client: httpx.Client, gamma_url: str, names: Sequence[MarketId]
+) -> tuple[tuple[Market, Price | None], ...]:
+    """Read which of these markets are closed, each with what a YES share pays; None while that is not final.
+
+    Raises GammaError.
+    """
+    queries: list[_Query] = [{"closed": "true", **one} for one in _chunks("condition_ids", names)]
+    objects = [found for query in queries for found in _get_pages(client, gamma_url, "markets", query)]
+    catalogue, _ = catalogue_of(objects)
+    pays = {str(found.get("slug")): _payout(found) for found in objects}
+    return tuple((market, pays.get(market.slug)) for market in catalogue.markets.values())
 
 
 def slugs_of_event(client: httpx.Client, gamma_url: str, slug: str) -> tuple[str, ...]:
@@ -157,6 +172,16 @@ def market_of(found: _Object) -> Market:
         version=version,
         assumed=tuple(assumed),
     )
+
+
+def _payout(found: _Object) -> Price | None:
+    """Return what a YES share of a market pays: strictly all, nothing or half, and only once its oracle is done."""
+    try:
+        steps = [*_strings(found.get("umaResolutionStatuses")), str(found.get("resolutionStatus") or "")]
+        prices = [float(price) for price in _strings(found.get("outcomePrices"))]
+    except _UNREADABLE:
+        return None
+    return _PAYOUTS.get(tuple(prices)) if "resolved" in steps else None
 
 
 def _slug_of_event(found: _Object) -> str:

@@ -11,7 +11,7 @@ from actors.store.writer import Writer
 from models.messages.base import Message
 from models.messages.control import CommandApplied
 from models.messages.orders import FillSettled, FillVoided, SubmitOrder
-from models.messages.position import InventoryUpdated, Position
+from models.messages.position import InventoryUpdated, Leg, Position
 from models.orders import OrderState
 
 Table = Callable[[str], list[dict[str, Any]]]
@@ -205,4 +205,17 @@ def test_the_present_position_of_a_market_is_never_too_old(url: str, table: Tabl
     write(writer, InventoryUpdated("maker", "0xab", Position(realized=1), 11), chain=False)
     writer.prune(10**18, keep_rows=100)
     assert len(table("positions")) == 1
+    writer.close()
+
+
+def test_markets_concern_us_as_long_as_something_is_held_or_an_order_has_just_changed(url: str, make: Any) -> None:
+    writer = Writer(url, 5_000_000)
+    write(writer, make.submit(1), make.changed(1, OrderState.FILLED, at_ns=3_000))
+    market = make.submit(1).order.market
+    assert (writer.markets_concerned(3_000), writer.markets_concerned(3_001)) == ({market}, set())
+    write(writer, InventoryUpdated("maker", "held", Position(yes=Leg(5, 2, 5)), 11), chain=False)
+    write(writer, InventoryUpdated("other", "held", Position(), 12), chain=False)
+    write(writer, InventoryUpdated("maker", "gone", Position(no=Leg(5, 2, 5)), 13), chain=False)
+    write(writer, InventoryUpdated("maker", "gone", Position(), 14), chain=False)
+    assert writer.markets_concerned(3_001) == {"held"}
     writer.close()

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.venues.http_client import BODY_MAX
-from actors.venues.polymarket.gamma import GammaError, catalogue_of, fetch_catalogue, market_of
+from actors.venues.polymarket.gamma import GammaError, catalogue_of, fetch_catalogue, fetch_closed, market_of
 from models.fees import taker_fee
 from models.text import LENGTH_MAX, clean
-from models.units import SHARE
+from models.units import ONE, SHARE
 
 LISTED: dict[str, Any] = {
     "conditionId": "0xabc",
@@ -271,3 +271,28 @@ def test_a_market_of_an_unknown_protocol_is_skipped() -> None:
     catalogue, skipped = catalogue_of([LISTED | {"version": "v3"}])
     assert not catalogue.markets
     assert "'v3' is not known" in skipped[0].reason
+
+
+@pytest.mark.parametrize(
+    ("said", "pays"),
+    [
+        ({"umaResolutionStatuses": '["proposed", "resolved"]', "outcomePrices": '["1", "0"]'}, ONE),
+        ({"umaResolutionStatuses": '["resolved"]', "outcomePrices": '["0", "1"]'}, 0),
+        ({"resolutionStatus": "resolved", "outcomePrices": ["0.5", "0.5"]}, ONE // 2),
+        ({"umaResolutionStatuses": '["resolved"]', "outcomePrices": '["0.9995", "0.0005"]'}, None),
+        ({"umaResolutionStatuses": '["proposed"]', "outcomePrices": '["1", "0"]'}, None),
+        ({"umaResolutionStatuses": '["resolved"]', "outcomePrices": '["all", "nothing"]'}, None),
+        ({}, None),
+    ],
+)
+def test_a_closed_market_pays_what_is_final_or_nobody_knows_yet(said: dict[str, Any], pays: int | None) -> None:
+    asked: list[dict[str, str]] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(dict(request.url.params))
+        return httpx.Response(200, json={"markets": [LISTED | {"closed": True} | said]})
+
+    with httpx.Client(transport=served(answer)) as client:
+        ((market, found),) = fetch_closed(client, "http://gamma", ("0xabc",))
+    assert (market.id, market.accepting_orders, found) == ("0xabc", False, pays)
+    assert (asked[0]["closed"], asked[0]["condition_ids"]) == ("true", "0xabc")
