@@ -1,8 +1,9 @@
 """The shell of a machine that takes a dead one's place: first it is recalled what that one knew, then it has its mail.
 
-Why what comes meanwhile is held here and sent to itself afterwards: a report of the venue means nothing to an executor
-that does not know the order. Handled one by one as ordinary mail, a message that kills is still known as the one that
-killed; and whatever is held when the actor dies again goes to the dead letters, as any unread mail does.
+Why what comes meanwhile is held here and given back to the mailbox afterwards, before all that is newer: a report of
+the venue means nothing to an executor that does not know the order, and a resume must not be read before the pause that
+was said first. Handled one by one as ordinary mail, a message that kills is still known as the one that killed; and
+whatever is held when the actor dies again goes to the dead letters, as any unread mail does.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -75,8 +76,7 @@ class RecoveringActor(MachineActor):
                 out = self._machine.recalled(now_ns)
                 self._step, self._repeats = self._machine.step, Repeats()
                 held, self._held = self._held, []
-                for waiting in held:
-                    self.context.send(self.context.name, waiting)
+                self.actor_inbox.give_back(held)
                 return out
             case _:
                 answer = self._machine.meanwhile(message, now_ns)

@@ -11,7 +11,7 @@ an exception that is no `Exception` leaves the loop with the actor untouched.
 """
 
 from collections import deque
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from threading import Lock
 from typing import Any, Final, TypeAlias
@@ -141,6 +141,29 @@ class Mailbox:
             self.post(envelope.message)
             return
         self.post(envelope.message, envelope)
+
+    def give_back(self, messages: Sequence[Message]) -> None:
+        """Put mail that was read too early before all that waits; of the same key what waits is newer, and stays.
+
+        For the actor itself, in its turn: nobody has to be told that there is mail.
+        """
+        with self._lock:
+            for message in reversed(messages):
+                kind = KINDS[type(message)]
+                queue = self._lanes[kind.lane]
+                if queue is None:
+                    queue = self._lanes[kind.lane] = deque()
+                mail: _Mail = message
+                if kind.time_to_live_ns is not None:
+                    mail = Perishable(message, None, self.now_ns + kind.time_to_live_ns)
+                key = message.key if kind.keyed else None
+                if key is None:
+                    queue.appendleft(mail)
+                elif (slot := (type(message), key)) in self._keyed:
+                    self.conflated += 1
+                else:
+                    self._keyed[slot] = mail
+                    queue.appendleft(slot)
 
     def stop_next(self) -> None:
         """Have the actor asked to stop before it reads anything else; nothing where it has ended."""

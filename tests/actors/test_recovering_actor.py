@@ -8,8 +8,9 @@ from loguru import logger
 
 from actors.recovery import RECALLING, RecoveringActor, recalling
 from actors.runtime.actor import Context
+from models.cells import TradingState
 from models.messages.base import Message
-from models.messages.control import Kill, SetOperatorState
+from models.messages.control import Kill, RaiseCell, SetOperatorState
 from models.messages.orders import SubmitOrder
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
 from models.words import state_word
@@ -97,6 +98,28 @@ def test_mail_waits_until_all_is_recalled_and_then_has_its_order() -> None:
     assert mind.told == []
     scene.tell(Recalled(((1, SUBMIT),), 1), RecallEnded())
     assert mind.told == [("recall", SUBMIT), ("step", PAUSE), ("step", RESUME)]
+
+
+def test_what_is_said_while_the_mail_is_given_back_comes_behind_it() -> None:
+    mind = Mind()
+    scene = Scene(mind)
+    scene.tell(PAUSE)
+    send = scene.world.directory.send
+    mind.recalled = lambda now_ns: (send("risk", RESUME), ())[1]
+    scene.tell(RecallEnded())
+    assert mind.told == [("step", PAUSE), ("step", RESUME)]
+
+
+def test_older_news_that_was_held_does_not_take_the_place_of_newer_that_waits() -> None:
+    mind = Mind()
+    scene = Scene(mind)
+    calm, alarm = (RaiseCell("m", "feed", state, "") for state in (TradingState.ACTIVE, TradingState.HALTED))
+    scene.tell(calm, RaiseCell("n", "feed", TradingState.HALTED, ""))
+    send = scene.world.directory.send
+    mind.recalled = lambda now_ns: (send("risk", alarm), ())[1]
+    scene.tell(RecallEnded())
+    assert [told for _, told in mind.told if told.market == "m"] == [alarm]
+    assert len(mind.told) == 2
 
 
 def test_what_cannot_wait_is_answered_at_once() -> None:

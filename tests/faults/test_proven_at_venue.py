@@ -17,7 +17,8 @@ def test_what_the_venue_still_lists_is_named_and_what_it_does_not_say_is_doubted
         live(venue, 0, tmp_path, executor__reconcile_every_ms="700") as running,
     ):
         control = running.engine.control
-        running.resume()
+        # Said in the moment of the start, whose pause must not come behind it.
+        assert control.set_state("resume", (), "test", 30, confirmed=True).changed
         running.quotes()
         venue.fault("stale_reads", lag=120, path="/data/orders")
         began = log(venue)[-1]["n"]

@@ -64,6 +64,22 @@ class Box:
         return False
 
 
+def test_what_is_given_back_comes_before_all_that_is_newer_and_replaces_none_of_it() -> None:
+    box = Box()
+    for message in (Halt(1), Filled(1), Touch(1, 1), Touch(2, 1), Query(1)):
+        box.mail.post(message)
+    early = box.read()
+    box.mail.post(Halt(2))
+    box.mail.post(Touch(1, 2))
+    box.mail.post(Filled(2))
+    assert box.mail.begin_turn(box.world.sim.now_ns(), 1)
+    assert box.mail.get().message == Halt(2)
+    box.mail.give_back(early)
+    box.mail.end_turn()
+    assert box.read() == [Halt(1), Filled(1), Filled(2), Query(1), Touch(2, 1), Touch(1, 2)]
+    assert box.mail.conflated == 1
+
+
 def test_lanes_are_served_in_order_and_each_first_in_first_out() -> None:
     box = Box()
     sent = [Frame(1), Query(1), Filled(1), Halt(1), Frame(2), Query(2), Filled(2), Halt(2)]
