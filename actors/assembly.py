@@ -104,13 +104,14 @@ class Assembly:
 
     def core_parts(self) -> tuple[Part, ...]:
         """Return risk and executor; the journal that stands before them comes from outside."""
-        plan, parameters = self.plan, self.plan.parameters
-        markets = plan.catalogue.markets
-        executor = (plan.run_id, plan.mode, parameters.executor, self.groups, plan.identify, neg_risk_siblings(markets))
-        return (
-            self._part(RISK, self._risk),
-            self._part(EXECUTOR, lambda again: (RecalledExecutor if again else ExecutorMachine)(*executor)),
-        )
+        return self._part(RISK, self._risk), self._part(EXECUTOR, self._executor)
+
+    def _executor(self, again: bool) -> Machine:
+        """Build it by the markets of now: one may have been added since the last one was built."""
+        plan = self.plan
+        siblings = neg_risk_siblings(plan.catalogue.markets)
+        executor = (plan.run_id, plan.mode, plan.parameters.executor, self.groups, plan.identify, siblings)
+        return (RecalledExecutor if again else ExecutorMachine)(*executor)
 
     def _risk(self, again: bool) -> Machine:
         plan, parameters = self.plan, self.plan.parameters

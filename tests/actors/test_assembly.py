@@ -7,10 +7,14 @@ from actors.topology import EXECUTOR, RISK, VENUE
 from models.coordinator import CoordinatorMachine
 from models.depth import Depth
 from models.engine import EngineParameters
+from models.executor_recall import RecalledExecutor
 from models.markets import Catalogue, Group, Market
 from models.messages.base import Message
+from models.messages.control import TradingStateChanged
 from models.messages.market import BookUpdated, ReferenceUpdated
 from models.messages.orders import PlaceBundle
+from models.messages.position import LedgerSnapshot
+from models.risk_recall import RecalledRisk
 from models.units import SHARE
 
 
@@ -109,3 +113,16 @@ def test_a_market_that_every_desk_decides_on_alone_is_taken_in_and_no_other() ->
     sets = Assembly(replace(plan(), desks={"sets": "complete_set"}))
     assert "does not decide on it" in sets.why_not_alone(grown, more)
     assert "together with 1 more" in sets.why_not_alone(known, MARKETS["a"])
+
+
+def test_whoever_takes_the_place_of_a_dead_core_knows_a_market_that_was_added_since() -> None:
+    assembly = Assembly(replace(plan(), desks={"maker": "maker"}))
+    parts = {part.name: part for part in assembly.core_parts()}
+    assembly.take_in(listed("d"))
+    executor, risk = parts[EXECUTOR].build(True), parts[RISK].build(True)
+    assert isinstance(executor, RecalledExecutor)
+    assert isinstance(risk, RecalledRisk)
+    told = {said.market for said in executor.recalled(1) if isinstance(said, LedgerSnapshot)}
+    assert told == {"a", "b", "c", "d"}
+    states = {said.market for said in risk.recalled(1) if isinstance(said, TradingStateChanged)}
+    assert states == {"a", "b", "c", "d"}
