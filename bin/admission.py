@@ -6,6 +6,7 @@ is true without the venue; then what it says of itself, of us, and of our wallet
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from threading import Event
 from types import MappingProxyType
 from typing import Final, TypeVar
 
@@ -33,6 +34,8 @@ from models.units import format_money
 Value = TypeVar("Value")
 
 _WITHIN_S: Final = 5.0
+_NOT_BELIEVED_S: Final = (0.2, 0.8)
+"""Who is not believed asks again after this, and then after this; the third answer counts."""
 _OK: Final = 200
 _WALLETS: Final[Mapping[SignatureType, tuple[str, str]]] = MappingProxyType(
     {
@@ -251,7 +254,7 @@ class Admission:
 
     def _said(self, what: str, read: Callable[[], Value]) -> Value:
         try:
-            return read()
+            return read_again(read)
         except ReadFailed as failed:
             raise self._why(what, failed) from None
         except SigningRefused as error:
@@ -274,6 +277,21 @@ class Admission:
         return NotAdmitted(
             f"{what} cannot be read: {text}", "try again, or see `keel doctor`", code="failure", retryable=down
         )
+
+
+def read_again(read: Callable[[], Value]) -> Value:
+    """Read; who is not believed asks again. A venue says so now and then of whom it knows, and takes the next call.
+
+    Raises what `read` raised last.
+    """
+    for wait_s in _NOT_BELIEVED_S:
+        try:
+            return read()
+        except ReadFailed as failed:
+            if failed.verdict.cause is not Cause.UNAUTHORISED:
+                raise
+        Event().wait(wait_s)
+    return read()
 
 
 def _read(url: str, path: str, query: Mapping[str, str], kind: type[Value]) -> Value:

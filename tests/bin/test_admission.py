@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from actors.venues.polymarket.clob_session import ReadFailed
+from actors.venues.polymarket.verdicts import Cause, Fate, Verdict
+from bin.admission import read_again
 from tests.bin.processes import Sandbox, keel, sandbox
 
 ARMED = {"KEEL_ARMED": "true", "STRATEGY_TAG": "desk"}
@@ -124,3 +127,22 @@ def test_nobody_who_does_not_understand_starts_live(venue: Sandbox, tmp_path: Pa
     )
     assert done.returncode == 6
     assert "--i-understand-live --yes" in done.stderr
+
+
+@pytest.mark.fault("F14")
+def test_who_is_not_believed_once_asks_again_and_every_other_refusal_counts_at_once() -> None:
+    answers: list[Cause | str] = [Cause.UNAUTHORISED, Cause.UNAUTHORISED, "known", Cause.BLOCKED]
+
+    def read() -> str:
+        said = answers.pop(0)
+        if isinstance(said, Cause):
+            raise ReadFailed("what it may", Verdict(Fate.REFUSED, said, "no"))
+        return said
+
+    assert read_again(read) == "known"
+    with pytest.raises(ReadFailed):
+        read_again(read)
+    assert answers == [], "what is no question of belief is not asked again"
+    answers += [Cause.UNAUTHORISED] * 3
+    with pytest.raises(ReadFailed):
+        read_again(read)
