@@ -51,7 +51,7 @@ class CrashReport:
         return [one for run in self.runs for one in getattr(run, figure)]
 
     def sum(self, figure: str) -> int:
-        """Return `orders`, `fills`, `merges` or `redeemed` of all runs together."""
+        """Return `refused`, `orders`, `fills`, `merges` or `redeemed` of all runs together."""
         return sum(getattr(run, figure) for run in self.runs)
 
 

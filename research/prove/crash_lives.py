@@ -62,6 +62,9 @@ _REACH_S: Final = 25.0
 """How long a point is waited for; an engine that has not come to it by then is killed where it stands."""
 _LIVES_S: Final = 5.0
 """Longest that one trades before a random moment or a stop."""
+_REFUSED: Final = (1, 4)
+"""Exit codes of a start that a venue in trouble does not let in; its service manager, or a person, starts it again."""
+_STARTS_MAX: Final = 10
 _DYING_S: Final = 2.0
 _LOOK_S: Final = 0.05
 _COMPARE_S: Final = 0.25
@@ -97,13 +100,15 @@ class Asked:
 class Came:
     """What came of one run. `survived` counts the kills after which everything agreed again, by where they fell.
 
-    `missed` are points that were armed and not reached in time: the life then ended at a random moment. `ready_s` is
-    how long each start took until the engine ran, `equal_s` until all that is compared agreed.
+    `missed` are points that were armed and not reached in time: the life then ended at a random moment. `refused` are
+    starts that a fault kept from coming up. `ready_s` is how long each start took until the engine ran, `equal_s` until
+    all that is compared agreed.
     """
 
     folder: Path
     survived: Counter[str] = field(default_factory=Counter[str])
     missed: Counter[str] = field(default_factory=Counter[str])
+    refused: int = 0
     orders: int = 0
     fills: int = 0
     merges: int = 0
@@ -174,7 +179,7 @@ class Lives:
         """Bring one up, compare, let it trade, and see it die; return where it did."""
         point = POINTS.get(where)
         passages = self._random.randrange(point.often) if point is not None else 0
-        running = self._begin(where if point is not None else "", passages)
+        self._begin(where if point is not None else "", passages)
         moment_s = self._random.uniform(0.0, _LIVES_S)
         early = point is None and self._random.random() < 0.2
         if early:  # the start, too, is a moment
@@ -187,9 +192,10 @@ class Lives:
                 self._server.interrupt(self._random.uniform(0.0, _CUT_S))
                 where = CUT
             if point is not None and point.stops:
-                running.process.send_signal(signal.SIGTERM)
+                self._running.process.send_signal(signal.SIGTERM)
             if point is not None:
-                _waited(lambda: running.process.poll() is not None, _REACH_S)
+                _waited(lambda: self._running.process.poll() is not None, _REACH_S)
+        running = self._running
         code = running.process.poll()
         if code is None:
             running.process.kill()
@@ -201,22 +207,26 @@ class Lives:
         self._over()
         return where
 
-    def _begin(self, where: str, passages: int) -> Engine:
+    @property
+    def _running(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
+
+    def _begin(self, where: str, passages: int) -> None:
+        self._armed = where, passages
         armed = {VARIABLE: f"{where}:{passages}"} if where else {}
         flags = () if self._db is None else ("--db", self._db)
         account = self.asked.account
         self._began_ns = monotonic_ns()
         context = live_engine(self._data_dir, self._venue, account, *flags, module=_MODULE, **self._variables, **armed)
         self._engine = self._stack.enter_context(context)
-        return self._engine
 
     def _age_s(self) -> float:
         return (monotonic_ns() - self._began_ns) / 1e9
 
     def _over(self) -> None:
-        assert self._engine is not None
         with (self.came.folder / "engine.log").open("a", encoding="utf-8") as log:
-            log.write(self._engine.log)
+            log.write(self._running.log)
         self._stack.close()
         self._engine = None
 
@@ -224,15 +234,21 @@ class Lives:
 
     def _recovered(self) -> bool:
         """Wait until the engine runs and agrees with the venue; False where it died on the way, as it was told to."""
-        running = self._engine
-        assert running is not None
         faults_s = 0.0 if self.asked.faults == "none" else _FAULTS_S
-        dead = lambda: running.process.poll() is not None  # noqa: E731
-        if not _waited(lambda: dead() or answers(running.data_dir, "/v1/risk"), _START_S + faults_s):
-            self._findings.hold("every start comes up", False, lambda: f"after {self._before}: {running.log[-600:]}")
-            return False
+        dead = lambda: self._running.process.poll() is not None  # noqa: E731
+        for _ in range(_STARTS_MAX):
+            if not _waited(lambda: dead() or answers(self._data_dir, "/v1/risk"), _START_S + faults_s):
+                said = self._running.log[-600:]
+                self._findings.hold("every start comes up", False, lambda said=said: f"after {self._before}: {said}")
+                return False
+            if not faults_s or self._running.process.poll() not in _REFUSED:
+                break
+            self.came.refused += 1
+            self._over()
+            self._begin(*self._armed)
         if dead():
             return False
+        running = self._running
         ready_s = self._age_s()
         wrong: list[Findings] = []
         within_s = (_EQUAL_S + faults_s) / self.asked.clock_speed + _START_S / 4
@@ -297,8 +313,7 @@ class Lives:
 
     def _trade(self, number: int) -> None:
         """Let it trade; every few lives it is killed instead, and the next one has to begin so."""
-        running = self._engine
-        assert running is not None
+        running = self._running
         if self._killed:
             self._said(running, "/v1/kill/clear", {"confirmed": True})
             self._killed = False

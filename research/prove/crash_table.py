@@ -19,6 +19,8 @@ def crash_lines(report: CrashReport) -> Iterator[str]:
     yield f"{'in all':<58} {sum(survived.values()):>12} {sum(missed.values()):>8}"
     orders, fills, merges, redeemed = (report.sum(figure) for figure in ("orders", "fills", "merges", "redeemed"))
     yield f"{orders:,} orders, {fills:,} fills, {merges:,} markets merged, {redeemed:,} redeemed"
+    if refused := report.sum("refused"):
+        yield f"{refused:,} starts that a fault kept from coming up"
     for what, figure in (("ready after", "ready_s"), ("equal to the venue after", "equal_s")):
         seconds = report.seconds(figure)
         yield f"{what} p50 {quantile(seconds, 0.5):.1f} s, p95 {quantile(seconds, 0.95):.1f} s"
@@ -37,6 +39,7 @@ def crash_document(report: CrashReport) -> dict[str, Any]:
         "took_s": report.took_s,
         "survived": dict(report.kills("survived")),
         "missed": dict(report.kills("missed")),
+        "refused_starts": report.sum("refused"),
         "orders": report.sum("orders"),
         "fills": report.sum("fills"),
         "merged_markets": report.sum("merges"),
