@@ -61,7 +61,7 @@ def sliced(events: Sequence[Event], violation: Violation, breaks: Breaks) -> tup
 def lines_of(events: Iterable[Event]) -> Iterator[str]:
     """Write events for people: step, virtual time, who, what."""
     events = tuple(events)
-    began_ns = events[0].at_ns if events else 0
+    began_ns = next((event.at_ns for event in events if event.at_ns), 0)
     for event in events[-_SHOWN:]:
         yield f"{event.step:>7} {(event.at_ns - began_ns) / 1e9:>9.3f} s  {_text(event)}"
 
