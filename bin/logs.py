@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import msgspec
 from loguru import logger
 
-from bin.redaction import redacted
+from actors.venues.redaction import redacted
 from models.snapshot import LogLine
 from models.text import escaped
 

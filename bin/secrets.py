@@ -22,9 +22,9 @@ from actors.venues.polymarket.keys import InvalidKey, Key, SigningKey
 from actors.venues.polymarket.orders import SigningRefused
 from actors.venues.polymarket.relayer import OwnKey, RelayerKey
 from actors.venues.polymarket.remote_signer import RemoteKey
+from actors.venues.redaction import hide_key_of
 from actors.venues.secret import Secret
 from bin.keystore import InvalidKeystore, unlock
-from bin.redaction import hide_key_of
 from bin.secret_sources import (
     PASSWORD,
     Found,

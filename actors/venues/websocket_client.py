@@ -18,7 +18,7 @@ from typing import Final
 
 import websocket
 
-from models.text import clean
+from actors.venues.redaction import without_secrets
 
 MESSAGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """Of a frame, and of all frames of a message together."""
@@ -136,9 +136,9 @@ def _refuse_beyond_bound(length: int, what: str) -> None:
 
 
 def _closed(code: int | None, reason: bytes) -> str:
-    said = clean(reason.decode(errors="replace"))
+    said = without_secrets(reason.decode(errors="replace"))
     return f"closed by the venue{f': {code} {said}'.rstrip() if code else ''}"
 
 
 def _reason(error: Exception) -> str:
-    return f"{type(error).__name__}: {clean(str(error))}"
+    return f"{type(error).__name__}: {without_secrets(str(error))}"

@@ -14,10 +14,10 @@ import pytest
 from loguru import logger
 
 from actors.venues.polymarket.keys import SigningKey
+from actors.venues.redaction import HIDDEN, hide_key_of, redacted, without_secrets
 from actors.venues.secret import Secret
 from actors.venues.secret_forms import forms
 from bin.logs import log_to
-from bin.redaction import HIDDEN, hide_key_of, redacted
 
 PASSPHRASE = Secret("canary/phrase+of the desk")
 KEY = "0x" + "c4" * 32
@@ -70,6 +70,16 @@ def test_ids_are_shown_and_the_key_of_our_account_is_not() -> None:
     assert redacted(f"order {ORDER} in {KEY}, tx {key}") == f"order {ORDER} in {KEY}, tx {key}"
     hide_key_of(SigningKey(Secret("0x" + "31" * 32)).address)
     assert redacted(f"order {ORDER} at {'31' * 32}") == f"order {ORDER} at {HIDDEN}"
+
+
+def test_what_a_venue_says_back_of_our_secrets_is_not_kept() -> None:
+    said = (
+        f"bad request \x1b[2J {{'POLY_PASSPHRASE': '{PASSPHRASE.reveal()}', 'POLY_API_KEY': 'zzCanaryzz'}}" + "x" * 900
+    )
+    assert without_secrets(said).startswith(
+        f"bad request [2J {{'POLY_PASSPHRASE': '{HIDDEN}', 'POLY_API_KEY': '{HIDDEN}'}}xxx"
+    )
+    assert len(without_secrets(said)) <= 200
 
 
 @pytest.mark.parametrize(

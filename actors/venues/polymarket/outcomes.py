@@ -19,6 +19,7 @@ import msgspec
 from actors.venues.gated_transport import AnswerLost, GateClosed, NotSent
 from actors.venues.http_client import Answer
 from actors.venues.polymarket.verdicts import Cause, Fate, RateLimit, Verdict, cause_of
+from actors.venues.redaction import without_secrets
 from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
 from models.text import clean
 from models.units import parse_size
@@ -42,7 +43,7 @@ class Cancellation(msgspec.Struct, frozen=True):
         if order_id in self.cancelled:
             return Verdict(Fate.DONE, order_id=order_id)
         if order_id in self.kept:
-            text = clean(self.kept[order_id])
+            text = without_secrets(self.kept[order_id])
             return Verdict(Fate.REFUSED, cause_of(text), text, order_id)
         if self.verdict.fate is Fate.DONE:
             return Verdict(Fate.UNKNOWN, Cause.CONTRADICTION, "the answer does not name the order", order_id)
@@ -127,9 +128,9 @@ def request_verdict(heard: Heard) -> Verdict:
     if isinstance(heard, GateClosed):
         return Verdict(Fate.NEVER_SENT, Cause.GATE, str(heard))
     if isinstance(heard, NotSent):
-        return Verdict(Fate.NEVER_SENT, Cause.CONNECTION, clean(str(heard)))
+        return Verdict(Fate.NEVER_SENT, Cause.CONNECTION, without_secrets(str(heard)))
     if isinstance(heard, AnswerLost):
-        return Verdict(Fate.UNKNOWN, Cause.LOST, clean(str(heard)))
+        return Verdict(Fate.UNKNOWN, Cause.LOST, without_secrets(str(heard)))
     if heard.status == 200:
         return Verdict(Fate.DONE)
     text, code, retry_after_s = _said(heard)
@@ -170,7 +171,7 @@ def _order_verdict(body: bytes, order_id: str) -> Verdict:
     except _UNREADABLE:
         return _unread(body, order_id)
     named, status = placed.order_id or "", (placed.status or "").lower()
-    text = clean(placed.error_message or placed.error or "", _TEXT_MAX)
+    text = without_secrets(placed.error_message or placed.error or "", _TEXT_MAX)
     accepted = placed.success is True and bool(named) and status in _ACCEPTED
     if accepted and not text and named.lower() == order_id.lower():
         return Verdict(
@@ -205,11 +206,11 @@ def _said(answer: Answer) -> tuple[str, str, int | None]:
         found = _error.decode(answer.body)
     except _UNREADABLE:
         return _shown(answer.body), "", retry_after_s
-    return clean(found.error, _TEXT_MAX), found.code, found.retry_after_seconds or retry_after_s
+    return without_secrets(found.error, _TEXT_MAX), found.code, found.retry_after_seconds or retry_after_s
 
 
 def _shown(body: bytes) -> str:
-    return clean(body[:1_000].decode(errors="replace"), _TEXT_MAX)
+    return without_secrets(body[:1_000].decode(errors="replace"), _TEXT_MAX)
 
 
 def _amount(told: object) -> int | None:

@@ -30,12 +30,12 @@ from actors.venues.polymarket.relayer import RelayerClient
 from actors.venues.polymarket.remote_signer import SignerAbsent
 from actors.venues.polymarket.verdicts import Fate
 from actors.venues.polymarket.wallet_batches import has_deadline, submission
+from actors.venues.redaction import without_secrets
 from models.markets import NO, YES, Market, Outcome
 from models.messages.base import MarketId
 from models.messages.operations import Batch, OperationSigned, RedemptionReported, SubmitRedemption
 from models.messages.orders import MergeReported, SubmitMerge
 from models.messages.runtime import Woke
-from models.text import clean
 from models.units import ONE, Size
 
 Value = TypeVar("Value")
@@ -256,7 +256,7 @@ class OperationsLane(Lane):
                 yield from self._refresh(market)
                 return self._end(message, "confirmed", "")
             if found.state in _FAILED:
-                return self._end(message, "failed", clean(found.error_msg or found.state))
+                return self._end(message, "failed", without_secrets(found.error_msg or found.state))
             if _is_over(relayer, batch, _MARGIN_S):
                 nonce = yield from self._asked(relayer.nonce)
                 if nonce == batch.nonce:

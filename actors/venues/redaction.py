@@ -1,0 +1,76 @@
+"""Hides secrets in what is about to be written: those that are known, and what looks like one.
+
+By value: every `Secret` that this process has had, in all its forms (`secret_forms`).
+By name: what is assigned to a passphrase, a secret, an API key, a header that authorises.
+By what it opens: 64 hexadecimal digits may be an order, a condition, a transaction, all of which people need to see, or
+a private key. So each is tried: what is the key of an account of ours is hidden, however it came there; so is what
+stands beside the word for one.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from actors.venues.secret import known, known_count
+from actors.venues.secret_forms import forms
+from models.text import clean
+
+HIDDEN: Final = "<redacted>"
+_NAME: Final = (
+    r"poly_(?:builder_)?(?:passphrase|signature|api_key|secret)|relayer_api_key(?!_address)|(?:proxy-)?authorization|"
+    r"(?:set-)?cookie|x-[\w-]*(?:key|token)|api[_-]?key|(?:api[_-]?)?secret|(?:api[_-]?)?passphrase|private[_-]?key|"
+    r"password|mnemonic|(?:access|auth|bearer)[_-]?token"
+)
+_ASSIGNED: Final = re.compile(
+    rf"(?i)\b({_NAME})(['\"]\s*,\s*b?['\"]|\\?['\"]?\s*[:=]\s*(?:b?\\?['\"])?)"
+    rf"((?:bearer|basic|digest)\s+[^\s'\"\\,}}]+|[^\s'\"\\,;}})\]]+)"
+)
+_BESIDE: Final = re.compile(r"(?i)((?:priv(?:ate)?|secret|signing)\W?(?:key)?\W{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b")
+_DIGITS: Final = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{64}(?![0-9a-fA-F])")
+
+
+class _Known:
+    """The secrets that are known, as one pattern, and the accounts whose keys are hidden wherever they stand."""
+
+    count = 0
+    pattern: re.Pattern[str] | None = None
+    addresses: frozenset[str] = frozenset()
+
+
+def redacted(text: str) -> str:
+    """Return a text without the secrets in it."""
+    if known_count() != _Known.count:
+        _learn()
+    if _Known.pattern is not None:
+        text = _Known.pattern.sub(HIDDEN, text)
+    text = _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
+    text = _BESIDE.sub(rf"\1{HIDDEN}", text)
+    if _Known.addresses:
+        text = _DIGITS.sub(lambda found: HIDDEN if _opens(found[0].lower()) else found[0], text)
+    return text
+
+
+def without_secrets(text: str, limit: int = 200) -> str:
+    """Return what a venue said as it is kept and shown: cleaned, and without what it said back of our secrets."""
+    return clean(redacted(text[: 8 * limit]), limit)
+
+
+def hide_key_of(address: str) -> None:
+    """Hide the private key of an account wherever it stands, though it was never a secret here."""
+    _Known.addresses |= {address}
+    _opens.cache_clear()
+
+
+def _learn() -> None:
+    _Known.count = known_count()
+    every = {form for text in known() for form in forms(text)}
+    # The longest first: a form may hold another one.
+    ordered = sorted(every, key=lambda one: (-len(one), one))
+    _Known.pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
+
+
+@lru_cache(maxsize=4_096)
+def _opens(digits: str) -> bool:
+    from actors.venues.polymarket.keys import address_of
+
+    return address_of(bytes.fromhex(digits)) in _Known.addresses
