@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.canaries import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown
 from tests.sizes import TIMES
+
+__all__ = ("pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown")
+"""What looks for secrets that tests left behind, when all of them are over."""
 
 settings.register_profile(
     "keel", deadline=None, max_examples=50 * TIMES, derandomize="CI" in os.environ and TIMES == 1, print_blob=True

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from research.prove.commands import beside, crash, kill, live, load, races, sim, venue
+from research.prove.commands import beside, canary, crash, kill, live, load, races, sim, venue
 from research.prove.zoo import command as zoo
 
 
@@ -30,7 +30,7 @@ class Proof(Protocol):
         ...
 
 
-PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim, zoo, races)
+PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim, zoo, races, canary)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
