@@ -5,11 +5,12 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from actors.control.ports import Listed, Markets, Refused
+from actors.venues.polymarket.feed import Hear
 from bin.catalogue import (
     Endpoints,
     SeveralMarkets,
@@ -23,6 +24,7 @@ from bin.engine import Engine
 from bin.engine_options import Options
 from config.settings import load
 from models.markets import Catalogue, Market
+from models.messages.control import RaiseCell
 from models.snapshot import Board, DeskLine, MarketLine
 from surfaces import documents
 from tests.bin.processes import Sandbox, sandbox, until
@@ -145,6 +147,27 @@ def test_a_market_is_added_while_another_trades_on_removed_and_a_restart_remembe
         running.quotes(second)
         assert running.add(third.slug).changed, "only adding brings it back"
         running.quotes(third)
+
+
+def test_a_core_and_a_feed_that_die_take_up_again_what_was_added(
+    where: Endpoints, alone: list[Market], tmp_path: Path
+) -> None:
+    first, second = alone[:2]
+    with paper(where, tmp_path, first) as running:
+        running.add(second.slug)
+        running.quotes(second)
+        before = {order.order_id for order in running.board.open_orders()}
+        running.engine._directory.send("risk", RaiseCell("m", "test", cast(Any, "no state"), ""))
+        until(lambda: running.board.counts.restarts >= 3, "journal, risk and executor stand again", 60)
+        until(lambda: not before & {order.order_id for order in running.board.open_orders()}, "all was cancelled", 60)
+        running.quotes(second)
+
+        restarts, book = running.board.counts.restarts, running.line(second).book
+        assert book is not None
+        running.engine._directory.send("feed/0", Hear(cast(Any, []), ("1", "2")))
+        until(lambda: running.board.counts.restarts > restarts, "the feed stands again", 60)
+        until(lambda: getattr(running.line(second).book, "epoch", 0) > book.epoch, "its book is a new one", 60)
+        running.quotes(second)
 
 
 def test_what_is_decided_on_together_is_neither_added_nor_removed(
