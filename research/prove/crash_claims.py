@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from models.units import parse_size
 from models.words import money_text
+from research.prove.live_claims import pays
 from research.prove.live_journal import Journal
 from research.prove.live_venue import VenueAccount, unmoved
 from research.prove.witness import Findings
@@ -20,7 +21,7 @@ _REALISED: Final = re.compile(r"realised (\S+),")
 def check_losses(risk: Mapping[str, Any], journal: Journal, findings: Findings) -> None:
     """Hold what its loss limits count of this day (`keel.risk/1`) against the profit of all positions.
 
-    A proof that runs over midnight UTC cannot say so: the day then begins anew.
+    Not for a proof that has run over midnight UTC: the day then begins anew.
     """
     realised = sum(row["realized"] - row["fees"] + row["rebates"] for row in journal.positions)
     said = next((one["note"] for one in risk["readings"] if one["control"] == "day_loss"), "")
@@ -38,8 +39,13 @@ def is_quiet(shown: Mapping[str, Any]) -> bool:
     return not shown["orders_open"] and not shown["orders_unknown"]
 
 
-def check_shown(venue: VenueAccount, shown: Mapping[str, Any], findings: Findings, *, killed: bool) -> None:
-    """Hold its status (`keel.status/1`) against the venue. `killed`: somebody had killed it before it died."""
+def check_shown(
+    venue: VenueAccount, shown: Mapping[str, Any], redeemed: Mapping[str, int], findings: Findings, *, killed: bool
+) -> None:
+    """Hold its status (`keel.status/1`) against the venue. `killed`: somebody had killed it before it died.
+
+    `redeemed`: what a YES share has paid, by market. Tokens that pay nothing stay in a wallet and are no position.
+    """
     findings.hold("no order stands", shown["orders_open"] == 0, lambda: f"{shown['orders_open']} open")
     findings.hold("no fate is unknown", shown["orders_unknown"] == 0, lambda: f"{shown['orders_unknown']} unknown")
     is_killed = shown["killed"] is not None
@@ -50,6 +56,8 @@ def check_shown(venue: VenueAccount, shown: Mapping[str, Any], findings: Finding
         ours[row["condition_id"], 1] += parse_size(row["no_shares"])
     waiting = unmoved(venue)
     for token in sorted(set(ours) | set(venue.wallet.tokens) | set(waiting.tokens)):
+        if pays(redeemed.get(token[0]), token[1]) == 0:
+            continue
         held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting.tokens[token]
         findings.hold(
             "it knows what it holds, to the micro-share",

@@ -20,7 +20,7 @@ from random import Random
 from threading import Event
 from typing import Any, Final
 
-from actors.runtime.clock import monotonic_ns
+from actors.runtime.clock import SystemClock, monotonic_ns
 from actors.store.database import StoreError
 from research.prove.control_socket import Refused, answers, ask
 from research.prove.crash_claims import check_losses, check_shown, is_quiet
@@ -70,6 +70,7 @@ _LOOK_S: Final = 0.05
 _COMPARE_S: Final = 0.25
 _CUT_S: Final = 3.0
 """Longest that a cut connection stays so before the kill."""
+_DAY_NS: Final = 86_400_000_000_000
 _KILLED_EVERY: Final = 12
 """One life of so many begins killed, and stays it."""
 _MARKETS_LEFT: Final = 3
@@ -150,7 +151,7 @@ class Lives:
     def all(self, venue: Sandbox, server: Reachable | None) -> Came:
         """Let it live and die on a sandbox as often as was asked, and once more be compared."""
         asked = self.asked
-        self._venue, self._server = venue, server
+        self._venue, self._server, self._day = venue, server, self._today()
         self._db = asked.db if server is None else server.database()
         self._clocks = measured(venue, asked.clock_speed)
         account = venue.said["accounts"][asked.account]
@@ -284,13 +285,19 @@ class Lives:
         shown = ask(running.data_dir, "GET", "/v1/status")
         journal, venue = self._journal(), self._seen()
         check(venue, journal, self._clocks, findings, settled=False)
-        check_losses(ask(running.data_dir, "GET", "/v1/risk"), journal, findings)
-        check_shown(venue, shown, findings, killed=self._killed)
+        if self._today() == self._day:
+            check_losses(ask(running.data_dir, "GET", "/v1/risk"), journal, findings)
+        check_shown(venue, shown, journal.redeemed, findings, killed=self._killed)
         came = self.came
         came.orders, came.fills = len(venue.orders), len(venue.fills)
         came.merges = sum(size > 0 for size in venue.merged.values())
         came.redeemed = len(venue.redeemed)
         return findings
+
+    @staticmethod
+    def _today() -> int:
+        """Return the number of the day in UTC: with a new one the losses of the day begin anew."""
+        return SystemClock().now_ns() // _DAY_NS
 
     def _note(self, found: Findings) -> None:
         self._findings.checked.update(found.checked)

@@ -222,7 +222,7 @@ def _check_holdings(venue: VenueAccount, journal: Journal, findings: Findings) -
     tokens = set(ours) | set(venue.wallet.tokens) | set(waiting.tokens) | set(venue.others.tokens)
     for token in sorted(tokens):
         held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting.tokens[token]
-        if _pays(journal.redeemed.get(token[0]), token[1]) == 0:
+        if pays(journal.redeemed.get(token[0]), token[1]) == 0:
             # Nobody sends a transaction for what pays nothing; the cash says the rest.
             continue
         findings.hold(
@@ -243,7 +243,7 @@ def _check_operations(journal: Journal, findings: Findings) -> None:
         findings.hold("no operation on chain is open", done, lambda one=operation, state=state: f"{one}: {state}")
 
 
-def _pays(payout_yes: int | None, outcome: int) -> int | None:
+def pays(payout_yes: int | None, outcome: int) -> int | None:
     """Return what a share of a token pays in a market that has paid out."""
     return None if payout_yes is None else (payout_yes, _ONE - payout_yes)[outcome]
 

@@ -72,8 +72,17 @@ def shown(**changes: object) -> dict[str, Any]:
 )
 def test_what_an_engine_shows_is_held_against_its_venue(said: dict[str, Any], wrong: set[str]) -> None:
     findings = Findings()
-    check_shown(VenueAccount(), said, findings, killed=False)
+    check_shown(VenueAccount(), said, {}, findings, killed=False)
     assert {claim for claim, times in findings.wrong.items() if times} == wrong
+
+
+def test_tokens_that_pay_nothing_stay_in_the_wallet_and_are_no_position() -> None:
+    venue, findings = VenueAccount(), Findings()
+    venue.wallet.tokens["m", 1] = 5
+    check_shown(venue, shown(), {"m": 10_000}, findings, killed=False)
+    assert not sum(findings.wrong.values())
+    check_shown(venue, shown(), {"m": 5_000}, findings, killed=False)
+    assert findings.wrong["it knows what it holds, to the micro-share"] == 1
 
 
 @pytest.mark.parametrize(
