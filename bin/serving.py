@@ -13,6 +13,7 @@ from loguru import logger
 
 from actors.control.bus import Control
 from actors.control.ports import Refused
+from actors.venues.redaction import redacted
 from bin.engine import EndedEarly, Engine
 from bin.kill_watch import killed_by_signal
 from bin.logs import log_to
@@ -56,6 +57,7 @@ def serve(
     settings = reloader.settings
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
     engine.control.reloads = engine.control.settings = reloader
+    engine.control.audit.hide = redacted
     note = partial(stint.note, engine.tell, lambda: reloader.settings) if stint is not None else _note_nothing
     with ended_by_signals(engine), killed_by_signal(engine.gate.trip), _hung_up() as hung_up:
         began = False

@@ -103,6 +103,15 @@ def test_what_looks_like_a_secret_is_hidden_and_ids_are_not(name: str, text: str
     assert redacted(name, text) == shown
 
 
+def test_a_secret_that_the_process_knows_stands_nowhere_in_a_row() -> None:
+    engine = LittleEngine(1)
+    engine.control.audit.hide = lambda text: text.replace("canary", "-")
+    with pytest.raises(Refused):
+        engine.control.set_state("pause", ["the-canary"], "cli", 1)
+    engine.control.kill("a canary died", "cli", 1)
+    assert "canary" not in str([(row.arguments, row.result) for row in engine.audited])
+
+
 def test_a_resume_waits_until_risk_knows_what_is_held() -> None:
     engine = LittleEngine(1, recalled=False)
     with pytest.raises(Refused, match="resume was not said") as refused:

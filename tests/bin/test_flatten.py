@@ -84,7 +84,8 @@ def test_the_audit_has_what_was_confirmed_and_what_came_of_it(trading: Engine) -
 
     def audited() -> list[tuple[str, str]]:
         with sqlite3.connect(f"file:{trading.data_dir / 'arb.db'}?mode=ro", uri=True) as database:
-            return database.execute("SELECT arguments, result FROM audit WHERE verb = 'flatten'").fetchall()
+            done = "verb = 'flatten' AND outcome = 'done' AND market IS NULL"
+            return database.execute(f"SELECT arguments, result FROM audit WHERE {done}").fetchall()
 
     arguments, result = until(audited, "the audit is written")[0]
     assert json.loads(arguments)["plan"].startswith("flatten 10 markets:; 1. cancel ")
