@@ -7,7 +7,7 @@ two rare faults do together is never seen. A tenth of the seeds have everything,
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 
 from research.prove.sim.turns import MS, S
 from research.prove.sim.wire import Latencies
@@ -45,6 +45,7 @@ _RARE: Final = (
 )
 """What happens once, if at all: it ends, or stops, what a market is there for."""
 _MORTAL: Final = ("risk", "executor", "book/{}", "flow/{}", "inventory/desk/{}", "coordinator/desk/{}")
+_PROTOCOLS: Final[tuple[Literal["2", "mixed"], ...]] = ("2", "2", "mixed")
 _DISK: Final = "no space is left on the disk (drawn)"
 
 BEGIN_NS: Final = 1_790_000_100 * S
@@ -86,7 +87,7 @@ class Plan:
     markets: int
     strategy: str
     signature_type: int
-    protocol: str
+    protocol: Literal["2", "mixed"]
     settings: Mapping[str, str]
     latencies: Latencies
     disk_ns: int
@@ -125,7 +126,7 @@ def draw(seed: int) -> Plan:
         markets=markets,
         strategy=random.choice(("maker", "maker", "maker", "two_sided")),
         signature_type=random.choice((0, 3)),
-        protocol=random.choice(("2", "2", "mixed")),
+        protocol=random.choice(_PROTOCOLS),
         settings={
             **SMALL,
             "maker.bid_size": random.choice(("5", "10", "20")),

@@ -6,7 +6,6 @@ parameter for each would serve nobody but this proof.
 
 from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any, Final, Generic, TypeVar
 from unittest.mock import patch
 from urllib.parse import parse_qs
@@ -16,7 +15,7 @@ import httpx
 from loguru import logger
 
 from actors.venues import gated_transport, socket_feed
-from actors.venues.polymarket import snapshots, sweep
+from actors.venues.polymarket import sweep
 from research.prove.sim.turns import S, Time, sleep
 from research.prove.sim.wire import Network, Socket
 from sandbox.exchange import Exchange
@@ -71,11 +70,6 @@ def virtual(time: Time, network: Network) -> Generator[None]:
         ) -> httpcore.NetworkStream:
             return network.connect(host, int((timeout or _CONNECT_S) * S))
 
-    plain = SimpleNamespace(
-        Client=lambda **more: httpx.Client(**more, transport=_Direct(network)),
-        HTTPError=httpx.HTTPError,
-        Response=httpx.Response,
-    )
     with (
         patch.object(gated_transport, "monotonic_ns", time.now_ns),
         patch.object(gated_transport, "_addresses", lambda host, port, within_s: [host]),
@@ -94,28 +88,6 @@ def virtual(time: Time, network: Network) -> Generator[None]:
                 logger.enable(package)
 
 
-class _Direct(httpx.BaseTransport):
-    """One request, one connection: what reads books by REST."""
-
-    def __init__(self, network: Network) -> None:
-        self._network = network
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        body = request.read()
-        head = f"{request.method} {request.url.raw_path.decode()} HTTP/1.1\r\ncontent-length: {len(body)}\r\n\r\n"
-        until_ns = self._network.time.now_ns() + int(request.extensions["timeout"]["read"] * S)
-        try:
-            line = self._network.connect(request.url.host, until_ns - self._network.time.now_ns())
-            try:
-                line.write(head.encode() + body)
-                status, content = line.whole(until_ns)
-            finally:
-                line.close()
-        except (httpcore.TimeoutException, httpcore.NetworkError) as error:
-            raise httpx.ReadError(str(error)) from error
-        return httpx.Response(status, stream=httpx.ByteStream(content))
-
-
 class Beside(httpx.BaseTransport):
     """Asks the exchange at once, in no time: for what is read before a run begins."""
 
@@ -128,4 +100,5 @@ class Beside(httpx.BaseTransport):
         asked = HttpRequest("gamma", request.method, path, parse_qs(query, keep_blank_values=True), request.read())
         effects = self._exchange.handle(asked, self._now_ns)
         answer = next(effect for effect in effects if isinstance(effect, Answer))
-        return httpx.Response(answer.status, stream=httpx.ByteStream(answer.body.encode()))
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        return httpx.Response(answer.status, stream=httpx.ByteStream(body))

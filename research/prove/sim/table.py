@@ -18,7 +18,8 @@ def command_of(seed: int, step: int) -> str:
 def lines(report: Report) -> Iterator[str]:
     """Write a report."""
     yield f"seeds           {report.seeds} from {report.first} ({', '.join(_counted(report.kinds))})"
-    yield f"seeds a second  {report.seeds_per_s:.2f} in {report.jobs} processes, {report.processor_s / max(report.seeds, 1):.2f} s of processor each"
+    each_s = report.processor_s / max(report.seeds, 1)
+    yield f"seeds a second  {report.seeds_per_s:.2f} in {report.jobs} processes; {each_s:.2f} s of processor each"
     yield f"virtual hours   {report.virtual_hours:.2f}"
     yield f"steps           {report.steps}"
     yield f"requests        {report.requests}"

@@ -1,8 +1,8 @@
 """Whose turn it is: three workers under one virtual clock, one of them for actors that wait for the outside.
 
-Why greenlets: a lane writes a request and waits for its answer in the midst of a turn. In production it has a thread for
-that, and what the others do meanwhile is where the bugs live. Here each such turn is a greenlet that is left when it
-waits and entered again when its time has come: one at a time, in an order that the seed decides.
+Why greenlets: a lane writes a request and waits for its answer in the midst of a turn. In production it has a thread
+for that, and what the others do meanwhile is where the bugs live. Here each such turn is a greenlet that is left when
+it waits and entered again when its time has come: one at a time, in an order that the seed decides.
 
 Why workers take virtual time: a turn that takes none hides every race between two of them.
 """

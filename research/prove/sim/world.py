@@ -8,28 +8,18 @@ import shutil
 import tempfile
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from random import Random
 from typing import Any, Final
 
-import httpx
 import msgspec
 
 from actors.gate import Gate
-from actors.live import LiveVenue
-from actors.store.database import open_writer, sqlite_url
-from actors.venues.polymarket.credentials import Credentials
-from actors.venues.polymarket.gamma import fetch_catalogue
-from actors.venues.polymarket.keys import SigningKey
-from actors.venues.polymarket.orders import Account, SignatureType
-from actors.venues.polymarket.relayer import OwnKey
-from actors.venues.secret import Secret
-from config.settings import load
 from models.markets import Market
 from models.messages.base import MarketId, Message
-from models.messages.trace import encode_step
+from models.messages.orders import SubmitOrder
+from research.prove.sim.beginning import account_at, catalogue_of, empty_database, exchange_of, parameters_of
 from research.prove.sim.contract import (
     Answered,
     Arrived,
@@ -37,7 +27,6 @@ from research.prove.sim.contract import (
     Committed,
     Crashed,
     Died,
-    Event,
     Faulted,
     Framed,
     Happening,
@@ -50,12 +39,12 @@ from research.prove.sim.contract import (
     Violation,
     Written,
 )
+from research.prove.sim.digest import line_of
 from research.prove.sim.engine import Engine, ProcessEnded, Surroundings
 from research.prove.sim.plan import BEGIN_NS, LIVENESS_NS, Due, Plan
-from research.prove.sim.seams import Beside, virtual
+from research.prove.sim.seams import virtual
 from research.prove.sim.turns import MS, S, Time
 from research.prove.sim.wire import Network, Told
-from sandbox.exchange import Exchange, Setup
 from sandbox.faults.outside import fill
 from sandbox.messages import Answer, HttpRequest
 from sandbox.trading.records import Order
@@ -65,6 +54,10 @@ _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own in it, whi
 """Where a disk costs nothing, on systems that have it."""
 _RESTART_NS: Final = 2 * S
 """How long systemd waits before it starts again what has ended by itself."""
+
+
+_IN_THE_MIDST: Final = 0.8
+"""Of the kills so many strike while an order is on its way, and not at a time of their own."""
 
 
 class EnoughSteps(Exception):
@@ -90,7 +83,7 @@ class World(Told):
         """Effects of faults, by name."""
         self.crashes = self.requests = self.fills = 0
         self.engine: Engine | None = None
-        self.parameters = _parameters(tuple(sorted(plan.settings.items())))
+        self.parameters = parameters_of(tuple(sorted(plan.settings.items())))
         self._over: Exception | None = None
         self._checker = checker
         self._until = until
@@ -98,14 +91,11 @@ class World(Told):
         self._random = Random(f"run {plan.seed}")
         self.time = Time(BEGIN_NS)
         self.folder = Path(tempfile.mkdtemp(prefix="keel-sim-", dir=_MEMORY if _MEMORY.is_dir() else None))
-        self.exchange = Exchange(
-            Setup(seed=plan.seed, protocol=_protocol(plan.protocol), accounts=1, signature_types=(plan.signature_type,))
-        )
-        self.exchange.populate(plan.profile, BEGIN_NS, count=plan.markets)
+        self.exchange = exchange_of(plan)
         self.network = Network(self.exchange, self.time, Random(f"wire {plan.seed}"), plan.latencies, self)
-        self._venue = self._live_venue()
-        client = httpx.Client(transport=Beside(self.exchange, BEGIN_NS))
-        self._catalogue, _ = fetch_catalogue(client, "http://gamma.sim")
+        self._venue = account_at(self.exchange)
+        self.address, self.wallet = self._venue.account.key.address, self._venue.account.maker
+        self._catalogue = catalogue_of(self.exchange)
         self.markets: Mapping[MarketId, Market] = self._catalogue.markets
         self._chain: list[tuple[int, Message]] = []
         self._lives = 0
@@ -113,6 +103,8 @@ class World(Told):
         self._disk_why = ""
         self._crash: Due | None = None
         self._dooms: list[str] = []
+        self._kills = False
+        """Whether somebody kills as soon as the next order is on the disk."""
         self._stalled: Callable[[], None] | None = None
         self._effects_seen = 0
         self.exchange.log.on_line.append(self._logged)
@@ -147,7 +139,7 @@ class World(Told):
 
     def run(self) -> None:
         """Run the plan to its end. Raises Violation, and EnoughSteps at the step that was asked for."""
-        shutil.copy(_empty_database(), self.folder / "arb.db")
+        (self.folder / "arb.db").write_bytes(empty_database())
         with virtual(self.time, self.network):
             try:
                 self._start()
@@ -246,6 +238,8 @@ class World(Told):
         said = due.said
         if due.kind == "fault":
             self._throw(said)
+        elif due.kind == "act" and said["act"] == "kill" and said["which"] < _IN_THE_MIDST:
+            self._kills = True
         elif due.kind == "act":
             self._operate(said["act"], self._pick(said["which"]) if said["market"] else None)
         elif due.kind == "taker":
@@ -305,7 +299,7 @@ class World(Told):
 
     def _heal(self) -> None:
         self._ask("DELETE", "/faults", b"")
-        self._disk_until_ns, self._crash = 0, None
+        self._disk_until_ns, self._crash, self._kills = 0, None, False
         self._dooms.clear()
         self._hear(Healed(self._next(), self.now_ns))
         self._resume_all()
@@ -366,6 +360,10 @@ class World(Told):
         if chained:
             self._hear(Committed(self._next(), self.now_ns, tuple(message for _, message in chained)))
             self._strike("committed")
+            if self._kills and any(isinstance(message, SubmitOrder) for _, message in chained):
+                # An order is on its way to its lane: whoever kills now must still stop it.
+                self._kills = False
+                self.time.after(0, lambda: self._operate("kill", None))
 
     def _refused(self, reason: str) -> None:
         self.faults["(disk)"] += 1
@@ -392,7 +390,7 @@ class World(Told):
     def _hear(self, event: Happening) -> None:
         self.newest.append(event)
         if self._digest is not None:
-            self._digest.update(_line(event))
+            self._digest.update(line_of(event))
         if self._over is not None:
             return
         if self._until is not None and self.step > self._until:
@@ -408,45 +406,3 @@ class World(Told):
         self._over = why
         if self.engine is not None:
             self.engine.workers.halted = True
-
-    # The account
-
-    def _live_venue(self) -> LiveVenue:
-        account = self.exchange.describe_accounts()[0]
-        kind = SignatureType(account["signature_type"])
-        owner = Account(SigningKey(Secret(account["private_key"])), 137, kind, account["funder"])
-        credentials = Credentials(account["api_key"], Secret(account["api_secret"]), Secret(account["api_passphrase"]))
-        self.address, self.wallet = account["address"], owner.maker
-        relayer_key = OwnKey(Secret(account["relayer_api_key"]["key"]), owner.key.address)
-        return LiveVenue(
-            "http://clob.sim", "ws://clob.sim/ws/user", owner, credentials, 2,
-            relayer_url="http://relayer.sim", relayer_key=relayer_key,
-        )  # fmt: skip
-
-
-def _line(event: Event) -> bytes:
-    if isinstance(event, Stepped):
-        return encode_step(event.at_ns, event.actor, event.message)
-    if isinstance(event, Said):
-        return f"{event.step} {event.at_ns} {event.to} {type(event.message).__name__}\n".encode()
-    if isinstance(event, Written):
-        # Signatures and time stamps of headers are not in it; the body is.
-        return f"{event.step} {event.at_ns} {event.method} {event.path} ".encode() + event.body + b"\n"
-    return repr(event).encode() + b"\n"
-
-
-def _protocol(text: str) -> Any:
-    return text
-
-
-@cache
-def _empty_database() -> Path:
-    """Make a database with all tables once: each seed begins with a copy."""
-    folder = Path(tempfile.mkdtemp(prefix="keel-sim-"))
-    open_writer(sqlite_url(folder / "arb.db")).close()
-    return folder / "arb.db"
-
-
-@cache
-def _parameters(settings: tuple[tuple[str, str], ...]) -> Any:
-    return load(dict(settings), config_file=None, env_file=None, environment={}).engine
