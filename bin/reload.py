@@ -31,6 +31,8 @@ from models.text import clean
 
 _RUNTIME: Final = "runtime"
 _SHOWN_MAX: Final = 5
+_NAME_MAX: Final = 80
+"""Of what somebody sent as much is shown, and compared with what there is."""
 
 
 class Engine(Protocol):
@@ -212,12 +214,10 @@ class Reloader:
 def _called(name: str) -> tuple[Key, ...]:
     found = keys_called(name)
     if not found:
-        near = nearest_key(name)
-        raise Refused(
-            "not_found",
-            f"unknown key {clean(name, 80)!r}",
-            f"did you mean {near}?" if near else "all of them: keel get",
-        )
+        shown = clean(name, _NAME_MAX)
+        near = nearest_key(shown)
+        hint = f"did you mean {near}?" if near else "all of them: keel get"
+        raise Refused("not_found", f"unknown key {shown!r}", hint)
     return found
 
 
@@ -262,7 +262,8 @@ def _answer(
 
 def _wrong(error: ConfigurationError) -> str:
     """Say what is wrong with values; where they stand is known."""
-    return "; ".join(f"{one.key} = {one.value!r}: {one.reason}" for one in error.problems)
+    wrong = ((one, concealed(clean(one.value or "", _NAME_MAX))) for one in error.problems)
+    return "; ".join(f"{one.key} = {value!r}: {one.reason}" for one, value in wrong)
 
 
 def _listed(found: Iterable[Change]) -> str:

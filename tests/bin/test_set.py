@@ -193,6 +193,15 @@ def test_a_section_stands_for_its_keys_and_nothing_for_all(desk: Desk) -> None:
     assert live.meaning
 
 
+def test_what_is_sent_is_shown_cleaned_and_cut(desk: Desk) -> None:
+    unknown = desk.refused(**{"maker\x1b[31m" + "x" * 60_000: "1"})
+    assert len(str(unknown)) < 200
+    assert "\x1b" not in str(unknown)
+    wrong = desk.refused(maker__bid_size="\x1b]0;" + "9" * 60_000)
+    assert len(str(wrong)) < 400
+    assert "\x1b" not in str(wrong)
+
+
 def test_a_password_is_never_shown(tmp_path: Path) -> None:
     desk = Desk(tmp_path, {}, db="postgresql://keel:canary@host/db")
     assert desk.value("db")[0] == "postgresql://keel:***@host/db"
