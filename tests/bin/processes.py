@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from surfaces.cli.errors import CommandError
 from surfaces.client import EngineClient
 from surfaces.socket_file import find_socket
+from tests.bin import forked_commands
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -30,15 +31,17 @@ _NOTHING_SET = {
     "PYTHONFAULTHANDLER": "1",  # a process that hangs can be asked for its stacks
 }
 
+_PATIENT = {"KEEL_RUNTIME__SLOW_TURN_MS": "60000"}
+"""No turn is too slow: a machine that runs many tests at once holds up any of them."""
+
 LIVELY = {
     "KEEL_MARKOUTS__PICKED_OFF_FILLS": "100",
     "KEEL_MARKOUTS__PICKED_OFF_WINDOW_S": "1",
     "KEEL_MARKOUTS__ADVERSE_FILLS": "200",
     "KEEL_MARKOUTS__DECAY_FILLS": "1000",
-    "KEEL_RUNTIME__SLOW_TURN_MS": "10000",
 }
 """Settings of an engine that is to trade all the time. The generated flow fills each market many times a minute and
-moves its price: mark-outs would rightly hold it. And a machine that runs many tests at once holds up any turn."""
+moves its price: mark-outs would rightly hold it."""
 
 
 def until(
@@ -62,11 +65,7 @@ def _seen_by(look: Callable[[], object]) -> Callable[[], str]:
 
 def keel(*arguments: object, timeout_s: float = 60.0, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run a command as a person does, in an environment in which nothing is set."""
-    return subprocess.run(
-        [sys.executable, "-m", "bin.main", *map(str, arguments)],
-        cwd=ROOT, env=_NOTHING_SET | variables, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-        timeout=timeout_s, check=False,
-    )  # fmt: skip
+    return forked_commands.run(tuple(map(str, arguments)), _NOTHING_SET | variables, timeout_s)
 
 
 class Sandbox:
@@ -80,13 +79,13 @@ class Sandbox:
         """What was read of its log so far: the log only grows, and who waits for a line reads it again and again."""
 
     def status(self) -> Document:
-        with urllib.request.urlopen(f"{self.url}/sandbox/status", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/sandbox/status", timeout=30) as answer:
             return json.load(answer)
 
     def fault(self, name: str, **more: object) -> Document:
         body = json.dumps({"fault": name, **more}).encode()
         request = urllib.request.Request(f"{self.url}/sandbox/faults", body, method="POST")
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
 
 
@@ -113,7 +112,7 @@ class Engine:
         with self._out.open("w") as out, self._err.open("w") as err:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bin.main", "run", "--data-dir", str(data_dir), *map(str, arguments)],
-                cwd=ROOT, env=_NOTHING_SET | variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                cwd=ROOT, env=_NOTHING_SET | _PATIENT | variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             )  # fmt: skip
 
     @property
@@ -141,7 +140,7 @@ class Engine:
 
     def get(self, route: str, **parameters: object) -> Document:
         """Ask its control socket, without the cost of a process."""
-        with EngineClient(find_socket(self.data_dir), 5.0) as client:
+        with EngineClient(find_socket(self.data_dir), 30.0) as client:
             return client.get(route, **parameters)
 
     def status(self) -> Document:

@@ -3,12 +3,14 @@
 import json
 import resource
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bin.processes import Sandbox, engine, keel, until
+from tests.bin.processes import ROOT, Sandbox, engine, keel, until
 
 CANARY = "0x" + "ca9a7e" * 10
 
@@ -16,7 +18,8 @@ CANARY = "0x" + "ca9a7e" * 10
 def test_commands_to_an_engine_that_is_not_there_say_so_at_once(tmp_path: Path) -> None:
     for command in (("status",), ("pause",), ("kill",), ("markets", "off", "x"), ("stop",)):
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        done = keel(*command, "--data-dir", tmp_path, "--json")
+        whole = [sys.executable, "-m", "bin.main", *command, "--data-dir", tmp_path, "--json"]
+        done = subprocess.run(whole, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert done.returncode == 3
         assert json.loads(done.stdout)["error"]["code"] == "not_running"

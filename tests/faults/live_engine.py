@@ -165,12 +165,12 @@ def log(venue: Sandbox, kind: str = "", after: int = 0) -> list[dict[str, Any]]:
 
 def asked(venue: Sandbox, path: str) -> dict[str, Any]:
     """What the venue's control service answers."""
-    with urllib.request.urlopen(f"{venue.said['control_url']}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{venue.said['control_url']}{path}", timeout=30) as answer:
         return json.load(answer)
 
 
 def clear(venue: Sandbox) -> None:
     """End all faults."""
     request = urllib.request.Request(f"{venue.said['control_url']}/faults", method="DELETE")
-    with urllib.request.urlopen(request, timeout=5):
+    with urllib.request.urlopen(request, timeout=30):
         pass

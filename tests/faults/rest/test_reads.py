@@ -18,8 +18,8 @@ SETTINGS = {
 @pytest.mark.parametrize("how", ["repeat", "endless"])
 def test_a_list_that_does_not_end_is_read_so_far_and_is_no_truth(hand: SteadyHand, market: Market, how: str) -> None:
     rests = hand.stands(market)
-    began = log(hand.venue)[-1]["n"]
     hand.venue.fault("pages", how=how, path="/data/orders")
+    began = log(hand.venue)[-1]["n"]
     pages = hand.read_until(began, "/data/orders", 5 if how == "repeat" else 101)
     assert pages
     assert hand.fate(rests) is OrderState.WORKING
