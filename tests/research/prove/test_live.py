@@ -23,7 +23,7 @@ def test_a_small_run_that_is_killed_once_and_interrupted_holds(tmp_path: Path) -
         if share > 0.92:
             raise KeyboardInterrupt
 
-    report = prove_live(Asked(0.25, "none", seed=3, markets_count=4, kills=1, account=0), tell, tmp_path)
+    report = prove_live(Asked(0.25, "none", seed=3, markets_count=3, kills=1, account=0), tell, tmp_path)
     assert report.findings.cases == []
     assert report.holds
     assert (report.killed, report.starts) == (1, 2)

@@ -39,7 +39,7 @@ def test_the_same_seed_gives_the_same_log_and_the_same_frames(profile):
         proof = Recorder(profile, seed, COUNTS.get(profile), 60)
         lines: list[str] = []
         proof.exchange.log.on_line.append(lines.append)
-        proof.run(BRIEF[profile] / 2, lambda _: None)
+        proof.run(BRIEF[profile] / 6, lambda _: None)
         runs.append((lines, proof.texts))
     assert runs[0] == runs[1]
     assert len(runs[0][0]) > 5
