@@ -24,12 +24,15 @@ from loguru import logger
 from actors.control.audit import Audit
 from actors.control.ports import Refused
 from models.roles import ROLES, Caller, Role
+from models.strict_json import AmbiguousJson, refuse_ambiguous
 from models.text import clean
 from surfaces.documents import Document
-from surfaces.strict_json import BadJson, read_object
 
 BODY_MAX: Final = 64 * 1024
 """Bytes of a command; what is longer is refused before it is read on."""
+_DEPTH_MAX: Final = 8
+"""A command is an object with lists and a table of words; nothing nests deeper than three."""
+
 _HOSTS: Final = frozenset({"keel", "localhost"})
 _REQUEST: Final = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _STATUSES: Final = {
@@ -172,9 +175,11 @@ def _refuse_unreadable(headers: dict[str, str], body: bytes) -> None:
     if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused("unsupported", "a command is said in application/json")
     try:
-        read_object(body)
-    except BadJson as error:
+        refuse_ambiguous(body, _DEPTH_MAX)
+    except AmbiguousJson as error:
         raise Refused("usage", clean(str(error), 200)) from None
+    if not body.lstrip().startswith(b"{"):
+        raise Refused("usage", "a command is an object")
 
 
 def _said_again(body: bytes) -> Receive:

@@ -18,7 +18,7 @@ from actors.venues.polymarket.credentials import Credentials, l1_headers, l2_hea
 from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.outcomes import Heard, rate_limit, request_verdict
 from actors.venues.polymarket.verdicts import ADVICE, Cause, Fate, RateLimit, Verdict
-from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
+from models.strict_json import AmbiguousJson, refuse_ambiguous
 
 Shape = TypeVar("Shape")
 

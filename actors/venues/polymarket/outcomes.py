@@ -20,7 +20,7 @@ from actors.venues.gated_transport import AnswerLost, GateClosed, NotSent
 from actors.venues.http_client import Answer
 from actors.venues.polymarket.verdicts import Cause, Fate, RateLimit, Verdict, cause_of
 from actors.venues.redaction import without_secrets
-from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
+from models.strict_json import AmbiguousJson, refuse_ambiguous
 from models.text import clean
 from models.units import parse_size
 

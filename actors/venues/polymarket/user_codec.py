@@ -42,10 +42,10 @@ from actors.venues.polymarket.user_wire import (
     WireTradeEvent,
     unknown_keys,
 )
-from actors.venues.strict_json import AmbiguousJson, refuse_ambiguous
 from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.orders import ForeignOrderSeen, OrderAccepted, OrderCancelled, TradeReported
+from models.strict_json import AmbiguousJson, refuse_ambiguous
 from models.text import clean
 from models.units import parse_size
 

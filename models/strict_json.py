@@ -1,7 +1,8 @@
-"""JSON that decides about money has one meaning: a key that comes twice, or a nest without end, is refused.
+"""JSON that decides has one meaning: a key that comes twice, or a nest without end, is refused.
 
 Why msgspec is not enough: of a key that comes twice it takes the last one, others the first. Whoever says both
-`"size": "5"` and `"size": "500"` says nothing. Numbers that are none (NaN, Infinity, 1e999) it refuses by itself.
+`"size": "5"` and `"size": "500"` says nothing, and whoever reads `{"confirmed": false, "confirmed": true}` in a log
+must not read something else than the engine did. Numbers that are none (NaN, Infinity, 1e999) it refuses by itself.
 
 Why not everywhere: this takes as long as ten typed decodings, 14 us for a small trade. What the market channel says is
 proven otherwise, by the venue's hash over the whole book, and comes a thousand times more often.
@@ -23,10 +24,10 @@ class AmbiguousJson(ValueError):
     """A text that can be read in two ways, or in none; says where."""
 
 
-def refuse_ambiguous(text: bytes) -> None:
-    """Raise AmbiguousJson for a text that is no JSON, repeats a key, or nests more than 64 deep."""
-    if text.count(b"[") + text.count(b"{") > DEPTH_MAX and _depth(text) > DEPTH_MAX:
-        raise AmbiguousJson(f"nested more than {DEPTH_MAX} deep")
+def refuse_ambiguous(text: bytes, depth_max: int = DEPTH_MAX) -> None:
+    """Raise AmbiguousJson for a text that is no JSON, repeats a key, or nests deeper than that."""
+    if text.count(b"[") + text.count(b"{") > depth_max and _depth(text) > depth_max:
+        raise AmbiguousJson(f"nested more than {depth_max} deep")
     try:
         _decoder.decode(text.decode())
     except AmbiguousJson:
