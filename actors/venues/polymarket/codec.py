@@ -3,7 +3,7 @@
 A frame that is not what it should be becomes a `MalformedFrame`, never an exception, and never half a message: numbers
 that are no plain decimals, prices outside (0, 1), more than 18 digits and unknown sides are refused with the whole
 frame. (A JSON key that comes twice cannot be told by the decoder: the last one counts. What is bought and sold on the
-book is proven by the venue's hash; what enters the ledger comes another way, see `strict_json`.)
+book is proven by the venue's hash; what enters the ledger is read by `models.strict_json`.)
 
 Why a long array of which a frame is bad is refused whole: its frames are looked at one by one, and a million of them,
 none of which means anything, would hold the feed for minutes.
