@@ -20,7 +20,6 @@ from actors.control.ports import Listed, Refused, View
 from actors.runtime.directory import Directory
 from actors.system import ADDED_MAX, System
 from actors.topology import Topology
-from actors.venues.polymarket.orders import SigningRefused
 from bin.catalogue import Endpoints, SeveralMarkets, UnknownMarket, VenueUnreachable, find_market
 from bin.cautions import sizes_refused
 from bin.feeds import MarketFeeds
@@ -142,9 +141,12 @@ class RunningMarkets:
         )
         if apart:
             raise Refused("refused", f"{market.slug}: {apart}", _RESTART)
+        if self._live is None:
+            return
+        from actors.venues.polymarket.orders import SigningRefused  # it brings what signs, which paper never loads
+
         try:
-            if self._live is not None:
-                self._live.require(market)
+            self._live.require(market)
         except SigningRefused as error:
             raise Refused("refused", f"orders in {market.slug} cannot be signed: {error}") from error
 
