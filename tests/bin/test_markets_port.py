@@ -24,7 +24,7 @@ from bin.engine import Engine
 from bin.engine_options import Options
 from config.settings import load
 from models.markets import Catalogue, Market
-from models.messages.control import RaiseCell
+from models.messages.control import RaiseCell, SetOperatorState
 from models.snapshot import Board, DeskLine, MarketLine
 from surfaces import documents
 from tests.bin.processes import Sandbox, sandbox, until
@@ -190,11 +190,16 @@ def test_what_is_decided_on_together_is_neither_added_nor_removed(
 def test_a_live_engine_signs_sends_and_hears_of_fills_in_a_market_that_was_added(
     place: Sandbox, alone: list[Market], tmp_path: Path
 ) -> None:
-    first, second = alone[0], alone[1]
+    first, second, third = alone[:3]
     with live(place, 1, tmp_path, markets=first.slug) as trader:
         running = Running(trader.engine)
         trader.resume()
         assert set(running.board.markets) == {first.id}
+        running.engine.tell(SetOperatorState("pause", None, "pause", "test"))
+        assert running.add(third.slug).changed
+        assert running.remove(third).changed, "nothing was traded there"
+        assert running.actors(third) == []
+        running.engine.tell(SetOperatorState("resume", None, "resume", "test"))
         assert running.add(second.slug).changed
         running.quotes(second)
         until(lambda: running.desk(second).fills, f"fills in {second.slug}", 60)
