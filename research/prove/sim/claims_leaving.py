@@ -11,16 +11,18 @@ from models.units import TICKS
 from research.prove.sim.claims_base import Claim, Hears, S, stepped
 from research.prove.sim.claims_history import OwnOrder, Terms
 from research.prove.sim.claims_holdings import ONE
-from research.prove.sim.contract import Committed, Operated, Refused, Started, Written
+from research.prove.sim.contract import Answered, Committed, Operated, Refused, Started, Written
 
 _SHARE_STEP: Final = 10_000
+_ACCOUNT: Final = frozenset({"/data/orders", "/data/trades"})
+"""What stands and what was filled: who has not read it cannot say what an order adds to."""
 _LEAST_DOLLARS: Final = 1_000_000
 
 
 class Leaving(Claim):
     """Orders on the wire."""
 
-    invariants = ("I4", "I5", "I9", "I11", "I15", "I16", "I18", "I19", "I22", "I30")
+    invariants = ("I4", "I5", "I9", "I11", "I15", "I16", "I18", "I19", "I22", "I25", "I30")
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -34,10 +36,13 @@ class Leaving(Claim):
         """When the prices of a market were void last, and why."""
         self._resolved: dict[MarketId, int] = {}
         self._left: deque[int] = deque()
+        self._read: set[str] = set()
+        """What this life of the engine has read of the account, whole pages alone."""
 
     def hears(self) -> Hears:
         return {
             Written: self._written,
+            Answered: self._answered,
             Operated: self._operated,
             Committed: lambda _: setattr(self, "_refused", ""),
             Refused: lambda event: setattr(self, "_refused", event.reason),
@@ -59,6 +64,7 @@ class Leaving(Claim):
     def _started(self, event: Started) -> None:
         """A restart remembers what was said; a book of a new process knows no void, and no order of before leaves."""
         self._refused = ""
+        self._read.clear()
         self._ticks = {market.id: self._ticks[market.id] for market in self.facts.markets.values()}
         self._void_step.clear()
 
@@ -94,6 +100,11 @@ class Leaving(Claim):
             resolved: MarketResolved = event.message
             self._resolved.setdefault(resolved.market, event.step)
 
+    def _answered(self, event: Answered) -> None:
+        call = self.history.calls.get(event.call)
+        if call is not None and event.status == 200 and call.path in _ACCOUNT:
+            self._read.add(call.path)
+
     # What leaves
 
     def _written(self, event: Written) -> None:
@@ -125,6 +136,8 @@ class Leaving(Claim):
         self.hold("I11", not stops, lambda: f"{name} left in a market that is {', '.join(sorted(stops))}")
         resolved = self._resolved.get(terms.market)
         self.hold("I22", resolved is None, lambda: f"{name} left after step {resolved} told that it is resolved")
+        unread = sorted(_ACCOUNT - self._read)
+        self.hold("I25", not unread, lambda: f"{name} left before this engine had read {', '.join(unread)}")
 
     def _is_priced(self, order: OwnOrder, terms: Terms, name: str) -> None:
         tick, market = self._ticks[terms.market], self.facts.markets[terms.market]

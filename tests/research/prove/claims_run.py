@@ -48,10 +48,8 @@ class Run:
         self.facts = Facts(ME, WALLET, "desk", markets, EngineParameters())
         self.events: list[Event] = []
         self.now_ns = BEGIN_NS
-        self._calls = 0
-        self._lines = 0
-        self._trades = 0
-        self.add(Started, 1, "run")
+        self._calls = self._lines = self._trades = 0
+        self.add(Started, 1, "run").read()
 
     # What happens
 
@@ -139,6 +137,13 @@ class Run:
         path = f"/data/order/{order_id}"
         self.add(Written, self._calls, "clob", "lane/query", "GET", path, {}, b"")
         return self.add(Answered, self._calls, status, body)
+
+    def read(self) -> "Run":
+        for path in ("/data/orders", "/data/trades"):
+            self._calls += 1
+            self.add(Written, self._calls, "clob", "lane/query", "GET", path, {}, b"")
+            self.add(Answered, self._calls, 200, b"{}")
+        return self
 
     def answered(self, status: int | None, body: bytes = b"") -> "Run":
         return self.add(Answered, self._calls, status, body)

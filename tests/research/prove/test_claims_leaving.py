@@ -90,3 +90,8 @@ def test_a_market_of_which_we_know_that_it_is_resolved_gets_no_order():
 def test_while_the_journal_is_refused_nothing_leaves():
     assert ready().refused().written(bid()).broken == "I30"
     assert ready().refused().committed().written(bid()).broken is None
+
+
+def test_an_engine_reads_its_account_before_it_trades():
+    assert ready().crashed().wished(bid()).written(bid()).broken == "I25"
+    assert ready().crashed().read().wished(bid()).written(bid()).broken is None

@@ -28,6 +28,6 @@ def test_a_slice_is_written_line_by_line_with_its_time_and_short_names():
     run = Run().later(1_500).sent(bid())
     lines = list(lines_of(run.events))
     assert len(lines) == len(run.events)
-    assert "1.500 s" in lines[1]
+    assert "1.500 s" in lines[-1]
     assert all(len(line) < 300 for line in lines)
     assert run.order_id(bid()) not in "\n".join(lines)
