@@ -75,7 +75,10 @@ class EngineClient:
                 "timeout", f"the engine did not answer within {self._timeout_s:g} s", "is it stuck? see its log",
                 retryable=True,
             ) from error  # fmt: skip
-        document: dict[str, Any] = msgspec.json.decode(answer.content)
+        try:
+            document: dict[str, Any] = msgspec.json.decode(answer.content)
+        except msgspec.DecodeError as error:
+            raise CommandError("internal", f"the engine answered {answer.status_code}, and no JSON") from error
         if answer.is_success:
             return document
         error = document["error"]

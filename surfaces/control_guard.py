@@ -67,6 +67,24 @@ class Guard:
         self._uid = os.getuid() if uid is None else uid
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            body = await self._admitted(scope, receive)
+        except Refused as refused:
+            answer = envelope(refused)
+            answer.headers["connection"] = "close"  # what is left of the request is not read
+            await answer(scope, receive, send)
+            return
+        except Exception as error:  # noqa: BLE001 - a bug of ours, which must look like an answer
+            _log(scope, error)
+            await failed(error)(scope, receive, send)
+            return
+        try:
+            await self._app(scope, _said_again(body), send)
+        except Exception as error:  # noqa: BLE001 - it was answered with `failed`, and the engine goes on
+            _log(scope, error)
+
+    async def _admitted(self, scope: Scope, receive: Receive) -> bytes:
+        """Write down who calls, and return the body. Raises Refused, which then is in the audit."""
         caller = caller_of({}, scope.get("client"))
         try:
             headers = _headers(scope)
@@ -79,15 +97,11 @@ class Guard:
             body = await _body(headers, receive)
             if body:
                 _refuse_unreadable(headers, body)
-            scope.setdefault("state", {})["caller"] = caller
-            await self._app(scope, _said_again(body), send)
         except Refused as refused:
             self._audit.refused(caller, f"{scope['method']} {scope['path']}", str(refused))
-            answer = envelope(refused)
-            answer.headers["connection"] = "close"  # what is left of the request is not read
-            await answer(scope, receive, send)
-        except Exception as error:  # noqa: BLE001 - a bug, which was answered with `failed`; the engine goes on
-            logger.opt(exception=error).error("control request {} {} failed", scope["method"], scope["path"])
+            raise
+        scope.setdefault("state", {})["caller"] = caller
+        return body
 
     def malformed(self, client: tuple[str, int] | None, problem: str) -> bytes:
         """Audit what is no HTTP, and return the whole answer to it."""
@@ -140,6 +154,10 @@ def envelope(refused: Refused, status_code: int | None = None) -> Response:
 def failed(error: Exception) -> Response:
     """Return the answer to a programmer's error."""
     return envelope(Refused("internal", f"{type(error).__name__}: {clean(str(error), 300)}"))
+
+
+def _log(scope: Scope, error: Exception) -> None:
+    logger.opt(exception=error).error("control request {} {} failed", scope["method"], scope["path"])
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -14,6 +14,7 @@ from models.markets import YES, Side
 from models.messages.control import Reading
 from models.messages.decisions import Gate, RefusalNote
 from models.units import SHARE
+from surfaces import control_guard
 from surfaces.cli.errors import CommandError
 from surfaces.client import EngineClient
 from surfaces.socket_file import is_answered
@@ -248,6 +249,14 @@ def test_a_failure_inside_is_an_envelope_too_and_the_server_goes_on(
         monkeypatch.undo()
         assert (failed.value.code, failed.value.exit_code) == ("internal", 1)
         assert client.get("/v1/markets")["schema"] == "keel.markets/1"
+
+
+def test_a_failure_of_the_guard_itself_is_an_envelope_too(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control_guard, "ROLES", None)
+    with served.client() as client, pytest.raises(CommandError, match="NoneType") as failed:
+        client.post("/v1/commands/pause", markets=[])
+    assert failed.value.code == "internal"
+    assert served.engine.audited == []
 
 
 def test_silence_of_risk_is_a_timeout(served: Served) -> None:
