@@ -10,6 +10,10 @@ from msgspec.structs import replace
 
 from actors.gate import Gate
 from actors.venues.polymarket.credentials import Credentials
+from actors.venues.polymarket.keys import SigningKey
+from actors.venues.polymarket.orders import SigningRefused
+from actors.venues.polymarket.remote_signer import SignerAbsent
+from actors.venues.polymarket.signables import SignBatch
 from actors.venues.secret import Secret
 from models.markets import Market
 from models.messages.operations import OperationSigned, SubmitRedemption
@@ -277,6 +281,27 @@ def test_nothing_leaves_past_a_closed_gate(chain: Chain, gate: Watched) -> None:
     gate.clear()
     assert chain.ended() == ("confirmed", "")
     assert len(sent_as(chain, sent)) == 1
+
+
+def test_a_merge_waits_for_a_signer_that_is_gone_and_fails_where_it_is_refused(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign = SigningKey.sign
+    said: list[SigningRefused] = [SignerAbsent("gone"), SignerAbsent("gone")]
+
+    def signs(key: SigningKey, digest: bytes, what: object = None) -> bytes:
+        if isinstance(what, SignBatch) and said:
+            raise said.pop()
+        return sign(key, digest)
+
+    monkeypatch.setattr(SigningKey, "sign", signs)
+    market = pairs_in(chain, 3)
+    chain.merge(market, 2 * DOLLAR)
+    assert chain.ended() == ("confirmed", "")
+    assert not said
+    said.append(SigningRefused("only pairs are merged"))
+    chain.merge(market, DOLLAR)
+    assert chain.ended() == ("failed", "the signer: only pairs are merged")
 
 
 def test_without_a_relayer_a_merge_fails_at_once(chain: Chain) -> None:
