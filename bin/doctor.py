@@ -158,11 +158,11 @@ class Examination:
             if not has_key(settings, env_file):
                 return "skip", "none is given: keel wallet import, or docs/secrets.md, to have the account checked", {}
             found.append(read_secrets(settings, env_file))
-            address, places = found[0].key.address, dict(found[0].places)
-            figures = {"address": address, "places": places}
+            address, place = found[0].key.address, found[0].places[PRIVATE_KEY]
+            figures = {"address": address, "places": found[0].listed()}
             if found[0].exposed and not is_on_this_machine(venue_url):
                 return "warn", f"of the account {address}; live refuses {', '.join(found[0].exposed)}", figures
-            return "ok", f"of the account {address}, from {places[PRIVATE_KEY]}", figures
+            return "ok", f"of the account {address}, from {place}", figures
 
         self._try("private key", read)
         return found[0] if found else None

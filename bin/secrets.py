@@ -60,6 +60,10 @@ class Secrets:
     places: Mapping[str, str]
     exposed: tuple[str, ...]
 
+    def listed(self) -> list[dict[str, str]]:
+        """Return what stands where, for documents."""
+        return [{"what": secret, "place": place} for secret, place in self.places.items()]
+
 
 def read_secrets(
     settings: Settings,

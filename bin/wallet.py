@@ -78,12 +78,12 @@ def show(*, config: Config = None, env_file: EnvFile = None, options: Options = 
     document = {
         "schema": "keel.wallet/1", "address": account.key.address, "wallet": account.maker,
         "signature_type": int(account.signature_type), "chain_id": account.chain_id,
-        "secrets": dict(secrets.places), "exposed": list(secrets.exposed),
+        "secrets": secrets.listed(), "exposed": list(secrets.exposed),
     }  # fmt: skip
     lines = [
         f"account {account.key.address}",
         f"wallet  {account.maker}, signature type {account.signature_type:d}, chain {account.chain_id}",
-        *(f"{secret}: {place}" for secret, place in secrets.places.items()),
+        *(f"{place}: the {secret}" for secret, place in secrets.places.items()),
         *(f"live refuses it there: {place}" for place in secrets.exposed),
     ]
     Output(options).show(document, Text(lines))

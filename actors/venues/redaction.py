@@ -22,9 +22,10 @@ _NAME: Final = (
     r"password|mnemonic|(?:access|auth|bearer)[_-]?token"
 )
 _ASSIGNED: Final = re.compile(
-    rf"(?i)\b({_NAME})(['\"]\s*,\s*b?['\"]|\\?['\"]?\s*[:=]\s*(?:b?\\?['\"])?)"
+    rf"(?i)\b({_NAME})(\\?['\"]?\s*[:=]\s*(?:b?\\?['\"])?)"
     rf"((?:bearer|basic|digest)\s+[^\s'\"\\,}}]+|[^\s'\"\\,;}})\]]+)"
 )
+_PAIRED: Final = re.compile(rf"(?i)(?<=['\"])({_NAME})(['\"]\s*,\s*b?['\"])([^'\"]+)")
 _BESIDE: Final = re.compile(r"(?i)((?:priv(?:ate)?|secret|signing)\W?(?:key)?\W{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b")
 _DIGITS: Final = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{64}(?![0-9a-fA-F])")
 
@@ -43,7 +44,7 @@ def redacted(text: str) -> str:
         _learn()
     if _Known.pattern is not None:
         text = _Known.pattern.sub(HIDDEN, text)
-    text = _ASSIGNED.sub(rf"\1\2{HIDDEN}", text)
+    text = _PAIRED.sub(rf"\1\2{HIDDEN}", _ASSIGNED.sub(rf"\1\2{HIDDEN}", text))
     text = _BESIDE.sub(rf"\1{HIDDEN}", text)
     if _Known.addresses:
         text = _DIGITS.sub(lambda found: HIDDEN if _opens(found[0].lower()) else found[0], text)

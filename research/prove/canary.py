@@ -28,8 +28,6 @@ SCHEMA: Final = "keel.prove.canary/1"
 SECRETS: Final = "secrets"
 """The folder in which the secrets themselves stand, which is not searched."""
 
-_STRANGER: Final = 0
-_ACCOUNT: Final = 1
 _COMMANDS: Final = (
     ("status", "--json"), ("why",), ("monitor", "--once", "--json"), ("wallet", "show"), ("doctor", "--offline"),
 )  # fmt: skip
@@ -87,21 +85,18 @@ class _Scenes:
         self._folder = report.folder
         self._answers = report.folder / "answers"
         self._answers.mkdir(exist_ok=True)
-        self._owner = venue.said["accounts"][_ACCOUNT]
-        owner, stranger = self._owner, venue.said["accounts"][_STRANGER]
-        password = secrets.token_urlsafe(24)
-        self._named = {
-            "private_key": owner["private_key"], "api_key": owner["api_key"], "api_secret": owner["api_secret"],
-            "api_passphrase": owner["api_passphrase"], "relayer_api_key": owner["relayer_api_key"]["key"],
-        }  # fmt: skip
-        self.secrets = {name: text for name, text in self._named.items() if name != "api_key"}
-        self.secrets |= {"keystore_password": password, "stranger's private key": stranger["private_key"]}
-        self._keep("all", self._named)
-        self._keep("signed", {name: text for name, text in self._named.items() if name != "private_key"})
-        self._keep("wrong", {**self._named, "private_key": stranger["private_key"]})
-        self._keep("short", {**self._named, "private_key": owner["private_key"][:-1]})
-        self._keep("password", {"keystore_password": password})
-        self._password = password
+        self._owner, self._other = venue.said["accounts"][1], venue.said["accounts"][0]
+        own, other = _named(self._owner), _named(self._other)
+        self._private = other["private_key"]
+        self._password = secrets.token_urlsafe(24)
+        self.secrets = {f"{whose}'s {name}": text for whose, named in (("first", own), ("second", other))
+                        for name, text in named.items() if name != "api_key"}  # fmt: skip
+        self.secrets["keystore's password"] = self._password
+        self._keep("all", own)
+        self._keep("signed", {name: text for name, text in other.items() if name != "private_key"})
+        self._keep("wrong", {**own, "private_key": other["private_key"]})
+        self._keep("short", {**own, "private_key": own["private_key"][:-1]})
+        self._keep("password", {"keystore_password": self._password})
 
     def wrong_keys(self) -> None:
         """Start with keys that are not right, and see them refused."""
@@ -142,7 +137,7 @@ class _Scenes:
         store = self._folder / SECRETS / "keystore.json"
         made = subprocess.run(
             [sys.executable, "-P", "-m", "bin.main", "wallet", "import", "--stdin", "--yes", "--out", str(store)],
-            input=f"{self._named['private_key']}\n{self._password}\n", capture_output=True, text=True, check=False,
+            input=f"{self._private}\n{self._password}\n", capture_output=True, text=True, check=False,
         )  # fmt: skip
         self._write("import.txt", made.stdout + made.stderr)
         data_dir = self._folder / "signed"
@@ -152,7 +147,7 @@ class _Scenes:
             where = self._whose("signed") | {"KEEL_ACCOUNT__SIGNER": str(path)}
             with engine(data_dir, *self._live(), *self._here(), **where) as running:
                 self._trades(running)
-                self._report.memory, self._report.memory_hits = _memory(running.process.pid, self._named["private_key"])
+                self._report.memory, self._report.memory_hits = _memory(running.process.pid, self._private)
                 process.kill()
                 process.wait(30)
                 until(lambda: "does not answer" in running.keel("why").stdout, "it says who is missing", _START_S)
@@ -210,7 +205,10 @@ class _Scenes:
         return ("--sandbox", self._venue.url)
 
     def _whose(self, name: str | None) -> dict[str, str]:
-        whose = {"SIGNATURE_TYPE": str(self._owner["signature_type"]), "KEEL_ACCOUNT__FUNDER": self._owner["funder"]}
+        """Return the settings of an account, and of the folder in which its secrets stand."""
+        # What another engine did on an account would be a stranger's doing to the next one.
+        owner = self._other if name in (None, "signed") else self._owner
+        whose = {"SIGNATURE_TYPE": str(owner["signature_type"]), "KEEL_ACCOUNT__FUNDER": owner["funder"]}
         if name is not None:
             whose["KEEL_ACCOUNT__SECRETS_DIR"] = str(self._folder / SECRETS / name)
         return {**_SETTINGS, **UNHINDERED, **whose}
@@ -239,6 +237,14 @@ class _Scenes:
     def _hold(self, claim: str, holds: bool) -> None:
         if not holds:
             self._report.wrong.append(claim)
+
+
+def _named(account: Mapping[str, Any]) -> dict[str, str]:
+    """Return the secrets of an account under the names of their files."""
+    return {
+        "private_key": account["private_key"], "api_key": account["api_key"], "api_secret": account["api_secret"],
+        "api_passphrase": account["api_passphrase"], "relayer_api_key": account["relayer_api_key"]["key"],
+    }  # fmt: skip
 
 
 def _children(pid: int) -> list[int]:

@@ -87,6 +87,8 @@ def test_what_a_venue_says_back_of_our_secrets_is_not_kept() -> None:
     [
         "of the API key, its secret and passphrase only some are given; missing: API secret, API passphrase",
         "the API secret is not URL-safe base64: copy it whole, or derive it anew",
+        '{"message":"missing: API passphrase","hint":"give all"}',
+        '{"what":"API secret","place":"keyring keel api_secret"}',
         "account.private_key_file: /etc/keel/key", "RELAYER_API_KEY_ADDRESS: 0xabc", f"held: CANCEL_ONLY {ORDER}",
     ],
 )  # fmt: skip
