@@ -4,8 +4,8 @@ Why a call that came twice is refused and not answered again: what it did is in 
 answer that is as old as the first call would tell of orders that are not as they were. Whoever lost the first answer is
 told when it came, and can look.
 
-Why only so many refusals a minute are written: whoever can reach the socket could fill the disk with them. What was
-carried out is always written; of refusals that were not, the next row says how many there were.
+Why only so many calls a minute are written that changed nothing: whoever can reach the socket could fill the disk with
+them. What was carried out is always written; of what was not written, the next row says how much there was.
 """
 
 import re
@@ -24,9 +24,9 @@ from models.words import rfc3339
 
 REMEMBERED_MAX: Final = 4_096
 """Names of calls, newest first; whoever sends one again does so within seconds."""
-REFUSALS_MAX: Final = 60
-"""Rows of refusals that may be written at once; one more is added every second."""
-_REFUSAL_EVERY_NS: Final = 1_000_000_000
+UNCHANGED_MAX: Final = 60
+"""Rows of refusals and dry runs that may be written at once; one more is added every second."""
+_ONE_MORE_NS: Final = 1_000_000_000
 _NAME_MAX: Final = 64
 _TEXT_MAX: Final = 500
 
@@ -49,7 +49,7 @@ class Audit:
         self._prefix = f"control-{clock.now_ns() // 1_000_000}"
         self._number = 0
         self._said: OrderedDict[str, str] = OrderedDict()
-        self._allowed, self._counted_ns = float(REFUSALS_MAX), clock.now_ns()
+        self._allowed, self._counted_ns = float(UNCHANGED_MAX), clock.now_ns()
         self._unwritten = 0
 
     def name(self) -> str:
@@ -91,13 +91,13 @@ class Audit:
         market: MarketId | None = None,
         arguments: Mapping[str, str] | None = None,
     ) -> None:
-        """Write down what a call came to; a refusal only where there were not too many of them lately."""
+        """Write down what a call came to; where it changed nothing, only if there were not too many of them lately."""
         now_ns = self._clock.now_ns()
-        if outcome == "refused":
+        if outcome in ("refused", "shown"):
             unwritten = self._counted(now_ns)
             if unwritten is None:
                 return
-            result += f" ({unwritten} refusals before it were not written)" if unwritten else ""
+            result += f" ({unwritten} calls before it were not written)" if unwritten else ""
         result = "; ".join(line.strip() for line in result.splitlines())
         self._tell(
             CommandAnswered(
@@ -121,10 +121,10 @@ class Audit:
         self.note(caller, verb, redacted("", clean(reason, _TEXT_MAX)), self._clock.now_ns(), outcome="refused")
 
     def _counted(self, now_ns: int) -> int | None:
-        """Count a refusal; return how many before it were not written, None where this one is not to be either."""
+        """Count a row; return how many before it were not written, None where this one is not to be either."""
         with self._lock:
-            gained = (now_ns - self._counted_ns) / _REFUSAL_EVERY_NS
-            self._allowed = min(REFUSALS_MAX, self._allowed + max(0.0, gained))
+            gained = (now_ns - self._counted_ns) / _ONE_MORE_NS
+            self._allowed = min(UNCHANGED_MAX, self._allowed + max(0.0, gained))
             self._counted_ns = now_ns
             if self._allowed < 1:
                 self._unwritten += 1

@@ -4,7 +4,7 @@ from threading import Timer
 
 import pytest
 
-from actors.control.audit import REFUSALS_MAX, REMEMBERED_MAX, Audit, redacted
+from actors.control.audit import REMEMBERED_MAX, UNCHANGED_MAX, Audit, redacted
 from actors.control.ports import Refused
 from models.messages.audit import CommandAnswered
 from models.messages.base import Message
@@ -76,16 +76,16 @@ def test_what_was_done_is_always_written_and_of_refusals_only_so_many() -> None:
     rows: list[Message] = []
     clock = StillClock()
     audit = Audit(rows.append, clock)
-    for _ in range(REFUSALS_MAX + 7):
+    for _ in range(UNCHANGED_MAX + 7):
         audit.refused(caller(), "POST /v1/kill", "no JSON")
     for _ in range(5):
         audit.note(caller(), "pause", "all paused", clock.now_ns())
-    assert len(rows) == REFUSALS_MAX + 5
+    assert len(rows) == UNCHANGED_MAX + 5
     clock.at_ns += 1_000_000_000
     audit.refused(caller(), "POST /v1/kill", "no\n\x1b[2J JSON")
     last = rows[-1]
     assert isinstance(last, CommandAnswered)
-    assert last.result == "no [2J JSON (7 refusals before it were not written)"
+    assert last.result == "no [2J JSON (7 calls before it were not written)"
     assert len({row.request for row in rows if isinstance(row, CommandAnswered)}) == len(rows)
 
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 from fastapi.routing import APIRoute
 
-from actors.control.audit import REFUSALS_MAX
+from actors.control.audit import UNCHANGED_MAX
 from models.roles import COMMANDS, ROLES, Role
 from surfaces.control_guard import BODY_MAX, Guard
 from surfaces.control_routes import control_app
@@ -247,13 +247,13 @@ def test_what_is_no_http_is_answered_by_the_envelope_and_audited(said: Said) -> 
 def test_a_flood_of_refusals_is_counted_and_does_not_fill_the_audit(said: Said) -> None:
     said.engine.clock.at_ns += 3_600_000_000_000
     before = len(said.engine.audited)
-    for _ in range(REFUSALS_MAX + 25):
+    for _ in range(UNCHANGED_MAX + 25):
         said.http.post("/v1/commands/resume", json={}, headers={"x-keel-role": "viewer"})
-    assert len(said.engine.audited) == before + REFUSALS_MAX
+    assert len(said.engine.audited) == before + UNCHANGED_MAX
     said.engine.clock.at_ns += 1_000_000_000
     said.http.post("/v1/commands/resume", json={}, headers={"x-keel-role": "viewer"})
-    assert said.engine.audited[-1].result == "a viewer may not say resume (25 refusals before it were not written)"
-    assert len(said.engine.audited) == before + REFUSALS_MAX + 1
+    assert said.engine.audited[-1].result == "a viewer may not say resume (25 calls before it were not written)"
+    assert len(said.engine.audited) == before + UNCHANGED_MAX + 1
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
