@@ -13,6 +13,7 @@ from models.limiter import TIERS
 from models.markets import YES, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.control import ExposureUpdated, SetOperatorState
+from models.messages.losses import Hold, LossesNoted
 from models.messages.market import (
     BookFrame,
     BookVerified,
@@ -75,6 +76,8 @@ class Approving(Claim):
         self._open: dict[str, Open] = {}
         self._told, self._committed = Holdings(), Holdings()
         self._committed_open: dict[str, Open] = {}
+        self._holds: dict[tuple[str, MarketId | None], Hold] = {}
+        """What losses hold, as the disk has it."""
         self._reducing: set[MarketId | None] = set()
         self._killed = False
         self._heard: dict[MarketId, Heard] = {}
@@ -88,6 +91,7 @@ class Approving(Claim):
         return {
             said(OrderApproved): self._approval,
             said(ExposureUpdated): self._exposure,
+            said(LossesNoted): self._losses,
             said(PlaceOrder): self._wish,
             said(PlaceBundle): self._bundle,
             stepped(OrderChanged): self._changed,
@@ -128,6 +132,8 @@ class Approving(Claim):
             self._committed.take(message)
             if isinstance(message, OrderChanged):
                 _follow(self._committed_open, message)
+            elif isinstance(message, LossesNoted):
+                self._holds = {(hold.control, hold.market): hold for hold in message.holds}
 
     def _recalled(self, event: Any) -> None:
         """A supervisor that was rebuilt knows what is on the disk, and nothing else."""
@@ -230,6 +236,15 @@ class Approving(Claim):
         worst = self._worst(update.market)
         enough = update.worst_case >= worst - _TOLERANCE
         self.hold("I13", enough, lambda: f"{said_of}, that may lose {update.worst_case}; {worst} may be lost")
+
+    def _losses(self, event: Any) -> None:
+        """A market that a loss has halted stays so for its time, whoever dies meanwhile."""
+        kept = {(hold.control, hold.market) for hold in event.message.holds}
+        for at, hold in self._holds.items():
+            runs = hold.until_ns is not None and hold.until_ns > event.at_ns
+            self.hold(
+                "I27", not runs or at in kept, lambda at=at: f"{at[1]} was halted by {at[0]}, and is not any more"
+            )
 
     # Our own arithmetic
 

@@ -66,6 +66,14 @@ SMALL: Final[Mapping[str, str]] = {
 }
 
 
+class EnoughSteps(Exception):
+    """The step was reached up to which somebody wanted to see."""
+
+
+class PlannedDeath(Exception):
+    """The plan lets an actor die."""
+
+
 @dataclass(frozen=True)
 class Due:
     """Something that the plan does at a time."""
@@ -178,6 +186,8 @@ _LIMITS: Final[tuple[Mapping[str, str], ...]] = (
     {"risk.total_worst_case": "0.005"},
     {"risk.market_worst_case": "0.003"},
     {"inventory.max_net_diff": "6"},
+    {"losses.market_loss": "0.0001"},
+    {"losses.market_loss": "0.0002"},
 )  # fmt: skip
 """Limits that bind, for some seeds: a market maker of this size meets the ordinary ones never."""
 

@@ -5,13 +5,14 @@ from msgspec.structs import replace
 from models.cells import TradingState
 from models.markets import NO, YES
 from models.messages.control import CellNote, RaiseCell, TradingStateChanged
+from models.messages.losses import Baseline, Hold, LossesNoted
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, TradeReported
 from models.messages.position import InventoryUpdated, LedgerSnapshot, Leg, Position
 from models.messages.recall import RecallEnded
 from models.orders import OrderState
 from models.units import SHARE
 from research.prove.sim.claims_holdings import Holdings
-from tests.research.prove.claims_run import M, Run, bid
+from tests.research.prove.claims_run import BEGIN_NS, M, Run, S, bid
 
 SIZE = 5 * SHARE
 
@@ -113,6 +114,16 @@ def test_holdings_count_what_is_told_twice_once_and_know_what_it_cost():
     assert held.cost(M) == 4_750_000 - 900_000 - 1_000_000
     held.take(FillVoided(fill, 1))
     assert held.of(M).yes == -2 * SHARE
+
+
+def test_a_market_that_a_loss_has_halted_stays_halted_over_a_restart():
+    zero = Baseline(0)
+    hold = Hold("market_loss", M, "lost", 0, BEGIN_NS + 100 * S)
+    noted = LossesNoted(zero, zero, zero, (), (hold,), "", (), BEGIN_NS)
+    lifted = replace(noted, holds=())
+    assert Run().committed(noted).crashed().said("journal", noted).broken is None
+    assert Run().committed(noted).crashed().said("journal", lifted).broken == "I27"
+    assert Run().committed(noted).crashed().later(101_000).said("journal", lifted).broken is None
 
 
 # The end
