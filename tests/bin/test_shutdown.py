@@ -88,7 +88,7 @@ def test_a_signal_amid_orders_ends_it_step_by_step_with_nothing_left(
     until(lambda: trading.engine.status()["orders"] > 0, "orders go out")
     began = time.monotonic()
     assert trading.engine.end(number) == 0
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 31
     assert trading.resting == []
     said = trading.engine.log
     at = [said.index(f"shutdown: {step}  took_ms=") for step in _STEPS]
@@ -132,7 +132,7 @@ def test_a_second_signal_cancels_all_and_waits_for_nothing(trading: Trading, exc
     until(lambda: "shutdown: nobody quotes" in trading.engine.log, "it ends")
     began = time.monotonic()
     assert trading.engine.end(signal.SIGTERM) == 8, "nobody has said what rests"
-    assert time.monotonic() - began < 12, "a request under way and what has to be stopped"
+    assert time.monotonic() - began < 25, "a request under way and what has to be stopped"
     clear(exchange)
     assert trading.resting == [], "all was cancelled nevertheless"
 
@@ -142,7 +142,7 @@ def test_a_locked_database_is_waited_for_no_longer_than_the_rest(trading: Tradin
         other.execute("BEGIN IMMEDIATE")
         began = time.monotonic()
         assert trading.engine.end(signal.SIGTERM) == 1
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 31
     assert trading.resting == []
     assert "the journal has no record of this end" in trading.engine.log
 

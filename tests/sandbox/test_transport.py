@@ -200,7 +200,7 @@ def test_a_dribbled_answer_takes_half_a_second_for_each_byte(running):
     data = b""
     while not data.endswith(BODY[:3].encode()):
         data += raw.recv(4096)
-    assert 1.4 < time.monotonic() - begin < 2.5
+    assert 1.4 < time.monotonic() - begin < 8
     raw.close()
     answering(running)
     assert httpx.get(running.url).text == BODY
@@ -355,7 +355,7 @@ def test_a_narrow_line_lets_through_so_many_bytes_a_second(running):
     begin = time.monotonic()
     socket_ = running.open("market")
     assert socket_.recv() == "x" * 3_000
-    assert 1.2 < time.monotonic() - begin < 2.5
+    assert 1.2 < time.monotonic() - begin < 8
 
 
 def test_a_peer_that_does_not_read_blocks_a_sender(running):
@@ -388,6 +388,6 @@ def test_no_line_is_left_held_at_the_end():
     assert not sends_soon(raw)
     begin = time.monotonic()
     running.stop()
-    assert time.monotonic() - begin < 1
+    assert time.monotonic() - begin < 4
     assert drain(raw)[0].endswith(BODY.encode())
     running.leave()

@@ -274,7 +274,7 @@ def test_nobody_there_is_said_at_once(served: Served) -> None:
         client.get("/v1/status")
     assert (missing.value.code, missing.value.exit_code) == ("not_running", 3)
     assert f"engine is not running (socket {served.path})" in str(missing.value)
-    assert monotonic() - began < 1
+    assert monotonic() - began < 3
 
 
 def test_a_file_without_a_listener_means_not_running(served: Served) -> None:

