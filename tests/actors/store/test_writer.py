@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -5,10 +6,12 @@ import pytest
 
 from actors.store.chain import read_back, read_page, verify
 from actors.store.database import StoreError, open_reader, open_writer
-from actors.store.rows import Row, rows_of
+from actors.store.rows import Row, listed_prefix, rows_of
 from actors.store.tables import Event
 from actors.store.writer import Writer
+from models.markets import Market
 from models.messages.base import Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied
 from models.messages.orders import FillSettled, FillVoided, SubmitOrder
 from models.messages.position import InventoryUpdated, Leg, Position
@@ -218,4 +221,23 @@ def test_markets_concern_us_as_long_as_something_is_held_or_an_order_has_just_ch
     write(writer, InventoryUpdated("maker", "gone", Position(no=Leg(5, 2, 5)), 13), chain=False)
     write(writer, InventoryUpdated("maker", "gone", Position(), 14), chain=False)
     assert writer.markets_concerned(3_001) == {"held"}
+    writer.close()
+
+
+def test_what_was_said_last_of_each_market_is_known_to_the_next_run_of_the_same_mode(url: str) -> None:
+    def said(name: str, traded: bool, mode: str = "paper") -> MarketListed:
+        return MarketListed(Market(name, f"slug-{name}", ("1", "2")), traded, mode, "test", 7)
+
+    writer = Writer(url, 0)
+    write(writer, said("a", True), said("b_c%", True), said("only", True, "live"))
+    write(writer, said("a", False))
+    writer.close()
+    writer = Writer(url, 0)
+    found = {name: json.loads(fact)["traded"] for name, fact in writer.facts(listed_prefix("paper")).items()}
+    assert found == {"a": False, "b_c%": True}
+    assert set(writer.facts(listed_prefix("live"))) == {"only"}
+    assert writer.facts(listed_prefix("pap")) == {}
+    assert [entry.message for entry in read_back(writer.database)] == [
+        said("a", True), said("b_c%", True), said("only", True, "live"), said("a", False),
+    ]  # fmt: skip
     writer.close()
