@@ -77,6 +77,7 @@ class Surroundings:
     parameters: EngineParameters
     observe: Callable[[int, str, Message], object]
     said: Callable[[str, Message, bool], object]
+    committing: Callable[[], object]
     committed: Callable[[Sequence[tuple[int, Message]]], object]
     refused: Callable[[str], object]
     disk_ns: Callable[[], int]
@@ -337,6 +338,7 @@ class _Writer(Writer):
         if not self._works:
             super().write(rows, chained)
             return
+        given.committing()
         sleep(given.time, given.disk_ns())
         refusal = given.disk_fails()
         if refusal is not None:

@@ -13,9 +13,9 @@ from typing import Final
 
 from research.prove.sim.claims import Claims
 from research.prove.sim.contract import Violation
-from research.prove.sim.plan import BEGIN_NS, draw
+from research.prove.sim.plan import BEGIN_NS, EnoughSteps, draw
 from research.prove.sim.slice import lines_of
-from research.prove.sim.world import EnoughSteps, World
+from research.prove.sim.world import World
 
 Planted = Callable[[], AbstractContextManager[object]]
 """Makes production code wrong for as long as it is entered."""

@@ -41,7 +41,7 @@ from research.prove.sim.contract import (
 )
 from research.prove.sim.digest import line_of
 from research.prove.sim.engine import Engine, ProcessEnded, Surroundings
-from research.prove.sim.plan import BEGIN_NS, LIVENESS_NS, Due, Plan
+from research.prove.sim.plan import BEGIN_NS, LIVENESS_NS, Due, EnoughSteps, Plan, PlannedDeath
 from research.prove.sim.seams import virtual
 from research.prove.sim.turns import MS, S, Time
 from research.prove.sim.wire import Network, Told
@@ -58,14 +58,6 @@ _RESTART_NS: Final = 2 * S
 
 _IN_THE_MIDST: Final = 0.8
 """Of the kills so many strike while an order is on its way, and not at a time of their own."""
-
-
-class EnoughSteps(Exception):
-    """The step was reached up to which somebody wanted to see."""
-
-
-class PlannedDeath(Exception):
-    """The plan lets an actor die."""
 
 
 class World(Told):
@@ -205,6 +197,7 @@ class World(Told):
             parameters=self.parameters,
             observe=self._observe,
             said=lambda to, message, taken: self._hear(Said(self._next(), self.now_ns, to, message, taken)),
+            committing=lambda: self._strike("committing"),
             committed=self._committed,
             refused=self._refused,
             disk_ns=lambda: int(random.expovariate(1.0) * plan.disk_ns) if plan.disk_ns else 0,
