@@ -281,9 +281,7 @@ class World(Told):
         engine = self.engine
         if engine is None:
             return
-        if act == "off" and market is None:
-            market = self._pick(0.0)
-        if act == "on" and market is None:
+        if act in ("off", "on") and market is None:
             market = self._pick(0.0)
         self._hear(Operated(self._next(), self.now_ns, act, market, done=False))
         engine.operate(act, market)
