@@ -10,6 +10,7 @@ from typing import Final, Generic, TypeVar
 
 import msgspec
 
+from actors.venues.polymarket.wire import Timestamp
 from models.markets import Side
 from models.text import clean
 from models.units import Money, Price, Size, parse_price, parse_size, parse_tick
@@ -125,7 +126,7 @@ class WireOrder(msgspec.Struct, gc=False):
     price: str
     order_type: str
     maker_address: str
-    created_at: int
+    created_at: Timestamp
     associate_trades: list[str] | None = None
 
     def typed(self) -> OpenOrder:
@@ -166,7 +167,7 @@ class WireTrade(msgspec.Struct, gc=False):
     size: str
     price: str
     status: str
-    match_time: int
+    match_time: Timestamp
     trader_side: str
     maker_address: str
     maker_orders: list[WirePart]

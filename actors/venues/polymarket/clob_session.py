@@ -19,6 +19,7 @@ from actors.venues.polymarket.orders import Account
 from actors.venues.polymarket.outcomes import Heard, rate_limit, request_verdict
 from actors.venues.polymarket.verdicts import ADVICE, Cause, Fate, RateLimit, Verdict
 from models.strict_json import AmbiguousJson, refuse_ambiguous
+from models.text import clean
 
 Shape = TypeVar("Shape")
 
@@ -146,7 +147,7 @@ def decoded(what: str, answer: Answer, kind: type[Shape]) -> Shape:
 
 def malformed(what: str, why: str) -> ReadFailed:
     """Return the error for an answer that means nothing."""
-    return ReadFailed(what, Verdict(Fate.UNKNOWN, Cause.MALFORMED, why))
+    return ReadFailed(what, Verdict(Fate.UNKNOWN, Cause.MALFORMED, clean(why)))
 
 
 @lru_cache(maxsize=64)

@@ -13,6 +13,7 @@ from actors.venues.polymarket.clob_answers import Page, WireBalance, WireOrder, 
 from actors.venues.polymarket.clob_session import ReadFailed, decoded
 from actors.venues.polymarket.outcomes import batch_verdicts, cancellation, order_verdict
 from actors.venues.polymarket.verdicts import Cause, Fate
+from models.text import escaped
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=9),
@@ -48,6 +49,44 @@ def test_a_balance_that_is_no_number_is_no_answer(balance: str) -> None:
         return
     with pytest.raises(ValueError, match="is not a whole number"):
         read.typed()
+
+
+ORDER = {
+    "id": "0x1", "status": "LIVE", "market": "m", "asset_id": "11", "side": "BUY", "original_size": "5",
+    "size_matched": "0", "price": "0.5", "order_type": "GTC", "maker_address": "0x", "created_at": 1_782_753_357,
+}  # fmt: skip
+
+
+@pytest.mark.proves("I23")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"price": "1.1"},
+        {"price": "-0.1"},
+        {"price": 0.5},
+        {"original_size": "-5"},
+        {"size_matched": "NaN"},
+        {"size_matched": "1e3"},
+        {"original_size": "9" * 19},
+        {"side": "HOLD"},
+        {"created_at": 10**18},
+        {"created_at": -1},
+    ],
+)
+def test_an_order_with_a_number_or_word_that_cannot_be_is_no_answer(wrong: dict[str, Any]) -> None:
+    assert decoded("it", Answer(200, {}, json.dumps(ORDER).encode()), WireOrder).typed().size == 5_000_000
+    try:
+        read = decoded("it", Answer(200, {}, json.dumps(ORDER | wrong).encode()), WireOrder)
+    except ReadFailed:
+        return
+    with pytest.raises(ValueError, match=r"price|size"):
+        read.typed()
+
+
+@pytest.mark.proves("I41")
+def test_why_an_answer_is_none_is_said_in_plain_words() -> None:
+    hostile = json.dumps(ORDER | {"side": "\x1b[2J\u202e\nBUY"}, ensure_ascii=False).encode()
+    assert escaped(str(refused(hostile, WireOrder))) == str(refused(hostile, WireOrder))
 
 
 @pytest.mark.proves("I23")
