@@ -27,14 +27,20 @@ _ASSIGNED: Final = re.compile(
 )
 _PAIRED: Final = re.compile(rf"(?i)(?<=['\"])({_NAME})(['\"]\s*,\s*b?['\"])([^'\"]+)")
 _BESIDE: Final = re.compile(r"(?i)((?:priv(?:ate)?|secret|signing)\W?(?:key)?\W{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b")
-_DIGITS: Final = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{64}(?![0-9a-fA-F])")
+_WORDS: Final = (
+    "passphrase", "secret", "api", "poly_", "authorization", "cookie", "x-", "priv", "password", "mnemonic", "token",
+    "signing",
+)  # fmt: skip
+"""One of these stands in whatever the patterns above find."""
+_DIGITS: Final = re.compile(r"[0-9a-fA-F]{64,}")
 
 
 class _Known:
     """The secrets that are known, as one pattern, and the accounts whose keys are hidden wherever they stand."""
 
     count = 0
-    pattern: re.Pattern[str] | None = None
+    shapes: tuple[str, ...] = ()
+    pattern = re.compile("")
     addresses: frozenset[str] = frozenset()
 
 
@@ -42,10 +48,13 @@ def redacted(text: str) -> str:
     """Return a text without the secrets in it."""
     if known_count() != _Known.count:
         _learn()
-    if _Known.pattern is not None:
+    small = text.lower()
+    # Whether there is anything to hide: the pattern of all shapes takes many times as long to say so.
+    if any(shape in small for shape in _Known.shapes):
         text = _Known.pattern.sub(HIDDEN, text)
-    text = _PAIRED.sub(rf"\1\2{HIDDEN}", _ASSIGNED.sub(rf"\1\2{HIDDEN}", text))
-    text = _BESIDE.sub(rf"\1{HIDDEN}", text)
+    if any(word in small for word in _WORDS):
+        text = _PAIRED.sub(rf"\1\2{HIDDEN}", _ASSIGNED.sub(rf"\1\2{HIDDEN}", text))
+        text = _BESIDE.sub(rf"\1{HIDDEN}", text)
     if _Known.addresses:
         text = _DIGITS.sub(lambda found: HIDDEN if _opens(found[0].lower()) else found[0], text)
     return text
@@ -67,11 +76,12 @@ def _learn() -> None:
     every = {form for text in known() for form in forms(text)}
     # The longest first: a form may hold another one.
     ordered = sorted(every, key=lambda one: (-len(one), one))
-    _Known.pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
+    _Known.pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
+    _Known.shapes = tuple({shape.lower() for shape in ordered})
 
 
 @lru_cache(maxsize=4_096)
 def _opens(digits: str) -> bool:
     from actors.venues.polymarket.keys import address_of
 
-    return address_of(bytes.fromhex(digits)) in _Known.addresses
+    return len(digits) == 64 and address_of(bytes.fromhex(digits)) in _Known.addresses
