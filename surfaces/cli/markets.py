@@ -59,7 +59,7 @@ def add(
     dry_run: DryRun = False,
     options: Options = DEFAULTS,
 ) -> int:
-    """Trade a market too, beside the others; it lasts until the engine ends, then it is in the configuration or not."""
+    """Trade a market too, beside the others. A restart in the same mode remembers it; see docs/running.md."""
     return carry_out(options, lambda client, _: client.post("/v1/commands/add", market=market, dry_run=dry_run), "")
 
 
