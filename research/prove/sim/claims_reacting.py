@@ -11,7 +11,7 @@ from models.messages.runtime import ActorFailed, ActorQuarantined, ActorRestarte
 from models.orders import OrderState
 from research.prove.sim.claims_base import Claim, Hears, S, said, stepped
 from research.prove.sim.claims_history import Logged, OwnOrder, Settled
-from research.prove.sim.contract import Crashed, Died, Event, Operated, Said, Started, Stepped
+from research.prove.sim.contract import Crashed, Died, Event, Operated, Said, Started, Stepped, Written
 
 _TOXIC_NS: Final = 1 * S
 _EMPTY_NS: Final = 20 * S
@@ -42,6 +42,8 @@ class Reacting(Claim):
         self._failed: dict[MarketId, int] = {}
         self._keeps_hedge = self.facts.parameters.phase.fuse_keeps_hedge
         self._looked_ns = 0
+        self._lanes: set[str] = set()
+        """Where orders leave."""
 
     def hears(self) -> Hears:
         return {
@@ -55,6 +57,7 @@ class Reacting(Claim):
             Died: self._died,
             stepped(FlowUpdated): self._flow,
             said(CancelMarket): self._cancels,
+            Written: self._written,
             said(ActorFailed): self._failure,
             said(ActorRestarted): self._restarted,
             said(ActorQuarantined): lambda _: self._mail.clear(),
@@ -71,6 +74,14 @@ class Reacting(Claim):
             here = order.terms is not None and order.terms.market == flow.market
             if here and order.told is OrderState.WORKING and order.cancel_ns is None:
                 self._toxic.append(_Due(event.at_ns + _TOXIC_NS, event.at_ns, order))
+
+    def _written(self, event: Written) -> None:
+        """A cancel never waits behind an order: they have connections of their own."""
+        if event.method == "POST" and event.path in ("/order", "/orders"):
+            self._lanes.add(event.lane)
+        elif event.method == "DELETE":
+            apart = event.lane not in self._lanes
+            self.hold("I20", apart, lambda: f"a cancel leaves by {event.lane}, where orders wait for their answers")
 
     def _passed(self, event: Event) -> None:
         """Look at what is due, as time goes on."""

@@ -128,7 +128,7 @@ LIMITS: Final[tuple[Bug, ...]] = (
     ),
     bug(
         "toxic_stands", "quotes stand in front of toxic flow",
-        ("models.risk:RiskMachine._flow", nothing_of("CancelMarket")),
+        ("models.risk:RiskMachine._flow", nothing_of("CancelMarket", "TradingStateChanged")),
         ("models.coordinator:CoordinatorMachine._flow", _calm),
     ),
     bug(

@@ -148,10 +148,10 @@ class Run:
     def answered(self, status: int | None, body: bytes = b"") -> "Run":
         return self.add(Answered, self._calls, status, body)
 
-    def cancelled(self, order: PlaceOrder, salt: int = 1) -> "Run":
+    def cancelled(self, order: PlaceOrder, salt: int = 1, lane: str = "lane/cancel") -> "Run":
         self._calls += 1
         body = msgspec.json.encode({"orderID": self.order_id(order, salt)})
-        return self.add(Written, self._calls, "clob", "lane/cancel", "DELETE", "/order", {}, body)
+        return self.add(Written, self._calls, "clob", lane, "DELETE", "/order", {}, body)
 
     def placed(self, order: PlaceOrder, salt: int = 1) -> "Run":
         return self.placed_as(self.order_id(order, salt), order)

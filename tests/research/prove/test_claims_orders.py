@@ -191,6 +191,12 @@ def test_toxic_flow_cancels_what_stands_within_a_second():
     assert slow.broken == "I20"
 
 
+def test_cancels_do_not_leave_where_orders_do():
+    run = Run().sent(bid()).cancelled(bid())
+    assert run.broken is None
+    assert Run().sent(bid()).cancelled(bid(), lane="lane/submit").broken == "I20"
+
+
 def test_a_kill_empties_the_book():
     run = Run().later(60_000).sent(bid()).later(60_000).operated("kill", done=True)
     assert run.later(21_000).logged("setting").broken == "I10"
