@@ -4,6 +4,9 @@ Not everything is: what is in the journal's chain is recalled from there, what w
 sent after it, and what is said again anyway is. A message that has killed twice is not brought a third time; instead
 its market is halted.
 
+Why what was sent behind a death is kept apart: the dying one takes its name off first and gives its unread mail away
+then, so a later message may be lost before an earlier one. A fill that is settled before it was counted is lost.
+
 Why an order that a dead venue did not read was never sent, and one that it died of is brought again: the first never
 reached the exchange, of the second only the exchange can tell. It knows an order that it has by its id.
 """
@@ -70,6 +73,7 @@ from models.messages.recall import Chained
 from models.messages.runtime import DeadLettered
 
 _KEPT_MAX: Final = 10_000
+_BEHIND: Final = (Reason.UNKNOWN, Reason.DEAD)
 
 BROUGHT: Final[Mapping[str, frozenset[type[Message]]]] = MappingProxyType(
     {
@@ -103,6 +107,8 @@ class Redelivery:
         self._clock = clock
         self._abort = abort
         self._kept: dict[str, deque[Message]] = {name: deque() for name in BROUGHT}
+        self._behind: dict[str, deque[Message]] = {name: deque() for name in BROUGHT}
+        """What was sent when the addressee had no mailbox any more, and so behind all that lay in it."""
         self._served: dict[str, Mailbox | None] = {}
         """The incarnation that was brought everything: what is lost on the way to it is brought at once."""
         self._lock = Lock()
@@ -111,11 +117,12 @@ class Redelivery:
         directory.dead_letters.watch(Lane.INTENT, self._intent_lost)
 
     def deliver(self, name: str) -> None:
-        """Bring an actor that has just begun what the one before it did not handle, in the order of its loss."""
+        """Bring an actor that has just begun what the one before it did not handle, in the order of its sending."""
         with self._lock:
             self._served[name] = self._directory.mailbox(name)
-            letters = tuple(self._kept[name])
+            letters = (*self._kept[name], *self._behind[name])
             self._kept[name].clear()
+            self._behind[name].clear()
         for message in letters:
             self._directory.send(name, message)
 
@@ -128,17 +135,17 @@ class Redelivery:
         elif isinstance(message, SubmitOrder) and reason != Reason.CRASHED:
             self._bring(EXECUTOR, OrderNotJournalled(message.order_id, f"{name} is down"))
         else:
-            self._bring(name, message, dying=reason == Reason.CRASHED)
+            self._bring(name, message, dying=reason == Reason.CRASHED, behind=reason in _BEHIND)
 
-    def _bring(self, name: str, message: Message, *, dying: bool = False) -> None:
+    def _bring(self, name: str, message: Message, *, dying: bool = False, behind: bool = False) -> None:
         """Send a message to an incarnation that has been served and is not dying; else keep it for the next one."""
         while True:
             with self._lock:
                 mailbox = self._directory.mailbox(name)
                 waits = dying or mailbox is None or mailbox is not self._served.get(name)
                 if waits:
-                    self._kept[name].append(message)
-                kept = sum(map(len, self._kept.values()))
+                    (self._behind if behind else self._kept)[name].append(message)
+                kept = sum(map(len, (*self._kept.values(), *self._behind.values())))
             if kept > _KEPT_MAX:
                 self._abort(f"{kept} messages wait for actors that are down")
             if waits or self._directory.send(name, message):

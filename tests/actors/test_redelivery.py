@@ -26,6 +26,7 @@ from models.messages.lanes import (
 )
 from models.messages.market import MarketResolved
 from models.messages.orders import (
+    FillSettled,
     ForeignOrderSeen,
     IntentDenied,
     OrderAccepted,
@@ -224,3 +225,17 @@ def test_more_than_can_be_kept_is_the_end(post: Post) -> None:
     assert post.aborts == []
     post.lose(RISK, PAUSE)
     assert post.aborts == ["10001 messages wait for actors that are down"]
+
+
+@pytest.mark.proves("I32")
+@pytest.mark.parametrize("reason", [Reason.UNKNOWN, Reason.DEAD])
+def test_what_was_sent_behind_a_death_is_brought_behind_what_lay_unread_though_it_was_lost_first(
+    post: Post, reason: Reason
+) -> None:
+    counted = fill(wish())
+    post.lose(JOURNAL, settled := FillSettled(counted, 0), reason=reason)
+    post.lose(JOURNAL, counted)
+    assert post.begin(JOURNAL) == [counted, settled]
+    post.end(JOURNAL)
+    post.lose(JOURNAL, settled, reason=reason)
+    assert post.begin(JOURNAL) == [settled], "nothing is brought twice"
