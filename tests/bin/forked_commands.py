@@ -4,6 +4,7 @@ Why: a command imports for a second of processor time and works for a tenth of t
 engines, and the start of Python itself, are tested with processes of their own (`tests.bin.processes`).
 """
 
+import atexit
 import contextlib
 import importlib
 import json
@@ -49,13 +50,13 @@ def _served() -> Path:
         [sys.executable, "-m", "tests.bin.forked_commands", address], cwd=ROOT, stdin=subprocess.PIPE,
         stdout=subprocess.PIPE, env={"PATH": os.environ["PATH"]},
     )  # fmt: skip
-    _kept.append(process)
+    assert process.stdin is not None
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
+    process.stdout.close()
+    atexit.register(process.wait)
+    atexit.register(process.stdin.close)  # first: it ends what is waited for
     return address
-
-
-_kept: list[subprocess.Popen[bytes]] = []
 
 
 def _serve(address: str) -> None:

@@ -23,8 +23,8 @@ def test_a_list_that_does_not_end_is_read_so_far_and_is_no_truth(hand: SteadyHan
     pages = hand.read_until(began, "/data/orders", 5 if how == "repeat" else 101)
     assert pages
     assert hand.fate(rests) is OrderState.WORKING
-    balances = [line for line in log(hand.venue, "request", pages[1]["n"]) if line["path"] == "/balance-allowance"]
-    assert balances == [], "no read of the account got any further"
+    # What was under way before may still come to its end.
+    hand.until(lambda: three_in_a_row(hand, began), "no read of the account gets any further")
     clear(hand.venue)
     hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
     assert hand.fate(rests) is OrderState.WORKING
@@ -74,6 +74,13 @@ def test_what_was_sold_is_not_sold_again_however_old_the_balance_that_is_read(ha
     hand.read_until(log(hand.venue)[-1]["n"], "/balance-allowance", 1)
     hand.denies(market, "not_settled", price="0.98", side=Side.SELL)
     assert hand.fate(sale) is OrderState.FILLED
+
+
+def three_in_a_row(hand: SteadyHand, began: int) -> bool:
+    """Whether the last three requests of an account's read all were for its list of orders."""
+    lines = [line["path"] for line in log(hand.venue, "request", began) if line["account"] == hand.address]
+    read = [path for path in lines if path in ("/data/orders", "/data/trades", "/balance-allowance")]
+    return read[-3:] == ["/data/orders"] * 3
 
 
 def rests_or_was_cancelled(hand: SteadyHand, order: PlaceOrder, began: int) -> bool:
