@@ -22,9 +22,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
-    from research.prove.sim.run import Report, prove_sim, run_seed
-    from research.prove.sim.table import document, lines, outcome_lines
-
+    try:
+        from research.prove.sim.run import Report, prove_sim, run_seed
+        from research.prove.sim.table import document, lines, outcome_lines
+    except ModuleNotFoundError as missing:
+        sys.stderr.write(f"prove: {missing.name} is not installed; bin/setup --dev brings it\n")
+        return 1
     if asked.until is not None and asked.seeds is not None:
         sys.stderr.write("prove: --until is about one seed; leave --seeds out\n")
         return 2
