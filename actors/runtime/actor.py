@@ -41,7 +41,7 @@ class ActorCrash(Exception):
 class Context:
     """What an actor is given when it starts. `dispatcher` decides what it runs on."""
 
-    __slots__ = ("bounds", "dispatcher", "name", "poison", "send", "supervisor")
+    __slots__ = ("bounds", "dispatcher", "given_up", "name", "poison", "send", "supervisor")
 
     def __init__(
         self,
@@ -58,12 +58,15 @@ class Context:
         self.bounds = bounds
         self.poison = poison
         """Digests of messages that killed earlier incarnations; they are not handled again."""
+        self.given_up = False
+        """Whether another has taken the actor's place: what is said to its own name, the other one hears."""
         self.send = dispatcher.directory.send
         """`send(name, message) -> bool`: tell another actor; False if it did not take the message."""
 
     def wake_at(self, at_ns: int | None, timer: str = "") -> None:
         """Have `Woke(timer)` sent to this actor; replaces what was asked under this timer, None cancels."""
-        self.dispatcher.timers.wake_at(self.name, at_ns, timer)
+        if not self.given_up:
+            self.dispatcher.timers.wake_at(self.name, at_ns, timer)
 
 
 class BaseActor(Actor):
@@ -76,8 +79,6 @@ class BaseActor(Actor):
     patience_ns: ClassVar[int] = STUCK_AFTER_NS
     """After how long a handler counts as stuck; more for one that waits for the outside, in a thread of its own."""
 
-    given_up: bool = False
-    """Whether another has taken its place: what it says to its own name, the other one hears."""
     actor_inbox: Mailbox  # pyright: ignore[reportIncompatibleVariableOverride]  # the one kind these actors make
     _ends_turns: ClassVar[bool] = False
     _begun = False
@@ -146,7 +147,7 @@ class BaseActor(Actor):
 
     def give_up(self) -> None:
         """End behind the message that is being handled, if there is one. Called when another is to take its place."""
-        self.given_up = True
+        self.context.given_up = True
         self.actor_inbox.stop_next()
 
     @staticmethod
@@ -169,7 +170,7 @@ class BaseActor(Actor):
     def _handle_receive(self, message: Any) -> Any:
         try:
             if type(message) is ActorStop:
-                return self._stop() if self.given_up else self.on_asked_to_stop()
+                return self._stop() if self.context.given_up else self.on_asked_to_stop()
             if self.context.poison and digest_of(message) in self.context.poison:
                 return self._bury(message, Reason.POISON)
             return self.on_receive(message)

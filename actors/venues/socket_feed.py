@@ -143,7 +143,7 @@ class SocketFeed(BaseActor):
         self._close()
 
     def _read_on(self) -> None:
-        if not self.given_up:
+        if not self.context.given_up:
             self.context.send(self.context.name, ReadOn())
 
     def _turn(self, now_ns: int) -> None:
