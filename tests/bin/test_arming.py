@@ -134,13 +134,17 @@ def test_a_venue_of_this_machine_is_known(url: str, here: bool) -> None:
 
 
 def test_the_command_refuses_before_it_asks_the_venue_anything(tmp_path: Path) -> None:
+    key = tmp_path / "key"
+    key.touch(0o600)
+    key.write_text("0x" + "11" * 32)
     (tmp_path / "config.yaml").write_text(
-        "armed: true\nendpoints:\n  clob_url: https://venue.invalid\n  gamma_url: https://venue.invalid\n"
+        f"armed: true\naccount:\n  private_key_file: {key}\n"
+        "endpoints:\n  clob_url: https://venue.invalid\n  gamma_url: https://venue.invalid\n"
     )
     command = (
         sys.executable, "-P", "-m", "bin.main", "run", "--mode", "live", "--tag", "t", "--i-understand-live", "--yes",
         "--config", str(tmp_path / "config.yaml"), "--data-dir", str(tmp_path / "data"), "--json",
     )  # fmt: skip
-    key = {"POLYMARKET_PRIVATE_KEY": "0x" + "11" * 32, "XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
-    done = subprocess.run(command, check=False, env=key, capture_output=True, text=True, timeout=60)
+    home = {"XDG_STATE_HOME": str(tmp_path), "HOME": str(tmp_path)}
+    done = subprocess.run(command, check=False, env=home, capture_output=True, text=True, timeout=60)
     assert (done.returncode, "on paper for 0.0 of 24.0 h" in done.stdout) == (6, True), done.stderr

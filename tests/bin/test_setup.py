@@ -178,7 +178,7 @@ def test_a_changed_file_is_followed_and_what_was_asked_for_is_kept(checkout: Che
 def test_an_unknown_extra_is_refused_and_the_known_are_named(checkout: Checkout) -> None:
     status, out, err = checkout.run("setup", "moon")
     assert (status, out) == (2, "")
-    assert "extras: live postgres research" in err
+    assert "extras: live postgres research keyring" in err
 
 
 def test_a_failed_set_up_says_so_and_is_tried_again(checkout: Checkout) -> None:
