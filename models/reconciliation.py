@@ -106,14 +106,18 @@ class Reconciliation:
     # What holdings are looked at
 
     def begin(self, markets: Iterable[MarketId], ours: Collection[MarketId]) -> list[Message]:
-        """Learn where we trade; return the cells of those markets that have to be looked at before."""
+        """Learn where we trade; return the cells of those markets that have to be looked at before.
+
+        The others are let go once more: what was found may be on the disk, and that it let the market go not.
+        """
         for market in markets:
             if market in ours or market in self._found:
                 self._looked[market] = None
             else:
                 self._unlooked[market] = None
         reason = "what the wallet holds of it has still to be read"
-        return [RaiseCell(market, HOLDINGS, TradingState.CANCEL_ONLY, reason) for market in self._unlooked]
+        held = (RaiseCell(market, HOLDINGS, TradingState.CANCEL_ONLY, reason) for market in self._unlooked)
+        return [*held, *(RaiseCell(market, HOLDINGS, TradingState.ACTIVE, "") for market in self._looked)]
 
     @property
     def unlooked(self) -> Collection[MarketId]:

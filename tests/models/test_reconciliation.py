@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.accounts import Bounds, Holdings
+from models.cells import TradingState
 from models.executor_parameters import ExecutorParameters
 from models.messages.control import RaiseCell
 from models.messages.lanes import AccountRead, DriftFound, HoldingsFound, HoldingsRead
@@ -104,3 +105,13 @@ def test_shares_that_come_later_or_where_we_traded_are_a_drift() -> None:
     for reading, holdings in ((later, {}), (traded, ours)):
         out = [reading.compare(held(asked_ns, 9 * SHARE), holdings, frozenset()) for asked_ns in (2, 3)][-1]
         assert [type(message) for message in out] == [DriftFound, RaiseCell]
+
+
+def test_a_market_that_was_looked_at_in_an_earlier_life_is_let_go_again() -> None:
+    reading = fresh()
+    reading.recall_found(HoldingsFound(M, SHARE, 0, 1))
+    cells = [cell for cell in reading.begin((M, "elsewhere"), ()) if isinstance(cell, RaiseCell)]
+    assert {cell.market: cell.state for cell in cells} == {
+        M: TradingState.ACTIVE,
+        "elsewhere": TradingState.CANCEL_ONLY,
+    }
