@@ -41,7 +41,6 @@ class Life(Claim):
         super().__init__(*given)
         self._foreign: dict[str, tuple[int, int]] = {}
         """Orders in our name that nobody here has journalled: when they were placed, and at which step."""
-        self._halted_ns = 0
         self._held = Holdings()
 
     def hears(self) -> Hears:
@@ -184,7 +183,7 @@ class Life(Claim):
     def _raised(self, event: Any) -> None:
         cell: RaiseCell = event.message
         if cell.source == "foreign" and cell.state:
-            self._halted_ns = event.at_ns
+            self._foreign.clear()
 
     def _committed(self, event: Committed) -> None:
         """An order of ours may be placed before we are told that it is; one that is not ours never comes in here."""
@@ -201,7 +200,7 @@ class Life(Claim):
         for order_id, (at_ns, step) in self._foreign.items():
             self.hold(
                 "I17",
-                self._halted_ns >= at_ns or event.at_ns < at_ns + _FOREIGN_NS,
+                event.at_ns < at_ns + _FOREIGN_NS,
                 lambda one=order_id, step=step: f"{one[:12]} of step {step} is not ours, and nothing was halted",
             )
         for order in self.history.orders.values():
