@@ -104,7 +104,7 @@ class Ending(Claim):
     def _all_fills(self, now_ns: int) -> None:
         known = self.history.counted
         for key, fill in self.history.venue.fills.items():
-            if now_ns - fill.matched_ns < _LATE_NS:
+            if now_ns - fill.matched_ns < _LATE_NS or key[1] not in self.history.committed:
                 continue
             standing, name = known.standing(key), f"fill {key[0][:8]} of {key[1][:12]}"
             if fill.status == "FAILED":
@@ -116,8 +116,13 @@ class Ending(Claim):
             self.hold("I1", fits, lambda name=name, it=standing, its=fill.status: f"{name} is {it}, {its} there")
 
     def _all_holdings(self) -> None:
-        """What we say that we hold is what the wallet has, with what is still to be moved, to the last unit."""
+        """What we say that we hold is what the wallet has, with what is still to be moved, to the last unit.
+
+        What somebody else has traded in our name is not in our books: it has halted us.
+        """
         venue = self.history.venue
+        if any(order_id not in self.history.committed for _, order_id in venue.fills):
+            return
         waiting = unmoved(venue)
         ours: Counter[tuple[MarketId, int]] = Counter()
         spent = 0
