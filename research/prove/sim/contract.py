@@ -26,7 +26,10 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 class Stepped(Event, frozen=True, gc=False):
-    """An actor is about to take a message. `actor` is its name: `risk`, `executor`, `book/M`, `lane/submit`, ..."""
+    """An actor that decides is about to take a message. `actor` is its name: `risk`, `executor`, `book/M`, ...
+
+    Of those that only carry (feeds, lanes, the journal) what they are told and what they do is heard instead.
+    """
 
     actor: str
     message: Message
@@ -133,7 +136,10 @@ class Faulted(Event, frozen=True, gc=False):
 
 
 class Healed(Event, frozen=True, gc=False):
-    """All faults have ended and none comes any more; the operator has cleared a kill and resumed everything."""
+    """All faults have ended and none comes any more; a person now clears a kill and resumes everything.
+
+    After `plan.LIVENESS_NS` it is paused, and after `plan.SETTLING_NS` more the run is over.
+    """
 
 
 Happening: TypeAlias = (
