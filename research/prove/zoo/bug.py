@@ -71,15 +71,3 @@ def bug(name: str, says: str, *patches: tuple[str, Breaks]) -> Bug:
 def instead(value: Any) -> Breaks:
     """Put a function there that does nothing but return a value."""
     return lambda _: lambda *_, **__: value
-
-
-def nothing_of(*kinds: str) -> Breaks:
-    """Let a step say all but messages of some kinds."""
-
-    def breaks(original: Any) -> Any:
-        def step(*said: Any, **more: Any) -> Any:
-            return tuple(each for each in original(*said, **more) if type(each).__name__ not in kinds)
-
-        return step
-
-    return breaks

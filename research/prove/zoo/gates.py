@@ -62,10 +62,6 @@ GATES: Final[tuple[Bug, ...]] = (
         ("actors.store.journal:JournalActor.on_receive", _passed_on_first),
     ),
     bug(
-        "epoch_not_checked", "an order leaves though its price was made from an older book",
-        ("actors.gate:Gate._hear_epoch", instead(None)), ("models.stops:Stops.epoch_changed", instead(None)),
-    ),
-    bug(
         "latch_lost_at_restart", "the file and the record of a kill are forgotten with the process",
         ("actors.gate:write_latch", instead(None)), ("actors.gate:read_latch", instead(None)),
         ("actors.store.writer:Writer.killed", instead(None)),

@@ -36,7 +36,12 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
         "latch_lost_at_restart": Known(308, "I11"),
         "unknown_is_free": Known(235, "I13"),
         "cancelling_is_free": Known(259, "I13"),
-        "resume_lifts_all": Known(203, "I11"),
+        "worst_case_of_held": Known(55, "I13"),
+        "crosses_by_complement": Known(372, "I16"),
+        "open_orders_forgotten": Known(259, "I1"),
+        "reducing_ignored": Known(198, "I11"),
+        "stale_addresses": Known(78, "I3"),
+        "cancel_behind_submit": Known(259, "I20"),
         "pause_not_done": Known(372, "I11"),
     }
 )

@@ -4,9 +4,8 @@ from typing import Any, Final
 
 from models.cells import TradingState
 from models.messages.control import CommandApplied
-from models.messages.losses import LossesNoted
 from models.orders import OrderState
-from research.prove.zoo.bug import Bug, bug, instead, nothing_of
+from research.prove.zoo.bug import Bug, bug
 
 
 def _free_while(*states: OrderState) -> Any:
@@ -79,19 +78,6 @@ def _said_and_not_done(original: Any) -> Any:
     return operator
 
 
-def _without_losses(original: Any) -> Any:
-    return lambda self, entry, at_ns: () if isinstance(entry, LossesNoted) else original(self, entry, at_ns)
-
-
-def _calm(original: Any) -> Any:
-    """Have the coordinator see no toxic flow either."""
-
-    def flow(self: Any, member: Any, message: Any, now_ns: int) -> Any:
-        return False if message.toxic else original(self, member, message, now_ns)
-
-    return flow
-
-
 LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "unknown_is_free", "an order of unknown fate reserves nothing",
@@ -121,22 +107,5 @@ LIMITS: Final[tuple[Bug, ...]] = (
     ),
     bug(
         "pause_not_done", "a pause is answered and not done", ("models.halts:Halts._operator", _said_and_not_done),
-    ),
-    bug(
-        "losses_forgotten", "a restart counts losses from zero, and lifts what they held",
-        ("models.controls.losses:Losses.recall", _without_losses),
-    ),
-    bug(
-        "toxic_stands", "quotes stand in front of toxic flow",
-        ("models.risk:RiskMachine._flow", nothing_of("CancelMarket", "TradingStateChanged")),
-        ("models.coordinator:CoordinatorMachine._flow", _calm),
-    ),
-    bug(
-        "duplicates_pass", "the same order passes twice within a moment, from two intents",
-        ("models.controls.pace:Pace._duplicate_refusal", instead(None)),
-    ),
-    bug(
-        "sells_what_is_offered", "shares that are on offer are offered again",
-        ("models.exposure:MarketExposure._at_risk", lambda _: lambda self, before: []),
     ),
 )  # fmt: skip

@@ -118,9 +118,4 @@ MONEY: Final[tuple[Bug, ...]] = (
         "fills_conflated", "of the fills that wait in a mailbox the newest of a market is left",
         ("actors.runtime.mailbox:Mailbox.post", _newest_alone),
     ),
-    bug(
-        "redeemed_at_resolution", "a market that is resolved counts as paid out, before any dollar has come",
-        ("models.venue_operations:VenueOperations._redeem",
-         lambda _: lambda self, market, now_ns: self._accounts.redeem(market, now_ns)),
-    ),
 )  # fmt: skip

@@ -39,25 +39,6 @@ def _to_the_first(original: Any) -> Any:
     return send
 
 
-def _at_once(original: Any) -> Any:
-    def ask_for_all(self: Any, now_ns: int) -> Any:
-        said = original(self, now_ns)
-        reading = vars(self._reading)
-        reading["_needed_ns"].clear()
-        reading["_unlooked"].clear()
-        self._recovers, self._blind = False, None
-        return tuple(each for each in said if type(each).__name__ != "RaiseCell")
-
-    return ask_for_all
-
-
-def _as_the_first(original: Any) -> Any:
-    def made(self: Any, market: str, parameters: Any, **_: Any) -> None:
-        original(self, market, parameters)
-
-    return made
-
-
 RESTARTS: Final[tuple[Bug, ...]] = (
     bug(
         "open_orders_forgotten", "a restart knows nothing of the orders that were sent",
@@ -71,13 +52,5 @@ RESTARTS: Final[tuple[Bug, ...]] = (
     bug(
         "stale_addresses", "who has told an actor once goes on telling that one, dead or not",
         ("actors.runtime.directory:Directory.send", _to_the_first),
-    ),
-    bug(
-        "trades_before_read", "a restart trades before the venue has said what stands and what was filled",
-        ("models.venue_account:VenueAccount._ask_for_all", _at_once),
-    ),
-    bug(
-        "flow_forgotten", "a restart takes every market for calm",
-        ("models.flow:FlowMachine.__init__", _as_the_first),
     ),
 )  # fmt: skip
