@@ -39,7 +39,11 @@ def _routes() -> list[Route]:
     found = control_app(LittleEngine(1).control).routes
     assert all(isinstance(route, APIRoute) for route in found)
     routes = [route for route in found if isinstance(route, APIRoute)]
-    return [Route(one.name, *one.methods, re.sub(r"\{name.*?\}", "market-1", one.path)) for one in routes]
+    return [Route(one.name, "".join(one.methods or ()), _filled(one.path)) for one in routes]
+
+
+def _filled(path: str) -> str:
+    return re.sub(r"\{name.*?\}", "market-1", path)
 
 
 ROUTES: Final = _routes()
