@@ -39,8 +39,12 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
         "worst_case_of_held": Known(55, "I13"),
         "crosses_by_complement": Known(372, "I16"),
         "open_orders_forgotten": Known(259, "I1"),
+        "resume_lifts_all": Known(318, "I11"),
+        "tick_cached": Known(103, "I15"),
+        "voids_forgotten": Known(204, "I25"),
         "reducing_ignored": Known(198, "I11"),
         "stale_addresses": Known(78, "I3"),
+        "silence_is_cancel": Known(71, "I8"),
         "cancel_behind_submit": Known(259, "I20"),
         "pause_not_done": Known(372, "I11"),
     }
