@@ -205,6 +205,31 @@ def test_a_kill_from_outside_during_a_lift_stands_whoever_is_first(tmp_path: Pat
     assert (is_open(gate), gate.killed) == (False, "from outside")
 
 
+def test_a_kill_from_outside_is_left_again_where_its_file_was_lifted_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch, looks = tmp_path / "KILL", list[str]()
+
+    def lifted_once(latch: Path, within_s: float) -> bool:
+        looks.append(read_latch(latch) or "")
+        if len(looks) == 1:
+            latch.unlink()
+        return True
+
+    monkeypatch.setattr("actors.latch.nobody_passes", lifted_once)
+    assert kill_from_outside(latch, "from outside", "test", 0, 1)
+    assert looks == ["from outside"] * 2
+    assert read_latch(latch) == "from outside"
+
+
+def test_a_kill_from_outside_says_where_an_order_hangs_in_the_gate(tmp_path: Path) -> None:
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    assert not kill_from_outside(tmp_path / "KILL", "from outside", "test", 0, 0.02)
+    os.close(folder)
+    assert read_latch(tmp_path / "KILL") == "from outside", "and no other order passes"
+
+
 def test_nobody_lifts_a_kill_while_the_folder_is_held_from_outside(tmp_path: Path) -> None:
     gate = gate_at(tmp_path / "KILL")
     gate.kill("drill")

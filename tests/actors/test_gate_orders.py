@@ -3,9 +3,11 @@
 import fcntl
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Thread
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -349,10 +351,13 @@ def test_while_another_process_has_the_folder_nothing_passes(scene: Scene) -> No
 
 @pytest.fixture
 def quick_switches() -> Iterator[None]:
-    before = sys.getswitchinterval()
+    """Switch between threads as often as can be, untraced: no two threads may install a tracer at the same moment."""
+    before, tracer = sys.getswitchinterval(), threading.gettrace()
+    threading.settrace(cast(Any, None))
     sys.setswitchinterval(1e-6)
     yield
     sys.setswitchinterval(before)
+    threading.settrace(cast(Any, tracer))
 
 
 @pytest.mark.proves("I9", kind="race")

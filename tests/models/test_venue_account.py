@@ -539,10 +539,10 @@ def test_after_a_restart_only_what_was_never_traded_has_to_be_looked_at_again() 
     traded, idle = LiveFloor(), LiveFloor()
     traded.working(BID)
     traded.trade(BID, "CONFIRMED")
-    for floor, waits in ((traded, []), (idle, [(M, "holdings", "CANCEL_ONLY")])):
+    for floor, waits in ((traded, "ACTIVE"), (idle, "CANCEL_ONLY")):
         floor.said.clear()
         floor.begin_anew()
-        assert [cell for cell in floor.cells() if cell[1] == "holdings"] == waits
+        assert [cell for cell in floor.cells() if cell[1] == "holdings"] == [(M, "holdings", waits)]
 
 
 def test_what_a_predecessor_asked_for_is_not_what_has_to_be_read() -> None:
