@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,14 @@ settings.register_profile(
     "keel", deadline=None, max_examples=50 * TIMES, derandomize="CI" in os.environ and TIMES == 1, print_blob=True
 )
 settings.load_profile("keel")
+
+
+_DEEPEST = sys.getrecursionlimit()
+
+
+def pytest_runtest_setup() -> None:
+    """Undo what a package of the official clients does when a test imports them; the engine does so for itself."""
+    sys.setrecursionlimit(_DEEPEST)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ pays for.
 
 import importlib
 import importlib.metadata
+import sys
 from typing import Any, Final
 
 from actors.venues.polymarket.keys import SigningKey
@@ -88,7 +89,11 @@ def library_version() -> str:
 
 
 def _import_library(name: str) -> Any:
+    """Import it, and undo what one of its packages does: with calls 100,000 deep, nested JSON ends the process."""
+    deepest = sys.getrecursionlimit()
     try:
         return importlib.import_module(name)
     except Exception as error:
         raise LibraryMissing(f"{type(error).__name__}: {error}") from error
+    finally:
+        sys.setrecursionlimit(deepest)

@@ -87,7 +87,7 @@ def test_a_restart_of_the_venue_costs_patience_and_after_it_only_quotes_go_out(
     hand.until(lambda: hand.fate(rests) is OrderState.CANCELLED, "cancels go on")
     hand.until(lambda: hand.fate(caught) is OrderState.NEVER_ACCEPTED, "it was never taken")
     hand.until(lambda: hand.mode() == "post_only", "it is up again")
-    hand.venue.fault("post_only", seconds=12)  # instead of two minutes
+    hand.venue.fault("post_only", seconds=30)  # instead of two minutes
     take = hand.sends(waits)
     hand.until(lambda: hand.fate(take) is OrderState.REJECTED, "a take is refused, and tells the mode")
     taken = len(hand.running.placed())

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 from random import Random
@@ -275,3 +276,21 @@ def _order_of(vector: dict[str, Any]) -> UnsignedOrder:
         builder=order.get("builder", zero),
         fee_rate_bps=int(order.get("feeRateBps", 0)),
     )
+
+
+def test_the_official_client_leaves_the_depth_of_calls_as_it_was() -> None:
+    """One of its packages allows 100,000, with which an answer that nests without end would end the process."""
+    look = (
+        "import sys; before = sys.getrecursionlimit()\n"
+        "from actors.venues.polymarket.official_signer import library_version\n"
+        "library_version(); print('py_ecc' in sys.modules, sys.getrecursionlimit() == before)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", look],
+        cwd=Path(__file__).parents[4],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.split() == ["True", "True"]

@@ -206,7 +206,7 @@ def test_what_is_stuck_for_longer_than_it_may_happen_is_given_up(chain: Chain) -
 
 def test_a_lane_in_the_place_of_a_dead_one_finds_what_was_sent(chain: Chain) -> None:
     market = pairs_in(chain, 2)
-    throw(chain.venue, "relayed_stuck", state="STATE_EXECUTED", delay=30)
+    throw(chain.venue, "relayed_stuck", state="STATE_EXECUTED", delay=120)
     sent = chain.merge(market, shares(2))
     chain.until(lambda: sent_as(chain, sent))
     chain.stop()
@@ -302,6 +302,7 @@ def test_a_merge_waits_for_a_signer_that_is_gone_and_fails_where_it_is_refused(
     said.append(SigningRefused("only pairs are merged"))
     chain.merge(market, DOLLAR)
     assert chain.ended() == ("failed", "the signer: only pairs are merged")
+    chain.act("merge", market, "1")
 
 
 def test_without_a_relayer_a_merge_fails_at_once(chain: Chain) -> None:
