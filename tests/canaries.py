@@ -16,9 +16,22 @@ from config.sources import SECRETS
 from research.prove.canary_scan import Canaries
 
 EXEMPT: Final = frozenset(
-    {"secrets", "creds", "keys", "own", ".env", "other.env", "env", "key", "private_key", "keystore.json", "store.json"}
+    {
+        "secrets",
+        "creds",
+        "keys",
+        "own",
+        ".env",
+        "other.env",
+        "env",
+        "key",
+        "private_key",
+        "keystore.json",
+        "store.json",
+        "told",
+    }
 )
-"""Names below which tests keep the secrets themselves."""
+"""Names below which tests keep the secrets themselves; `told` is what an official client is told of its account."""
 
 _NAMES: Final = frozenset(name for names in SECRETS.values() for name in names)
 _LETTERS_MIN: Final = 12
