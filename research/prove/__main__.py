@@ -34,13 +34,22 @@ PROOFS: Final[tuple[Proof, ...]] = (venue, load, beside, kill, live, crash, sim,
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Prove what the arguments choose; who asks for an unknown proof is told which there are (exit 2)."""
+    """Prove what the arguments choose; who asks for an unknown proof is told which there are (exit 2).
+
+    A proof that cannot be carried out ends with why, and 1; Ctrl-C with 130.
+    """
     parser = argparse.ArgumentParser(prog="bin/prove", description="Check what is claimed of the system, from outside.")
     proofs = parser.add_subparsers(dest="proof", required=True, metavar="PROOF")
     for proof in PROOFS:
         proof.add_arguments(proofs.add_parser(proof.NAME, help=proof.HELP))
     asked = parser.parse_args(arguments)
-    return next(proof for proof in PROOFS if asked.proof == proof.NAME).run(asked)
+    try:
+        return next(proof for proof in PROOFS if asked.proof == proof.NAME).run(asked)
+    except KeyboardInterrupt:
+        return 130
+    except (RuntimeError, TimeoutError) as error:
+        sys.stderr.write(f"prove: {error}\n")
+        return 1
 
 
 if __name__ == "__main__":

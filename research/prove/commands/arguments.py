@@ -36,6 +36,15 @@ def show(lines: Iterable[str]) -> None:
     print("\n".join(lines))
 
 
+def show_report(asked: argparse.Namespace, holds: bool, document: object, lines: Iterable[str]) -> int:
+    """Print what came of a proof, as a document or as a table; return its exit code."""
+    if asked.json:
+        show_document(document)
+    else:
+        show(lines)
+    return 0 if holds else 1
+
+
 def show_document(document: object) -> None:
     """Print one JSON document on a line."""
     sys.stdout.buffer.write(msgspec.json.encode(document) + b"\n")

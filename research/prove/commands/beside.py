@@ -6,7 +6,7 @@ from typing import Final
 
 from research.prove.beside import compare
 from research.prove.beside_table import document, lines
-from research.prove.commands.arguments import count, positive, show, show_document
+from research.prove.commands.arguments import count, positive, show_report
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
 
@@ -45,8 +45,4 @@ def run(asked: argparse.Namespace) -> int:
             at_once=asked.at_once,
             keep=asked.keep,
         )
-    if asked.json:
-        show_document(document(report))
-    else:
-        show(lines(report))
-    return 0 if report.holds else 1
+    return show_report(asked, report.holds, document(report), lines(report))

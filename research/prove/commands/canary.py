@@ -1,12 +1,11 @@
 """`bin/prove canary`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final
 
 from research.prove.canary import SCHEMA, Report, prove_canary
-from research.prove.commands.arguments import show, show_document
+from research.prove.commands.arguments import show_report
 from research.prove.progress import bar
 
 NAME: Final = "canary"
@@ -25,19 +24,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when a secret was found."""
-    try:
-        with bar("canary") as told:
-            report = prove_canary(asked.seed, told, asked.folder)
-    except KeyboardInterrupt:
-        return 130
-    except (RuntimeError, TimeoutError) as error:
-        sys.stderr.write(f"prove: {error}\n")
-        return 1
-    if asked.json:
-        show_document(_document(report))
-    else:
-        show(_lines(report))
-    return 0 if report.holds else 1
+    with bar("canary") as told:
+        report = prove_canary(asked.seed, told, asked.folder)
+    return show_report(asked, report.holds, _document(report), _lines(report))
 
 
 def _document(report: Report) -> dict[str, object]:

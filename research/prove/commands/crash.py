@@ -1,11 +1,10 @@
 """`bin/prove crash`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, natural, positive, show, show_document
+from research.prove.commands.arguments import count, natural, positive, show_report
 from research.prove.crash import prove_crash
 from research.prove.crash_lives import Asked
 from research.prove.crash_table import crash_document, crash_lines
@@ -54,14 +53,6 @@ def run(asked: argparse.Namespace) -> int:
         asked.kills, asked.seed, asked.db, asked.faults, asked.profile, asked.clock_speed, asked.account,
         asked.markets_count, asked.ends_every, asked.at_once,
     )  # fmt: skip
-    try:
-        with bar("crash") as told:
-            report = prove_crash(wanted, told, asked.folder)
-    except RuntimeError as error:
-        sys.stderr.write(f"prove: {error}\n")
-        return 1
-    if asked.json:
-        show_document(crash_document(report))
-    else:
-        show(crash_lines(report))
-    return 0 if report.holds else 1
+    with bar("crash") as told:
+        report = prove_crash(wanted, told, asked.folder)
+    return show_report(asked, report.holds, crash_document(report), crash_lines(report))

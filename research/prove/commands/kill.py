@@ -1,11 +1,10 @@
 """`bin/prove kill`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, show, show_document
+from research.prove.commands.arguments import count, show_report
 from research.prove.kill import RAISERS, Asked, prove_kill
 from research.prove.postgres import OWN
 from research.prove.progress import bar
@@ -34,16 +33,6 @@ def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
     raisers = tuple(asked.by) if asked.by else RAISERS
     wanted = Asked(asked.tries, raisers, asked.orders, asked.markets_count, asked.seed, asked.db)
-    try:
-        with bar("kill") as told:
-            report = prove_kill(wanted, told, asked.folder)
-    except KeyboardInterrupt:
-        return 130
-    except (RuntimeError, TimeoutError) as error:
-        sys.stderr.write(f"prove: {error}\n")
-        return 1
-    if asked.json:
-        show_document(kill_document(report))
-    else:
-        show(kill_lines(report))
-    return 0 if report.holds else 1
+    with bar("kill") as told:
+        report = prove_kill(wanted, told, asked.folder)
+    return show_report(asked, report.holds, kill_document(report), kill_lines(report))

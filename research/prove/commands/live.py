@@ -1,11 +1,10 @@
 """`bin/prove live`."""
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, natural, positive, show, show_document
+from research.prove.commands.arguments import count, natural, positive, show_report
 from research.prove.live import Asked, prove_live
 from research.prove.progress import bar
 from research.prove.table import live_document, live_lines
@@ -47,16 +46,6 @@ def run(asked: argparse.Namespace) -> int:
         asked.minutes, asked.faults, asked.seed, asked.profile, asked.clock_speed, asked.kills, asked.account,
         asked.markets_count,
     )  # fmt: skip
-    try:
-        with bar(f"live, {asked.faults}") as told:
-            report = prove_live(wanted, told, asked.folder)
-    except KeyboardInterrupt:
-        return 130
-    except RuntimeError as error:
-        sys.stderr.write(f"prove: {error}\n")
-        return 1
-    if asked.json:
-        show_document(live_document(report))
-    else:
-        show(live_lines(report))
-    return 0 if report.holds else 1
+    with bar(f"live, {asked.faults}") as told:
+        report = prove_live(wanted, told, asked.folder)
+    return show_report(asked, report.holds, live_document(report), live_lines(report))

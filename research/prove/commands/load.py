@@ -4,7 +4,7 @@ import argparse
 from dataclasses import asdict
 from typing import Final
 
-from research.prove.commands.arguments import count, positive, show, show_document
+from research.prove.commands.arguments import count, positive, show_report
 from research.prove.load import SCHEMA, measure
 
 NAME: Final = "load"
@@ -23,8 +23,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
     load = measure(asked.seconds, asked.messages, asked.orders, asked.seed)
-    if asked.json:
-        show_document({"schema": SCHEMA, "holds": load.holds, **asdict(load)})
-    else:
-        show(f"{name:<16} {value}" for name, value in asdict(load).items())
-    return 0 if load.holds else 1
+    return show_report(
+        asked,
+        load.holds,
+        {"schema": SCHEMA, "holds": load.holds, **asdict(load)},
+        (f"{name:<16} {value}" for name, value in asdict(load).items()),
+    )

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from research.prove.commands.arguments import count, show, show_document
+from research.prove.commands.arguments import count, show_report
 from research.prove.progress import bar
 from research.prove.races import RACES, Asked, prove_races
 from research.prove.races_table import race_document, race_lines
@@ -26,8 +26,4 @@ def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
     with bar("races") as told:
         report = prove_races(Asked(asked.tries, asked.seed, asked.only, asked.again), told)
-    if asked.json:
-        show_document(race_document(report))
-    else:
-        show(race_lines(report))
-    return 0 if report.holds else 1
+    return show_report(asked, report.holds, race_document(report), race_lines(report))

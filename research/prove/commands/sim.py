@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Final
 
-from research.prove.commands.arguments import count, show, show_document
+from research.prove.commands.arguments import count, show, show_report
 from research.prove.progress import bar
 
 NAME: Final = "sim"
@@ -26,7 +26,7 @@ def run(asked: argparse.Namespace) -> int:
         from research.prove.sim.run import Report, prove_sim, run_seed
         from research.prove.sim.table import document, lines, outcome_lines
     except ModuleNotFoundError as missing:
-        sys.stderr.write(f"prove: {missing.name} is not installed; bin/setup --dev brings it\n")
+        sys.stderr.write(f"prove: {missing.name} is not installed; bin/setup research brings it\n")
         return 1
     if asked.until is not None and asked.seeds is not None:
         sys.stderr.write("prove: --until is about one seed; leave --seeds out\n")
@@ -42,8 +42,4 @@ def run(asked: argparse.Namespace) -> int:
         seeds = asked.seeds or 100
         with bar(f"sim, {seeds} seeds") as told:
             report = prove_sim(asked.seed, seeds, asked.jobs, told)
-    if asked.json:
-        show_document(document(report))
-    else:
-        show(lines(report))
-    return 0 if report.holds else 1
+    return show_report(asked, report.holds, document(report), lines(report))

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from research.prove.commands.arguments import count, positive, show, show_document
+from research.prove.commands.arguments import count, positive, show_report
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
 from research.prove.table import document, lines
@@ -33,8 +33,4 @@ def run(asked: argparse.Namespace) -> int:
     """Run it and print what came of it; 1 when something does not hold."""
     with bar(asked.profile) as told:
         report = prove(asked.profile, asked.hours, asked.seed, told, count=asked.markets_count, orders=asked.orders)
-    if asked.json:
-        show_document(document(report))
-    else:
-        show(lines(report))
-    return 0 if report.holds else 1
+    return show_report(asked, report.holds, document(report), lines(report))

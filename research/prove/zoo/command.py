@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Final
 
-from research.prove.commands.arguments import count, show, show_document
+from research.prove.commands.arguments import count, show, show_report
 from research.prove.progress import bar
 from research.prove.zoo.bugs import BUGS
 from research.prove.zoo.hunt import Hunted, hunt_all
@@ -39,11 +39,7 @@ def run(asked: argparse.Namespace) -> int:
     jobs = min(asked.jobs or os.cpu_count() or 1, len(names))
     with bar(f"zoo, {len(names)} bugs") as told:
         hunted = list(hunt_all(names, asked.seeds, known=asked.known, jobs=jobs, told=told))
-    if asked.json:
-        show_document(document(hunted))
-    else:
-        show(lines(hunted))
-    return 0 if all(one.found is not None for one in hunted) else 1
+    return show_report(asked, all(one.found is not None for one in hunted), document(hunted), lines(hunted))
 
 
 def lines(hunted: list[Hunted]) -> list[str]:
