@@ -39,7 +39,7 @@ def unlock(body: bytes, password: Secret) -> Secret:
         checksum = bytes.fromhex(crypto["mac"])
         if crypto["cipher"] != "aes-128-ctr" or len(iv) != 16 or len(cipher) != 32:
             raise InvalidKeystore("the keystore is not one of a private key, encrypted with aes-128-ctr")
-    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError, ArithmeticError, RecursionError) as error:
         if isinstance(error, InvalidKeystore):
             raise
         raise InvalidKeystore("it is not a JSON keystore of version 3") from None
@@ -89,8 +89,8 @@ def _derived(crypto: dict[str, Any], password: Secret) -> bytes:
 def _scrypt(password: Secret, salt: bytes, n: int, r: int, p: int, length: int) -> bytes:
     if 128 * n * r * p > _MEMORY_MAX:
         raise InvalidKeystore("the keystore asks for too much memory")
-    # Not OpenSSL's, which refuses the r of 1 that eth-account writes.
-    return cast(bytes, scrypt(password.reveal(), salt, length, n, r, p))  # pyright: ignore[reportArgumentType]
+    # Not OpenSSL's, which refuses the r of 1 that eth-account writes. Of a text this one takes Latin-1, wallets UTF-8.
+    return cast(bytes, scrypt(password.reveal().encode(), salt, length, n, r, p))  # pyright: ignore[reportArgumentType]
 
 
 def _cipher(derived: bytes, iv: bytes) -> Any:

@@ -36,13 +36,23 @@ def test_others_open_what_was_written_here(monkeypatch: pytest.MonkeyPatch) -> N
     assert body != lock(SigningKey(Secret(DIGITS)), PASSWORD), "salted anew"
 
 
+@pytest.mark.parametrize("kdf", ["scrypt", "pbkdf2"])
+def test_a_password_of_any_letters_is_read_as_others_read_it(kdf: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    password = "schön, дом, 家"
+    monkeypatch.setattr(keystore, "_N", 1 << 10)
+    written = json.loads(lock(SigningKey(Secret(DIGITS)), Secret(password)))
+    assert Account.decrypt(written, password).hex() == DIGITS
+    others = Account.encrypt(f"0x{DIGITS}", password, kdf=kdf, iterations=1024)  # pyright: ignore[reportArgumentType]
+    assert unlock(json.dumps(others).encode(), Secret(password)) == Secret(DIGITS)
+
+
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
         ({"version": 1}, "version 3"), ({"kdf": "md5"}, "not known"), ({"n": 1 << 30}, "too much memory"),
         ({"mac": "00" * 32}, "the password"), ({"salt": "zz"}, "not a JSON keystore"), ({"cipher": "none"}, "aes-128"),
         ({"dklen": 1 << 30}, "32 bytes"), ({"ciphertext": "00"}, "of a private key"),
-        ({"iv": 5}, "not a JSON keystore"),
+        ({"iv": 5}, "not a JSON keystore"), ({"r": 0}, "not a JSON keystore"),
     ],
 )  # fmt: skip
 def test_what_is_no_keystore_says_so(changed: dict[str, Any], says: str) -> None:
