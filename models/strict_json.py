@@ -15,7 +15,8 @@ from typing import Any, Final
 
 DEPTH_MAX: Final = 64
 
-_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_STRINGS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)', re.DOTALL)
+"""One without an end goes on to the end of the text, or each of its quotes would be looked at as the first of one."""
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
@@ -45,8 +46,8 @@ def _depth(text: bytes) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> None:
     """Refuse an object that names a key twice. Nothing is kept of it: it is read elsewhere, by its types."""
     if len(dict(pairs)) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
         raise AmbiguousJson(f"the key {twice[:40]!r} comes twice")
 
 

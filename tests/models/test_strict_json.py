@@ -1,6 +1,7 @@
 """What decides has one meaning, whatever bytes come."""
 
 import json
+from time import process_time
 from typing import Any
 
 import pytest
@@ -61,3 +62,18 @@ def test_a_nest_of_more_than_sixty_four_is_refused(depth: int, opening: str) -> 
 def test_what_is_no_number_is_refused(number: str) -> None:
     with pytest.raises(AmbiguousJson, match="is no number"):
         refuse_ambiguous(f'{{"size": {number}}}'.encode())
+
+
+@pytest.mark.proves("I42")
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(b"[" * (DEPTH_MAX + 1) + b'"' + rb"\"" * 20_000, id="a string without an end, full of quotes"),
+        pytest.param(b'{%s,"19999":0}' % b",".join(b'"%d":0' % number for number in range(20_000)), id="many keys"),
+    ],
+)
+def test_what_is_refused_is_refused_at_once(text: bytes) -> None:
+    began_s = process_time()
+    with pytest.raises(AmbiguousJson):
+        refuse_ambiguous(text)
+    assert process_time() - began_s < 1  # where the time grows with the square of the length it takes ten
