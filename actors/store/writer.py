@@ -161,7 +161,7 @@ class Writer:
         if links:
             by_table[Journal] = [entry.values for entry in links]
         try:
-            with self.database.atomic(), _drivers_errors:
+            with self.database.atomic(), _drivers_errors, self._sent_together():
                 self._owned.lease.check(self.database)
                 for table, values in by_table.items():
                     self.database.cursor().executemany(self._insert(table), values)
@@ -304,6 +304,12 @@ class Writer:
         facts = {_RUNS: str(runs)} | ({ACCOUNT: account} if account else {})
         self.write([Row(Fact, {"key": key, "value": value}) for key, value in facts.items()], ())
         return f"{runs}-{now_ns // 1_000_000}"
+
+    def _sent_together(self) -> contextlib.AbstractContextManager[object]:
+        """Let a server's answers wait until one is needed: each statement would cost a way there and back."""
+        if isinstance(self.database, SqliteDatabase):
+            return contextlib.nullcontext()
+        return self.database.connection().pipeline()
 
     def _insert(self, table: type[Model]) -> str:
         statement = self._statements.get(table)
