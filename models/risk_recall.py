@@ -20,6 +20,7 @@ from models.inventory import InventoryParameters
 from models.limits import RiskParameters
 from models.markets import Market
 from models.messages.base import MarketId, Message, Tag
+from models.messages.catalogue import MarketListed
 from models.messages.control import CommandApplied, MarketParked, RaiseCell
 from models.messages.market import BookUpdated, FlowUpdated
 from models.messages.orders import (
@@ -76,6 +77,8 @@ class RecalledRisk(RiskMachine):
                 self._recall_move(entry.fill.market, entry.fill.tag, entry, at_ns)
             case CommandApplied():
                 self._recall_command(entry)
+            case MarketListed():
+                self._recall_listed(entry, at_ns)
             case _:  # to those who decide alone: the guards are told below that it was long ago
                 handler = self._handlers.get(type(entry))
                 if handler is not None:
@@ -133,6 +136,13 @@ class RecalledRisk(RiskMachine):
         exposure = self._exposures.of(market)
         exposure.moved(tag, entry)
         self._inventory_cell(market, exposure, at_ns)
+
+    def _recall_listed(self, said: MarketListed, at_ns: int) -> None:
+        """Switch a market on again, or off for good; which there are, and how they are now, is known from elsewhere."""
+        if said.traded:
+            self._states.put(said.listed.id, SWITCH, TradingState.ACTIVE, "", at_ns)
+        else:
+            self._remove(said.listed.id, at_ns)
 
     def _recall_command(self, applied: CommandApplied) -> None:
         if not applied.changed:

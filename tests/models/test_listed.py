@@ -1,8 +1,11 @@
 """A market that is added while the engine runs, or removed: what each machine makes of it."""
 
+from msgspec.structs import replace
+
 from models.board import BoardMachine
 from models.cells import TradingState
 from models.controls.control import Guard
+from models.controls.order_size import OrderSize
 from models.exposure import Exposures
 from models.flow import FlowParameters
 from models.inventory import InventoryParameters
@@ -13,7 +16,7 @@ from models.messages.catalogue import MarketListed
 from models.messages.control import CellNote, CommandApplied, MarketParked, RaiseCell, TradingStateChanged
 from models.messages.lanes import ReadHoldings
 from models.messages.orders import FillSettled, IntentDenied, PlaceOrder
-from models.messages.runtime import ActorRestarted
+from models.messages.runtime import ActorRestarted, Woke
 from models.phase import PhaseParameters
 from models.reconciliation import HOLDINGS
 from models.risk_recall import RecalledRisk
@@ -100,6 +103,24 @@ def test_who_takes_the_place_of_a_dead_supervisor_knows_what_was_removed() -> No
     again.recall(CommandApplied("r1", "off", M, True, None, 1), 1)
     again.recall(listed(MARKETS[M], traded=False), 2)
     assert switch(again.recalled(3)) == [(TradingState.HALTED, "removed")]
+
+
+def test_who_takes_the_place_of_a_dead_supervisor_goes_by_the_catalogue_of_now_and_not_by_what_was_added_then() -> None:
+    def guards(held: Exposures) -> tuple[Guard, ...]:
+        return (OrderSize(RiskParameters(), held.markets),)
+
+    limits = RiskParameters(), PhaseParameters(), InventoryParameters()
+    again = RecalledRisk(MARKETS, *limits, {}, FlowParameters(), guards)
+    again.recall(listed(), 1)
+    again.recall(listed(replace(MARKETS[M], min_order_size=10 * SHARE)), 2)
+    assert states(again.recalled(3)).keys() == {M, N}, "the market that was added has ended since"
+    again.step(Woke("flow"), 3)
+
+    def placed(market: str) -> str:
+        (said, *_) = again.step(replace(wish(1, market=market), size=5 * SHARE, created_ns=3), 3)
+        return said.reason if isinstance(said, IntentDenied) else "approved"
+
+    assert (placed(M), placed(P)) == ("approved", "unknown_market")
 
 
 def test_a_live_executor_places_nothing_in_a_market_before_the_wallet_was_looked_at() -> None:
