@@ -45,12 +45,14 @@ class SignerLog:
         if day != self._day:
             self.close()
             flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file, self._day = os.open(self._path(day), flags, 0o600), day
+            self._file = os.open(self._path(day), flags, 0o600)
             os.fchmod(self._file, 0o600)
-            os.write(self._file, b"\n")  # behind what a process that died may have left without its end
+            os.write(self._file, b"\n")  # behind what may have been left without its end
+            self._day = day
         at = datetime.fromtimestamp(now_ns / _S, UTC).isoformat(timespec="milliseconds")
         line = msgspec.json.encode({"at": at, **said}, enc_hook=str) + b"\n"
         if os.write(self._file, line) != len(line):
+            self.close()  # so that what is written next does not become a part of it
             raise OSError(28, "the log of the signer is cut off: no room")
 
     def close(self) -> None:

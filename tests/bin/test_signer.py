@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import struct
 import subprocess
@@ -64,6 +65,17 @@ def signer(folder: Path, key: SigningKey = KEY) -> Iterator[Path]:
         log.close()
 
 
+@contextmanager
+def disk_full_at(size: int) -> Iterator[None]:
+    """Let no file of this process grow beyond so many bytes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "signer"
@@ -105,6 +117,21 @@ def test_what_a_day_may_give_is_not_begun_anew_by_a_restart(folder: Path) -> Non
     told = pytest.raises(SigningRefused, match="have given 96")
     with signer(folder) as path, closing(RemoteKey(path)) as remote, told:
         sign(remote, order(salt=9))
+
+
+@pytest.mark.proves("I43")
+def test_what_was_signed_behind_a_line_that_was_cut_off_is_counted(folder: Path) -> None:
+    log, now_ns = SignerLog(folder), CLOCK.now_ns()
+    one = {"signed": True, "what": "order", "gives": 24 * DOLLAR}
+    log.write(now_ns, {**one, "digest": "aa"})
+    (file,) = folder.glob("signed-*.jsonl")
+    with disk_full_at(file.stat().st_size + 20):
+        for match in ("cut off", "too large", "too large"):
+            with pytest.raises(OSError, match=match):
+                log.write(now_ns, {**one, "digest": "bb"})
+    log.write(now_ns, {**one, "digest": "cc"})
+    log.close()
+    assert SignerLog(folder).spent(now_ns)[1] == 48 * DOLLAR, "of the three, two were signed"
 
 
 def test_a_signer_that_dies_is_missed_at_once_and_found_again(folder: Path) -> None:
