@@ -177,9 +177,6 @@ class OperationsLane(Lane):
         """Send a batch until the relayer has it or the chain cannot take it any more."""
         may_stand, absences = batch != self._unsent, 0
         self._unsent = None
-        body = yield from self._signed(message, batch, calls, may_stand=may_stand)
-        if body is None:
-            return None
         for wait_ns in self._slower():
             is_over = _is_over(relayer, batch, _MARGIN_S if may_stand else 0)
             if may_stand:
@@ -189,6 +186,14 @@ class OperationsLane(Lane):
             elif is_over:
                 return (yield from self._sign(relayer, replace(message, batch=None)))
             if is_over or absences or self._gate.closed is not None:
+                yield wait_ns
+                continue
+            try:
+                body = submission(self.client.session.account, batch, calls, message.operation)
+            except SigningRefused as refused:
+                if not may_stand and not isinstance(refused, SignerAbsent):
+                    return self._end(message, "failed", f"the signer: {refused}")
+                self._note_trouble(message, str(refused))
                 yield wait_ns
                 continue
             submitted = relayer.submit(body)
@@ -206,18 +211,6 @@ class OperationsLane(Lane):
                 return self._end(message, "failed", said(verdict))
             yield wait_ns
         return None
-
-    def _signed(self, message: Submit, batch: Batch, calls: tuple[Call, ...], *, may_stand: bool) -> _Job[bytes | None]:
-        """Have a batch signed, however long nobody does. None: it is refused, so that its operation has ended."""
-        for wait_ns in self._slower():
-            try:
-                return submission(self.client.session.account, batch, calls, message.operation)
-            except SigningRefused as refused:
-                if not may_stand and not isinstance(refused, SignerAbsent):
-                    return self._end(message, "failed", f"the signer: {refused}")
-                self._note_trouble(message, str(refused))
-                yield wait_ns
-        raise AssertionError("it is asked for ever")
 
     def _trace(
         self, relayer: RelayerClient, message: Submit, batch: Batch, market: Market, absences: int

@@ -305,6 +305,25 @@ def test_a_merge_waits_for_a_signer_that_is_gone_and_fails_where_it_is_refused(
     chain.act("merge", market, "1")
 
 
+def test_what_was_sent_by_a_lane_that_died_is_followed_to_its_end_though_nobody_signs_any_more(
+    chain: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market = pairs_in(chain, 2)
+    throw(chain.venue, "relayed_stuck", state="STATE_EXECUTED", delay=40)
+    sent = chain.merge(market, shares(2))
+    chain.until(lambda: sent_as(chain, sent))
+    chain.stop()
+
+    def refuses(key: SigningKey, digest: bytes, what: object = None) -> bytes:
+        raise SigningRefused("no more today")
+
+    monkeypatch.setattr(SigningKey, "sign", refuses)
+    chain.start()
+    chain.send(sent)
+    assert chain.ended() == ("confirmed", "")
+    assert chain.wallet()[1] == {}
+
+
 def test_without_a_relayer_a_merge_fails_at_once(chain: Chain) -> None:
     chain.stop()
     chain.key = None
