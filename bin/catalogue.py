@@ -12,15 +12,17 @@ from loguru import logger
 from msgspec.structs import replace
 
 from actors.venues.polymarket.gamma import GammaError, fetch_catalogue, fetch_closed, glance_at_slugs, slugs_of_event
-from models.markets import Catalogue, Market
+from models.markets import Catalogue, LeftOut, Market, is_called
 from models.messages.base import MarketId
 from models.messages.market import MarketResolved
+from models.units import Price, format_price
 
 if TYPE_CHECKING:
     from actors.assembly import Mode
     from actors.store.writer import Writer
 
 _TIMEOUT_S: Final = 10.0
+_SHOWN_MAX: Final = 5
 _LATE_NS: Final = 86_400_000_000_000
 """How long after its order a fill may still be told of."""
 
@@ -35,6 +37,22 @@ class SeveralMarkets(Exception):
     def __init__(self, url: str, slugs: Sequence[str]) -> None:
         super().__init__(f"{url} shows {len(slugs)} markets")
         self.slugs = tuple(slugs)
+
+
+class NothingToTrade(Exception):
+    """All markets that an engine was told to trade are closed, and nothing is held in any of them."""
+
+    def __init__(self, left_out: Sequence[LeftOut]) -> None:
+        shown = "; ".join(f"{one.market.slug} is {one.reason}" for one in left_out[:_SHOWN_MAX])
+        more = f"; and {len(left_out) - _SHOWN_MAX} more" if len(left_out) > _SHOWN_MAX else ""
+        super().__init__(f"none of the markets to trade is open: {shown}{more}")
+
+
+class ClosedMarket(Exception):
+    """A market was named that has ended."""
+
+    def __init__(self, left_out: LeftOut) -> None:
+        super().__init__(f"{left_out.market.slug} is {left_out.reason}")
 
 
 class UnknownMarket(Exception):
@@ -94,38 +112,47 @@ def sandbox_endpoints(url: str) -> Endpoints:
 def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:
     """Return the markets that are named by slug or condition id, all without names; groups only where whole.
 
+    Those named that are closed are left out: markets end, and a desk that names some must be able to start again.
+
     Raises:
-        UnknownMarket: the venue does not list one of them.
+        UnknownMarket: the venue does not know one of them.
         VenueUnreachable: it does not answer, or not with a catalogue.
     """
     with _client() as client:
         try:
             catalogue, skipped = fetch_catalogue(client, endpoints.gamma_url, names)
+            missing = [name for name in names if catalogue.by_name(name) is None]
+            ended = fetch_closed(client, endpoints.gamma_url, missing)
         except (GammaError, httpx.HTTPError) as error:
             raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
-        found = all(catalogue.by_name(name) for name in names)
-        open_slugs = () if found else _open_slugs(client, endpoints.gamma_url)
+        left_out = tuple(LeftOut(market, _ended(pays)) for market, pays in ended)
+        unknown = [name for name in missing if not any(is_called(one.market, name) for one in left_out)]
+        if unknown:
+            raise UnknownMarket(unknown[0], endpoints.gamma_url, _open_slugs(client, endpoints.gamma_url))
         references: dict[MarketId, str] = {}
         if endpoints.status_url is not None:
             listed = _status(client, endpoints.status_url).markets
             references = {market.condition_id: market.reference for market in listed if market.reference is not None}
     for one in skipped:
         logger.bind(market=one.name).warning("left out: {}", one.reason)
-    markets = _following(_named(catalogue, names, endpoints.gamma_url, open_slugs), references)
-    return Catalogue(markets, catalogue.groups)
+    wanted = catalogue.markets if not names else _named(catalogue, names)
+    return Catalogue(_following(wanted, references), catalogue.groups, left_out=left_out)
 
 
 def find_market(endpoints: Endpoints, name: str) -> Market:
     """Return the one market of that slug, condition id, token, or page of the venue's site.
 
-    Raises UnknownMarket, SeveralMarkets, or VenueUnreachable.
+    Raises UnknownMarket, ClosedMarket, SeveralMarkets, or VenueUnreachable.
     """
     if not name.startswith(("https://", "http://")):
         wanted = name
     else:
         kind, _, slugs = urlsplit(name).path.strip("/").partition("/")
         wanted = slugs.rpartition("/")[2] if kind == "market" or "/" in slugs else _only_one(endpoints, name, slugs)
-    (market,) = read_catalogue(endpoints, (wanted,)).markets.values()
+    found = read_catalogue(endpoints, (wanted,))
+    for one in found.left_out:
+        raise ClosedMarket(one)
+    (market,) = found.markets.values()
     return market
 
 
@@ -154,10 +181,10 @@ def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[Marke
 
     What was added and is closed by now is left out. Every difference is logged. Raises VenueUnreachable.
     """
-    markets = catalogue.markets.copy()
+    markets, left_out = catalogue.markets.copy(), list(catalogue.left_out)
     for name, fact in facts.items():
         said = msgspec.json.decode(fact, type=_Listed)
-        if said.traded == (name in markets):
+        if said.traded == (name in markets) or any(one.market.id == name for one in left_out):
             continue
         told = logger.bind(market=said.slug, who=said.who)
         if not said.traded:
@@ -165,23 +192,31 @@ def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[Marke
             told.warning("{} is left out: removed while an earlier engine ran; back with: keel markets add", said.slug)
             continue
         try:
-            markets |= read_catalogue(endpoints, (name,)).markets
-            told.info("{} is traded too: added while an earlier engine ran; out with: keel markets remove", said.slug)
+            added = read_catalogue(endpoints, (name,))
         except UnknownMarket as error:
             told.warning("{} is left out, though added while an earlier engine ran: {}", said.slug, error)
+            continue
+        markets |= added.markets
+        left_out += added.left_out
+        if added.markets:
+            told.info("{} is traded too: added while an earlier engine ran; out with: keel markets remove", said.slug)
     groups = {name: group for name, group in catalogue.groups.items() if markets.keys() >= set(group.markets)}
-    return Catalogue(markets, groups)
+    return Catalogue(markets, groups, left_out=tuple(left_out))
 
 
 def catalogue_of(endpoints: Endpoints, named: Catalogue, writer: "Writer", mode: "Mode", now_ns: int) -> Catalogue:
     """Return what an engine begins with: what its configuration names, what people changed, what is still held.
 
-    Raises VenueUnreachable.
+    Raises VenueUnreachable; NothingToTrade where all that is named has ended, and nothing of it is held.
     """
     from actors.store.rows import listed_prefix
 
     catalogue = with_listed(endpoints, named, writer.facts(listed_prefix(mode)))
-    return with_held(endpoints, catalogue, writer.markets_concerned(now_ns - _LATE_NS)) if mode == "live" else catalogue
+    if mode == "live":
+        catalogue = with_held(endpoints, catalogue, writer.markets_concerned(now_ns - _LATE_NS))
+    if catalogue.left_out and not catalogue.markets:
+        raise NothingToTrade(catalogue.left_out)
+    return catalogue
 
 
 def resolved(catalogue: Catalogue, now_ns: int) -> Iterator[MarketResolved]:
@@ -206,11 +241,22 @@ def with_held(endpoints: Endpoints, catalogue: Catalogue, concerned: set[MarketI
             raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
     for market, _ in closed:
         logger.bind(market=market.slug).warning("closed while no engine listened: kept for what is held there")
+    kept = {market.id: market for market, _ in closed}
+    left_out = (
+        replace(one, reason=f"{one.reason}; kept for what is held there") if one.market.id in kept else one
+        for one in catalogue.left_out
+    )
     return replace(
         catalogue,
-        markets=catalogue.markets | {market.id: market for market, _ in closed},
+        markets=catalogue.markets | kept,
         resolved={market.id: pays for market, pays in closed if pays is not None},
+        left_out=tuple(left_out),
     )
+
+
+def _ended(pays: Price | None) -> str:
+    """Say of a market that it has ended, and how."""
+    return "closed, and not decided yet" if pays is None else f"closed: YES pays {format_price(pays)}"
 
 
 def _open_slugs(client: httpx.Client, gamma_url: str) -> Sequence[str]:
@@ -221,18 +267,10 @@ def _open_slugs(client: httpx.Client, gamma_url: str) -> Sequence[str]:
         return ()
 
 
-def _named(
-    catalogue: Catalogue, names: Sequence[str], where: str, open_slugs: Sequence[str]
-) -> Mapping[MarketId, Market]:
-    if not names:
-        return catalogue.markets
-    wanted: dict[MarketId, Market] = {}
-    for name in names:
-        found = catalogue.by_name(name)
-        if found is None:
-            raise UnknownMarket(name, where, open_slugs)
-        wanted[found.id] = found
-    return wanted
+def _named(catalogue: Catalogue, names: Sequence[str]) -> dict[MarketId, Market]:
+    """Return the markets of these names, in their order, each once."""
+    found = (catalogue.by_name(name) for name in names)
+    return {market.id: market for market in found if market is not None}
 
 
 def _following(markets: Mapping[MarketId, Market], references: Mapping[MarketId, str]) -> dict[MarketId, Market]:

@@ -16,6 +16,8 @@ def cautions(
     desks: Mapping[Tag, str], assembly: Assembly, catalogue: Catalogue, merge_unavailable: str
 ) -> Iterable[str]:
     """Yield one line for each. `desks` names the strategy of each tag."""
+    for one in catalogue.left_out:
+        yield f"{one.market.slug} is left out: {one.reason}"
     for tag, strategy in desks.items():
         if not assembly.groups[tag]:
             yield f"{strategy} decides on none of the {len(catalogue.markets)} markets"

@@ -278,16 +278,11 @@ class Engine:
         return Live(options.live, self._writer.run, catalogue.markets, self.clock, self.gate, earlier)
 
     def _shared_board(self) -> SharedBoard:
+        merges = self._live is None or not self._live.merge_unavailable
         line = EngineLine(
-            self.mode_shown,
-            tuple(self.options.desks),
-            self._writer.run,
-            os.getpid(),
-            version("keel"),
-            self.clock.now_ns(),
-            merges=self._live is None or not self._live.merge_unavailable,
-            wallet=self._live.wallet if self._live is not None else "",
-        )
+            self.mode_shown, tuple(self.options.desks), self._writer.run, os.getpid(), version("keel"),
+            self.clock.now_ns(), merges, self._live.wallet if self._live is not None else "", self.catalogue.left_out,
+        )  # fmt: skip
         machine = BoardMachine(line, self.catalogue, self.options.parameters.marks)
         return SharedBoard(machine, self.clock, _log)
 

@@ -20,7 +20,7 @@ from actors.control.ports import Listed, Refused, View
 from actors.runtime.directory import Directory
 from actors.system import ADDED_MAX, System
 from actors.topology import Topology
-from bin.catalogue import Endpoints, SeveralMarkets, UnknownMarket, VenueUnreachable, find_market
+from bin.catalogue import ClosedMarket, Endpoints, SeveralMarkets, UnknownMarket, VenueUnreachable, find_market
 from bin.cautions import sizes_refused
 from bin.feeds import MarketFeeds
 from bin.standing import announced, waited
@@ -118,6 +118,8 @@ class RunningMarkets:
             return find_market(self._parts.endpoints, name)
         except UnknownMarket as error:
             raise Refused("not_found", str(error), error.hint) from error
+        except ClosedMarket as error:
+            raise Refused("refused", str(error)) from error
         except SeveralMarkets as error:
             more = ", ..." if len(error.slugs) > _SHOWN_MAX else ""
             raise Refused("usage", str(error), f"name one: {', '.join(error.slugs[:_SHOWN_MAX])}{more}") from error

@@ -175,7 +175,7 @@ def built(
     CommandError for whatever keeps it from starting.
     """
     from actors.store.database import resolve_url
-    from bin.catalogue import UnknownMarket, VenueUnreachable
+    from bin.catalogue import NothingToTrade, UnknownMarket, VenueUnreachable
     from bin.engine import Engine
     from bin.engine_options import Options as EngineOptions
 
@@ -202,6 +202,9 @@ def built(
             )
     except UnknownMarket as error:
         raise CommandError("not_found", str(error), error.hint) from error
+    except NothingToTrade as error:
+        hint = "name others in `markets` of the configuration"
+        raise CommandError("configuration", str(error), hint) from error
     except VenueUnreachable as error:
         raise CommandError("failure", str(error), retryable=True) from error
     except OSError as error:

@@ -122,6 +122,13 @@ def neg_risk_siblings(markets: Mapping[MarketId, Market]) -> dict[MarketId, tupl
     }
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """A market that an engine was told to trade and does not, and why."""
+
+    market: Market
+    reason: str
+
+
 class Catalogue(msgspec.Struct, frozen=True):
     """All markets and groups that the engine was told of; replaced as a whole, never changed.
 
@@ -131,6 +138,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     markets: dict[MarketId, Market]
     groups: dict[str, Group] = {}
     resolved: dict[MarketId, Price] = {}
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def unresolved(self) -> dict[MarketId, Market]:
@@ -142,7 +150,9 @@ class Catalogue(msgspec.Struct, frozen=True):
         found = self.markets.get(name)
         if found is not None:
             return found
-        for market in self.markets.values():
-            if name in (market.slug, market.condition_id, *market.token_ids):
-                return market
-        return None
+        return next((market for market in self.markets.values() if is_called(market, name)), None)
+
+
+def is_called(market: Market, name: str) -> bool:
+    """Whether a name is a market's id, condition id, slug, or one of its tokens."""
+    return name in (market.id, market.slug, market.condition_id, *market.token_ids)

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from models.cells import TradingState
 from models.flattening import REMOVED, SWITCH
-from models.markets import YES, Market, Outcome, Side
+from models.markets import YES, LeftOut, Market, Outcome, Side
 from models.messages.base import MarketId, Tag
 from models.messages.control import CellNote, CommandApplied, ExposureUpdated, FlattenChanged, RiskRead
 from models.messages.decisions import Explanation, Gate
@@ -25,7 +25,8 @@ from models.words import is_on, state_word
 class Engine(msgspec.Struct, frozen=True):
     """The process that is shown. `run` names this run in the journal; `merges`: it can merge pairs.
 
-    `wallet` is the address whose money it trades, empty where it trades none.
+    `wallet` is the address whose money it trades, empty where it trades none. `left_out` are markets that it was told
+    to trade, and that had ended when it started.
     """
 
     mode: str
@@ -36,6 +37,7 @@ class Engine(msgspec.Struct, frozen=True):
     started_ns: int
     merges: bool = True
     wallet: str = ""
+    left_out: tuple[LeftOut, ...] = ()
 
 
 class OrderLine(msgspec.Struct, frozen=True, gc=False):

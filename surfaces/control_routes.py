@@ -178,7 +178,7 @@ def _add_views(route: _Routes, control: Control) -> None:
 
 def _add_questions(route: _Routes, control: Control) -> None:
     def why(market: Annotated[list[str] | None, Query()] = None) -> Response:
-        return answered(explained.why(control.why(market or ())))
+        return answered(explained.why(control.why(market or ()), control.look()))
 
     def read_risk(market: str | None = None) -> Response:
         return answered(risk.risk(*control.risk(), _named(control, market)))

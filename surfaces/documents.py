@@ -50,11 +50,12 @@ def status(board: Board, now_ns: int, only: MarketLine | None = None) -> Documen
         "fills_per_hour": round(counts.fills * _HOUR_S / uptime_s, 2) if uptime_s else None,
         "cancels_per_order": round(counts.cancels / counts.orders, 3) if counts.orders else None,
         "feed_age_s": None if board.feed_ns is None else _age_s(board.feed_ns, now_ns),
+        "markets": rows(board, now_ns, only),
         "feeds": [
             {"name": feed.feed, "connections": feed.connections, "malformed": feed.malformed}
             for feed in board.feeds.values()
         ],
-        "markets": rows(board, now_ns, only),
+        "left_out": left_out(board),
     }
 
 
@@ -82,6 +83,14 @@ def markets(board: Board) -> Document:
             if not line.removed
         ],
     }
+
+
+def left_out(board: Board) -> list[Document]:
+    """Return the markets that are named in the configuration and are not traded, because they have ended."""
+    return [
+        {"slug": one.market.slug, "condition_id": one.market.condition_id, "reason": one.reason}
+        for one in board.engine.left_out
+    ]
 
 
 def market(board: Board, line: MarketLine, now_ns: int) -> Document:

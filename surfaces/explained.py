@@ -4,14 +4,16 @@ from collections.abc import Iterable
 
 from models.controls.families import CONTROLS, how_computed
 from models.messages.decisions import Explanation, Gate, NakedLeg, QuoteNote, RefusalNote
+from models.snapshot import Board
 from models.units import Money, Price, format_money, format_price, format_size
 from models.words import cell_text, explanation_text, outcome_text, rfc3339, state_word
-from surfaces.documents import Document
+from surfaces.documents import Document, left_out
 
 
-def why(explanations: Iterable[Explanation]) -> Document:
-    """Return `keel.why/1`: one entry for each desk and market."""
-    return {"schema": "keel.why/1", "explanations": [_explained(one) for one in explanations]}
+def why(explanations: Iterable[Explanation], board: Board) -> Document:
+    """Return `keel.why/1`: one entry for each desk and market, and the markets that are not traded at all."""
+    explained = [_explained(one) for one in explanations]
+    return {"schema": "keel.why/1", "explanations": explained, "left_out": left_out(board)}
 
 
 def _explained(one: Explanation) -> Document:

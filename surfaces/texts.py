@@ -23,7 +23,12 @@ _STATE_STYLES = {
 
 def status_text(status: Document) -> Text:
     """Return the whole status: two lines of totals and a row a market."""
-    return Text(status_lines(status), MARKET_COLUMNS, status["markets"], alarms=alarms(status))
+    return Text(status_lines(status), MARKET_COLUMNS, status["markets"], left_out(status), alarms(status))
+
+
+def left_out(document: Document) -> list[str]:
+    """Return a line for each market that is named in the configuration and is not traded."""
+    return [f"{one['slug']} is left out: {one['reason']}" for one in document["left_out"]]
 
 
 def alarms(status: Document) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Final
 from actors.control.audit import Audit
 from actors.control.ports import Refused, Settings, Value, View, present
 from actors.runtime.clock import Clock
+from models.markets import is_called
 from models.messages.base import MarketId, Message
 from models.messages.control import Explain, ReadRisk, RiskRead
 from models.messages.decisions import Explanation
@@ -39,6 +40,10 @@ class Reads:
         """Return a market by slug, id or condition id. Raises Refused `not_found`, naming the nearest ones."""
         board = self.look()
         found = board.by_name(name)
+        ended = next((one for one in board.engine.left_out if is_called(one.market, name)), None)
+        if found is None and ended is not None:
+            hint = "take it out of `markets` of the configuration"
+            raise Refused("not_found", f"{ended.market.slug} is not traded: it is {ended.reason}", hint)
         if found is None:
             slugs = [line.market.slug for line in board.markets.values()]
             near = get_close_matches(name, slugs, n=3, cutoff=0.4)

@@ -25,10 +25,11 @@ def list_markets(
     options: Options = DEFAULTS,
 ) -> int:
     """List the markets with their states."""
-    from surfaces.texts import net, state_style
+    from surfaces.texts import left_out, net, state_style
 
     with connect(options) as client:
         document = client.get("/v1/markets")
+        said = left_out(client.get("/v1/status")) if options.format == "table" else ()
     wanted = {True, False} if all or on == off else {on}
     rows = [row for row in document["markets"] if row["on"] in wanted and search.lower() in row["slug"].lower()]
     columns = (
@@ -38,7 +39,7 @@ def list_markets(
         Column("NET", lambda row: net(row["net_shares"]), "right"),
         Column("CONDITION", lambda row: row["condition_id"] or ""),
     )
-    Output(options).show({**document, "markets": rows}, Text((), columns, rows))
+    Output(options).show({**document, "markets": rows}, Text((), columns, rows, said))
     return Exit.OK
 
 

@@ -28,9 +28,12 @@ def status(market: str | None = None, /, *, watch: Watch = None, options: Option
 
 def why(market: str | None = None, /, *, options: Options = DEFAULTS) -> int:
     """Say why a market (or each) is quoted as it is, or not: all gates with their figures, quotes, the naked leg."""
+    from surfaces.texts import left_out
 
     def text(document: Document) -> Text:
-        return Text([line for one in document["explanations"] for line in one["text"].splitlines()])
+        return Text(
+            [line for one in document["explanations"] for line in one["text"].splitlines()], tail=left_out(document)
+        )
 
     return show(options, None, lambda client: client.get("/v1/why", market=market), text)
 

@@ -37,6 +37,7 @@ _PAGES_MAX: Final = 1_000
 _NAMES_PER_QUERY: Final = 50
 _GLANCE_PAGES: Final = 20
 _TRADABLE: Final[_Query] = {"closed": "false", "active": "true"}
+_CLOSED: Final[_Query] = {"closed": "true"}
 _PAYOUTS: Final[Mapping[tuple[float, ...], Price]] = {(1.0, 0.0): ONE, (0.0, 1.0): 0, (0.5, 0.5): ONE // 2}
 _EXPONENT_MAX: Final = 8
 _DELAY_MAX_S: Final = 3_600
@@ -82,14 +83,12 @@ def fetch_catalogue(
     return Catalogue(catalogue.markets, whole), skipped
 
 
-def fetch_closed(
-    client: httpx.Client, gamma_url: str, names: Sequence[MarketId]
-) -> tuple[tuple[Market, Price | None], ...]:
+def fetch_closed(client: httpx.Client, gamma_url: str, names: Sequence[str]) -> tuple[tuple[Market, Price | None], ...]:
     """Read which of these markets are closed, each with what a YES share pays; None while that is not final.
 
-    Raises GammaError.
+    They are named as in `fetch_catalogue`, but none without names. Raises GammaError.
     """
-    queries: list[_Query] = [{"closed": "true", **one} for one in _chunks("condition_ids", names)]
+    queries = _queries(names, _CLOSED) if names else ()
     objects = [found for query in queries for found in _get_pages(client, gamma_url, "markets", query)]
     catalogue, _ = catalogue_of(objects)
     pays = {str(found.get("slug")): _payout(found) for found in objects}
@@ -288,14 +287,14 @@ def _time_ns(value: Any) -> int | None:
     return int(moment.timestamp()) * 1_000_000_000
 
 
-def _queries(names: Sequence[str]) -> Iterable[_Query]:
+def _queries(names: Sequence[str], which: _Query = _TRADABLE) -> Iterable[_Query]:
     """Return what has to be asked for the markets of these names, of all without names."""
     if not names:
-        return (_TRADABLE,)
+        return (which,)
     kinds: dict[str, list[str]] = {"condition_ids": [], "clob_token_ids": [], "slug": []}
     for name in names:
         kinds[_kind(name)].append(name)
-    return [{**_TRADABLE, **one} for kind, alike in kinds.items() for one in _chunks(kind, alike)]
+    return [{**which, **one} for kind, alike in kinds.items() for one in _chunks(kind, alike)]
 
 
 def _kind(name: str) -> str:
