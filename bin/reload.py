@@ -89,7 +89,7 @@ class Reloader:
             try:
                 loaded = self._load()
                 after = amended(loaded, self._set)
-                found = self._admitted(after, confirmed=confirmed or dry_run, may_add_risk=may_add_risk)
+                found = _admitted(self._settings, after, confirmed=confirmed or dry_run, may_add_risk=may_add_risk)
                 lines = (*map(str, found), *self._overruled(loaded)) or ("nothing has changed",)
                 if dry_run:
                     return _answer(found, lines, dry_run=True)
@@ -139,7 +139,10 @@ class Reloader:
                 after = amended(loaded, runtime)
             except ConfigurationError as error:
                 raise Refused("usage", _wrong(error), "nothing was changed") from error
-            found = self._admitted(after, confirmed=confirmed or dry_run, may_add_risk=may_add_risk)
+            confirmed = confirmed or dry_run
+            found = _admitted(self._settings, after, confirmed=confirmed, may_add_risk=may_add_risk)
+            # What was raised until the restart is riskier than the file, in which it would be for good.
+            _admitted(self._loaded, loaded, confirmed=confirmed, may_add_risk=may_add_risk)
             lines = _said(found, values, self._file if persist else None, dry_run=dry_run)
             if dry_run:
                 return _answer(found, lines, dry_run=True, persisted=persist)
@@ -147,24 +150,6 @@ class Reloader:
                 self._write(values)
             self._loaded, self._set = loaded, runtime
             return self._apply(after, found, lines, who, persisted=persist)
-
-    def _admitted(self, after: Settings, *, confirmed: bool, may_add_risk: bool) -> tuple[Change, ...]:
-        """Return what would change. Raises Refused where that is not to be."""
-        found = differences(self._settings, after)
-        fixed = [change for change in found if not change.live]
-        if fixed:
-            text = f"nothing was changed, for this needs a restart: {_listed(fixed)}"
-            raise Refused("refused", text, "restart for it, or take it back and ask again for the rest")
-        slips = [change for change in found if change.hundredfold]
-        if slips:
-            text = f"nothing was changed, for this raises a limit a hundredfold: {_listed(slips)}"
-            raise Refused("refused", text, "raise it in steps, or write it into the file and restart")
-        risky = [change for change in found if change.adds_risk]
-        if risky and not may_add_risk:
-            raise Refused("not_permitted", f"only an owner may add risk: {_listed(risky)}", "nothing was changed")
-        if risky and not confirmed:
-            raise Refused("confirmation_required", "\n".join(["this may add risk:", *(f"  {one}" for one in risky)]))
-        return found
 
     def _apply(
         self, after: Settings, found: Sequence[Change], lines: Sequence[str], who: str, *, persisted: bool = False
@@ -240,6 +225,25 @@ def _named(changes: Mapping[str, str]) -> dict[str, str]:
     if unknown:
         raise Refused("not_found", "; ".join(map(str, unknown)), " ".join(one.hint for one in unknown))
     return named
+
+
+def _admitted(before: Settings, after: Settings, *, confirmed: bool, may_add_risk: bool) -> tuple[Change, ...]:
+    """Return what would change. Raises Refused where that is not to be."""
+    found = differences(before, after)
+    fixed = [change for change in found if not change.live]
+    if fixed:
+        text = f"nothing was changed, for this needs a restart: {_listed(fixed)}"
+        raise Refused("refused", text, "restart for it, or take it back and ask again for the rest")
+    slips = [change for change in found if change.hundredfold]
+    if slips:
+        text = f"nothing was changed, for this raises a limit a hundredfold: {_listed(slips)}"
+        raise Refused("refused", text, "raise it in steps, or write it into the file and restart")
+    risky = [change for change in found if change.adds_risk]
+    if risky and not may_add_risk:
+        raise Refused("not_permitted", f"only an owner may add risk: {_listed(risky)}", "nothing was changed")
+    if risky and not confirmed:
+        raise Refused("confirmation_required", "\n".join(["this may add risk:", *(f"  {one}" for one in risky)]))
+    return found
 
 
 def _given(values: Mapping[str, str], source: str, place: str) -> dict[str, Given]:

@@ -151,6 +151,20 @@ def test_what_was_set_can_be_persisted_later(desk: Desk) -> None:
     assert desk.value("maker.bid_size") == ("6", "yaml")
 
 
+def test_what_was_raised_until_the_restart_is_kept_for_good_by_an_owner_who_confirms_it(desk: Desk) -> None:
+    desk.set(maker__bid_size="6")
+    for kept in ("6", "5.5"):
+        before = desk.file.read_text(encoding="utf-8")
+        with pytest.raises(Refused) as raised:
+            desk.set(maker__bid_size=kept, persist=True, may_add_risk=False)
+        assert (raised.value.code, "5 -> " in str(raised.value)) == ("not_permitted", True)
+        with pytest.raises(Refused) as raised:
+            desk.set(maker__bid_size=kept, persist=True, confirmed=False)
+        assert raised.value.code == "confirmation_required"
+        assert desk.file.read_text(encoding="utf-8") == before
+    assert desk.set(maker__bid_size="4", persist=True, confirmed=False, may_add_risk=False).segment
+
+
 def test_what_others_just_write_into_the_file_is_not_taken_up_by_a_set(desk: Desk) -> None:
     desk.file.write_text(_FILE.replace("1000", "2000"), encoding="utf-8")
     desk.set(maker__bid_size="4")
