@@ -98,8 +98,13 @@ class SubmitLane(Lane):
 
     def on_turn_end(self) -> None:
         waiting, self._waiting = self._waiting, {}
-        bodies = {message.order_id: self._body(message) for message in waiting.values()}
-        ready = {order_id: body for order_id, body in bodies.items() if body is not None}
+        bodies = {message.order_id: self._body(message) for message in waiting.values() if self._is_alive(message)}
+        # A signer in another process may have taken its time over some of them.
+        ready = {
+            order_id: body
+            for order_id, body in bodies.items()
+            if body is not None and self._is_alive(waiting[order_id])
+        }
         if not ready:
             return
         self._observe(waiting[order_id] for order_id in ready)
@@ -121,11 +126,16 @@ class SubmitLane(Lane):
             for message in sent:
                 observe(now_ns, self.context.name, message)
 
+    def _is_alive(self, message: SubmitOrder) -> bool:
+        """Whether an order may still leave; where it may not, that is told."""
+        alive = self.read_clock() - message.order.created_ns <= INTENT_TIME_TO_LIVE_NS
+        if not alive:
+            self._not_sent(message, "expired")
+        return alive
+
     def _body(self, message: SubmitOrder) -> bytes | None:
         """Return what is sent for an order, None where nothing is."""
         order = message.order
-        if self.read_clock() - order.created_ns > INTENT_TIME_TO_LIVE_NS:
-            return self._not_sent(message, "expired")
         signed = self._sign(order)
         if isinstance(signed, Refusal):
             if signed.reason == CELL and not self._unsigned:

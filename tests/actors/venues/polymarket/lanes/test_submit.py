@@ -6,6 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from actors.venues.polymarket.order_body import ORDERS_MAX
+from actors.venues.polymarket.orders import SignedOrder
+from models.limits import Refusal
 from models.messages.base import Message
 from models.messages.lanes import LimitsSeen, SubmitUnanswered, VenueModeSeen
 from models.messages.orders import (
@@ -13,6 +15,7 @@ from models.messages.orders import (
     OrderAccepted,
     OrderNotJournalled,
     OrderRejected,
+    PlaceOrder,
     SubmitOrder,
 )
 from models.orders import TimeInForce
@@ -93,6 +96,19 @@ def test_an_intent_that_expired_is_never_sent(lanes: Lanes) -> None:
     late = lanes.order()
     lanes.until(lambda: lanes.world.clock.now_ns() - late.order.created_ns > INTENT_TIME_TO_LIVE_NS)
     lanes.send(SUBMIT, late)
+    assert lanes.answer(late.order_id, OrderNotJournalled).reason == "expired"
+    assert posts(lanes) == before
+
+
+def test_an_intent_that_expired_while_it_was_signed_is_never_sent(lanes: Lanes) -> None:
+    def slowly(order: PlaceOrder) -> SignedOrder | Refusal:
+        lanes.until(lambda: lanes.world.clock.now_ns() - order.created_ns > INTENT_TIME_TO_LIVE_NS)
+        return lanes.signer.sign(order)
+
+    before = posts(lanes)
+    lanes.stop(SUBMIT)
+    lanes.start_one(SUBMIT, sign=slowly)
+    late = lanes.submit()
     assert lanes.answer(late.order_id, OrderNotJournalled).reason == "expired"
     assert posts(lanes) == before
 
