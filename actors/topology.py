@@ -113,7 +113,9 @@ class Topology:
 
     def remove(self, market_id: MarketId) -> None:
         """Take the arrows to those away who decide on a market alone: they have stopped for good."""
-        self._coordinators.pop(market_id, None)
+        gone = self._coordinators.pop(market_id, ())
+        for reference, names in self._followers.copy().items():
+            self._followers[reference] = tuple(name for name in names if name not in gone)
         for at in [at for at in self._desk.copy() if at[1] == market_id]:
             del self._desk[at]
 

@@ -200,11 +200,13 @@ def test_what_is_tapped_is_heard_before_anybody_is_sent_it() -> None:
 def test_arrows_of_one_market_more_are_made_and_taken_away() -> None:
     arrows = topology(*OPTIONAL)
     new, said = "0xnew", sample(BookUpdated)
-    told = msgspec.structs.replace(said, market=new)
-    before = tuple(arrows.route(told))
-    arrows.add(TAGS[0], new, None)
+    told, followed = msgspec.structs.replace(said, market=new), sample(ReferenceUpdated, name="BTC/USD")
+    before, following = tuple(arrows.route(told)), tuple(arrows.route(followed))
+    arrows.add(TAGS[0], new, "BTC/USD")
     assert set(arrows.route(told)) - set(before) == {coordinator_name(TAGS[0], new)}
-    arrows.add(TAGS[0], new, None)
+    arrows.add(TAGS[0], new, "BTC/USD")
     assert len(tuple(arrows.route(told))) == len(before) + 1, "twice is once"
+    assert tuple(arrows.route(followed)) == (*following, coordinator_name(TAGS[0], new))
     arrows.remove(new)
     assert tuple(arrows.route(told)) == before
+    assert tuple(arrows.route(followed)) == following
