@@ -214,7 +214,8 @@ def _add_commands(route: _Routes, control: Control) -> None:
         return answered(told.command(answer))
 
     def clear_kill(order: _Said, by: By) -> Response:
-        return answered(told.command(control.clear_kill(by, order.timeout_s, confirmed=order.confirmed)))
+        done = control.clear_kill(by, order.timeout_s, confirmed=order.confirmed, dry_run=order.dry_run)
+        return answered(told.command(done))
 
     def cancel(order: CancelOrder, by: By) -> Response:
         return answered(
@@ -236,10 +237,11 @@ def _add_commands(route: _Routes, control: Control) -> None:
     def remove(order: MarketOrder, by: By) -> Response:
         return answered(told.listed(control.remove_market(order.market, by, order.timeout_s, dry_run=order.dry_run)))
 
-    async def stop(by: By) -> Response:
+    async def stop(by: By, order: _Said | None = None) -> Response:
+        dry_run = order is not None and order.dry_run
         pid, orders = control.look().engine.pid, len(control.look().orders)
-        await asyncio.to_thread(control.stop, by)
-        return answered({"schema": "keel.stop/1", "stopping": True, "pid": pid, "orders_open": orders})
+        await asyncio.to_thread(control.stop, by, dry_run=dry_run)
+        return answered({"schema": "keel.stop/1", "stopping": not dry_run, "pid": pid, "orders_open": orders})
 
     for verb in _STATES:
         route.add(verb, state(verb))

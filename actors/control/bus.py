@@ -106,16 +106,19 @@ class Control(Carrying):
 
         return self._say(call, carry_out)
 
-    def clear_kill(self, who: Who, timeout_s: float, *, confirmed: bool = False) -> Answer:
+    def clear_kill(self, who: Who, timeout_s: float, *, confirmed: bool = False, dry_run: bool = False) -> Answer:
         """Lift the latch: risk first, the gate last.
 
         Raises Refused: `not_permitted`, `replayed`, `confirmation_required`, `starting`, `timeout`; `refused` where the
         file cannot be removed, or another kill was said meanwhile: then all stays killed.
         """
-        call = self._call("clear_kill", who, timeout_s)
+        call = self._call("clear_kill", who, timeout_s, dry_run=dry_run)
         known = self._gate.kills()
 
         def carry_out(request: str) -> Answer:
+            if dry_run:
+                board = self.look()
+                return answer("clear_kill", board, board, board.markets.values(), everything=True, dry_run=True)
             if not confirmed:
                 raise Refused("confirmation_required", "clearing the kill lets orders go out again")
             cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
@@ -132,17 +135,19 @@ class Control(Carrying):
 
         return self._say(call, carry_out)
 
-    def stop(self, who: Who) -> None:
+    def stop(self, who: Who, *, dry_run: bool = False) -> None:
         """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once.
 
         Raises Refused: `not_permitted`, `replayed`.
         """
 
         def carry_out(_: str) -> "_Said":
+            if dry_run:
+                return _Said("would stop")
             self._end()
             return _Said("stopping")
 
-        self._say(self._call("stop", who, 0), carry_out)
+        self._say(self._call("stop", who, 0, dry_run=dry_run), carry_out)
 
     # Orders
 

@@ -73,10 +73,7 @@ class Said(NamedTuple):
                 sent[name.replace("_", "-")] = value
         content = body if isinstance(body, bytes) else None
         if route.method == "POST" and body is None:
-            body = {"dry_run": True, **_BODIES.get(route.verb, {})} if route.verb != "stop" else None
-            body = (
-                {key: value for key, value in body.items() if key != "dry_run"} if route.verb == "clear_kill" else body
-            )
+            body = {"dry_run": True, **_BODIES.get(route.verb, {})}
         if content is not None:
             return self.http.request(
                 method or route.method, route.path, content=content, headers={"content-type": "application/json"} | sent
@@ -133,6 +130,23 @@ def test_a_role_may_say_what_the_table_lets_it_and_nothing_else(said: Said, rout
     assert said.refused(answer, 403, "not_permitted") == f"a {role} may not say {route.verb}"
     assert (said.engine.audited[-1].verb, said.engine.audited[-1].role) == (route.verb, role)
     assert len(said.engine.audited) == before + 1
+
+
+@by_verb([route for route in ROUTES if route.method == "POST"])
+def test_a_dry_run_changes_nothing_though_it_is_confirmed(route: Route) -> None:
+    engine = LittleEngine(1)
+    engine.place(1)
+    engine.control.kill("drill", "cli", 1)
+    before = engine.gate.copy(), engine.board.look().killed, engine.board.look().markets, engine.ended
+    with tempfile.TemporaryDirectory(prefix="k") as folder:
+        server = ControlServer(engine.control, Path(folder))
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(server.start())), base_url="http://keel") as http:
+            body = {"dry_run": True, "confirmed": True}
+            Said(engine, http, Path(folder)).say(route, {**_BODIES.get(route.verb, {}), **body})
+        server.stop()
+    assert before == (engine.gate, engine.board.look().killed, engine.board.look().markets, engine.ended)
+    assert engine.audited[-1].verb == route.verb
+    assert engine.audited[-1].outcome in {"shown", "refused"}, "what is not there is refused"
 
 
 @by_verb(ROUTES)
