@@ -18,6 +18,7 @@ from actors.control.ports import Changed, Refused, Reloaded, Value
 from bin.notify import Notifier
 from config.changes import Change, conditions, is_live
 from config.changes import changes as differences
+from config.modes import SWITCHES
 from config.problems import ConfigurationError, keys_called, nearest_key
 from config.registry import KEYS, Key
 from config.settings import Settings, amended
@@ -30,6 +31,7 @@ from models.messages.records import SegmentOpened
 from models.text import clean
 
 _RUNTIME: Final = "runtime"
+_RESTART: Final = "put it into the configuration file and restart, or leave it out and ask again for the rest"
 _SHOWN_MAX: Final = 5
 _NAME_MAX: Final = 80
 """Of what somebody sent as much is shown, and compared with what there is."""
@@ -126,8 +128,9 @@ class Reloader:
         """Go by other values of some keys, of all of them or of none; `persist` writes them into the file as well.
 
         Raises Refused, and then nothing was changed: `not_found` (an unknown key, with the nearest), `usage` (a value,
-        or a name of several keys), and as `reload`.
+        a name of several keys, the mode), and as `reload`.
         """
+        self._require_no_mode(changes)
         values = _named(changes)
         with self._lock:
             loaded, runtime = self._loaded, self._set | _given(values, _RUNTIME, f"set by {who}")
@@ -164,6 +167,14 @@ class Reloader:
         warned = ("more than one at once: nobody will know which one did it",) if len(found) > 1 else ()
         told = (*lines, *warned, f"segment {after.tag}#{number}")
         return _answer(found, told, dry_run=False, persisted=persisted, segment=number)
+
+    def _require_no_mode(self, names: Iterable[str]) -> None:
+        """Refuse the mode: an engine is built for the one that it is started in."""
+        if not SWITCHES.isdisjoint(names):
+            text = f"the mode cannot be set in a running engine: this one was started in {self._settings.mode}"
+            raise Refused(
+                "usage", f"{text}; nothing was changed", "keel stop, then: keel run --mode observe|paper|live"
+            )
 
     def _overruled(self, loaded: Settings) -> Iterator[str]:
         """Name what has changed in the sources, and stays as it was set."""
@@ -233,7 +244,7 @@ def _admitted(before: Settings, after: Settings, *, confirmed: bool, may_add_ris
     fixed = [change for change in found if not change.live]
     if fixed:
         text = f"nothing was changed, for this needs a restart: {_listed(fixed)}"
-        raise Refused("refused", text, "restart for it, or take it back and ask again for the rest")
+        raise Refused("refused", text, _RESTART)
     slips = [change for change in found if change.hundredfold]
     if slips:
         text = f"nothing was changed, for this raises a limit a hundredfold: {_listed(slips)}"

@@ -26,6 +26,8 @@ FILE: Final = frozenset({"mode", "dry_run"})
 ENVIRONMENT: Final = frozenset({"BOT_MODE", "TRADING_MODE", "KEEL_MODE", "DRY_RUN", "PM_DRY_RUN"})
 """Switches in the environment."""
 
+SWITCHES: Final = FILE | ENVIRONMENT
+
 _DRY: Final = frozenset({"dry_run", "DRY_RUN", "PM_DRY_RUN"})
 """Switches of which true means paper, and false allows whatever else is said."""
 

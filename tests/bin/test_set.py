@@ -115,6 +115,25 @@ def test_what_needs_a_restart_refuses_them_all(desk: Desk) -> None:
     assert "data_dir: data -> elsewhere" in str(refused)
 
 
+@pytest.mark.parametrize("key", ["data_dir", "markets", "db", "strategy", "phase.flat_band", "leg.leg_max_loss"])
+def test_what_needs_a_restart_is_named_with_the_way_to_have_it(desk: Desk, key: str) -> None:
+    (before,) = desk.reloader.get([key])
+    value = {"markets": "a,b", "db": "sqlite:///x.db", "strategy": "lead_lag"}.get(key, "7")
+    refused = desk.refused(**{key: value, "persist": True})
+    assert (refused.code, before.live) == ("refused", False)
+    assert f"this needs a restart: {key}: " in str(refused)
+    assert "put it into the configuration file and restart" in refused.hint
+
+
+@pytest.mark.parametrize("name", ["mode", "KEEL_MODE", "DRY_RUN"])
+@pytest.mark.parametrize("persist", [False, True])
+def test_the_mode_is_never_set_and_the_answer_says_how_to_have_another(desk: Desk, name: str, persist: bool) -> None:
+    refused = desk.refused(**{name: "live", "maker.bid_size": "4"}, persist=persist)
+    assert refused.code == "usage"
+    assert "the mode cannot be set in a running engine: this one was started in paper" in str(refused)
+    assert "keel run --mode" in refused.hint
+
+
 def test_a_limit_raised_a_hundredfold_is_refused_with_its_path(desk: Desk) -> None:
     refused = desk.refused(risk__wallet_usd="100000")
     assert "a hundredfold: risk.wallet_usd: 1000 -> 100000" in str(refused)
