@@ -72,12 +72,14 @@ def hide_key_of(address: str) -> None:
 
 
 def _learn() -> None:
-    _Known.count = known_count()
+    """Learn the secrets of now. The count comes last: who writes meanwhile must not go by a pattern without them."""
+    count = known_count()
     every = {form for text in known() for form in forms(text)}
     # The longest first: a form may hold another one.
     ordered = sorted(every, key=lambda one: (-len(one), one))
     _Known.pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
     _Known.shapes = tuple({shape.lower() for shape in ordered})
+    _Known.count = count
 
 
 @lru_cache(maxsize=4_096)

@@ -8,11 +8,13 @@ import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from secrets import token_hex
 
 import httpx
 import pytest
 from loguru import logger
 
+from actors.venues import redaction
 from actors.venues.polymarket.keys import SigningKey
 from actors.venues.redaction import HIDDEN, hide_key_of, redacted, without_secrets
 from actors.venues.secret import Secret
@@ -152,3 +154,20 @@ def test_what_a_command_prints_is_looked_through() -> None:
     assert f"RuntimeError: error {HIDDEN}" in said
     assert f"KeyError: '{HIDDEN}'" in said
     assert f"UserWarning: {HIDDEN}" in said
+
+
+def test_who_writes_while_another_learns_of_a_new_secret_writes_none_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{token_hex(8)}-both-write-it"
+    written: list[str] = []
+    other = threading.Thread(target=lambda: written.append(redacted(f"got {text}")))
+
+    def slowly(one: str) -> frozenset[str]:
+        if other.ident is None:
+            other.start()
+            other.join()
+        return forms(one)
+
+    monkeypatch.setattr(redaction, "forms", slowly)
+    Secret(text)
+    assert redacted(f"got {text}") == f"got {HIDDEN}"
+    assert written == [f"got {HIDDEN}"]
