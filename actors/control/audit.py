@@ -11,6 +11,7 @@ them. What was carried out is always written; of what was not written, the next 
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from itertools import islice
 from threading import Lock
 from typing import Final
 
@@ -29,6 +30,8 @@ UNCHANGED_MAX: Final = 60
 _ONE_MORE_NS: Final = 1_000_000_000
 _NAME_MAX: Final = 64
 _TEXT_MAX: Final = 500
+_ARGUMENTS_MAX: Final = 20
+"""Of the arguments of what was not carried out so much is written."""
 
 _SECRET_NAME: Final = re.compile(r"secret|passphrase|password|token|credential|private|api_key", re.IGNORECASE)
 _SECRET_TEXT: Final = re.compile(r"\b(?:0x)?[0-9a-fA-F]{64}\b")
@@ -92,12 +95,14 @@ class Audit:
         arguments: Mapping[str, str] | None = None,
     ) -> None:
         """Write down what a call came to; where it changed nothing, only if there were not too many of them lately."""
-        now_ns = self._clock.now_ns()
+        now_ns, said = self._clock.now_ns(), (arguments or {}).items()
+        longest: int | None = None
         if outcome in ("refused", "shown"):
             unwritten = self._counted(now_ns)
             if unwritten is None:
                 return
             result += f" ({unwritten} calls before it were not written)" if unwritten else ""
+            said, longest = islice(said, _ARGUMENTS_MAX), _TEXT_MAX
         result = "; ".join(line.strip() for line in result.splitlines())
         self._tell(
             CommandAnswered(
@@ -105,7 +110,7 @@ class Audit:
                 caller.who,
                 clean(verb, _NAME_MAX),
                 market,
-                {name: self.hide(redacted(name, value)) for name, value in (arguments or {}).items()},
+                {self._shown("", name, longest): self._shown(name, text, longest) for name, text in said},
                 self.hide(result),
                 asked_ns,
                 now_ns,
@@ -119,6 +124,10 @@ class Audit:
     def refused(self, caller: Caller, verb: str, reason: str) -> None:
         """Write down a call that never became a command: malformed, oversized, by another user, of an unknown kind."""
         self.note(caller, verb, redacted("", clean(reason, _TEXT_MAX)), self._clock.now_ns(), outcome="refused")
+
+    def _shown(self, name: str, text: str, longest: int | None) -> str:
+        """Return a text as it is written; cut last of all, for a half of a secret is not known as one."""
+        return self.hide(redacted(name, text))[:longest]
 
     def _counted(self, now_ns: int) -> int | None:
         """Count a row; return how many before it were not written, None where this one is not to be either."""

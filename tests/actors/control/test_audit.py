@@ -112,6 +112,25 @@ def test_a_secret_that_the_process_knows_stands_nowhere_in_a_row() -> None:
     assert "canary" not in str([(row.arguments, row.result) for row in engine.audited])
 
 
+def test_a_key_that_was_typed_for_a_name_is_hidden() -> None:
+    rows: list[CommandAnswered] = []
+    audit = Audit(lambda row: rows.append(row) if isinstance(row, CommandAnswered) else None, StillClock())
+    audit.note(caller(), "set", "done", 0, arguments={f"0x{'ab' * 32}": "5"})
+    assert rows[0].arguments == {"[hidden]": "5"}
+
+
+def test_of_what_was_refused_only_so_much_is_written() -> None:
+    rows: list[CommandAnswered] = []
+    audit = Audit(lambda row: rows.append(row) if isinstance(row, CommandAnswered) else None, StillClock())
+    arguments = {f"{number:03}" * 1_000: "- " * 240 + "7c" * 32 for number in range(200)} | {"reason": "x"}
+    audit.note(caller(), "set", "unknown", 0, outcome="refused", arguments=arguments)
+    audit.note(caller(), "set", "set", 0, arguments=arguments)
+    cut, whole = rows
+    assert len(str(cut.arguments)) < 25_000 < len(str(whole.arguments))
+    assert "7c7c" not in str(cut.arguments)
+    assert len(whole.arguments) == len(arguments)
+
+
 def test_a_resume_waits_until_risk_knows_what_is_held() -> None:
     engine = LittleEngine(1, recalled=False)
     with pytest.raises(Refused, match="resume was not said") as refused:
