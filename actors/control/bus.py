@@ -121,7 +121,13 @@ class Control(Carrying):
                 return answer("clear_kill", board, board, board.markets.values(), everything=True, dry_run=True)
             if not confirmed:
                 raise Refused("confirmation_required", "clearing the kill lets orders go out again")
-            cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
+            standing = self.look().killed
+            try:
+                cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
+            except Refused:
+                # Risk may come to it yet, and would then approve what the gate lets nobody send.
+                self._tell(Kill("kill" if standing is None else standing.reason, self.audit.name(), call.caller.name))
+                raise
             problem, hint = "it was killed again meanwhile", "look why, and clear again: keel kill --status"
             try:
                 lifted = self._gate.clear(known)

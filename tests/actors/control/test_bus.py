@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from actors.control.ports import Refused
 from models.cells import TradingState
+from models.messages.base import Message
 from models.messages.control import ExposureUpdated
 from models.orders import OrderState
 from models.units import SHARE
@@ -164,6 +165,23 @@ def test_the_gate_stays_closed_when_risk_does_not_clear() -> None:
     engine.deaf = True
     with pytest.raises(Refused):
         engine.control.clear_kill("cli", 0.05, confirmed=True)
+    assert engine.gate == ["closed: drill"]
+
+
+def test_who_clears_too_late_for_the_person_who_waited_does_not_let_go_of_what_the_gate_holds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+    hear, waiting = engine.to_risk, list[Message]()
+    monkeypatch.setattr(engine, "to_risk", waiting.append)
+    with pytest.raises(Refused, match="risk did not answer clear_kill"):
+        engine.control.clear_kill("cli", 0.05, confirmed=True)
+    for message in waiting:
+        hear(message)
+    killed = engine.board.look().killed
+    assert killed is not None
+    assert killed.reason == "drill"
     assert engine.gate == ["closed: drill"]
 
 
