@@ -193,7 +193,7 @@ class Halts:
         if not self._exposures.of(market).is_flat:
             return ()  # what came late has to be marked and settled: it stays as it is
         self._states.put(market, SWITCH, TradingState.HALTED, REMOVED, now_ns)
-        return self._states.changed((market,), now_ns)
+        return (*self._states.changed((market,), now_ns), *self._park(market))
 
     def _is_removed(self, market: MarketId) -> bool:
         return any(cell.source == SWITCH and cell.reason == REMOVED for cell in self._states.covering(market))

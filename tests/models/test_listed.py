@@ -86,6 +86,15 @@ def test_a_market_that_is_removed_stays_off_and_only_adding_brings_it_back() -> 
     assert isinstance(risk.place(YES, 4_900), PlaceOrder)
 
 
+def test_a_market_that_was_switched_on_while_it_was_being_removed_is_off_and_served_by_nobody() -> None:
+    risk = Supervisor()
+    risk.say("off", M)
+    risk.say("on", M)
+    said = risk.tell(listed(MARKETS[M], traded=False))
+    assert (switch(said), MarketParked(M, True) in said) == ([(TradingState.HALTED, "removed")], True)
+    assert not any(isinstance(one, MarketParked) for one in risk.tell(listed(MARKETS[M], traded=False)))
+
+
 def test_what_came_late_keeps_a_market_from_being_removed_until_it_has_settled_and_is_gone() -> None:
     risk = Supervisor()
     order = risk.place(YES, 4_900)
