@@ -6,13 +6,18 @@ pattern of some hundred takes ten times as long as all of them one after the oth
 
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final
 
+import zstandard
+
 from actors.venues.secret_forms import forms
 
 _PIECE: Final = 16 << 20
+_UNPACKED: Final = 64 << 10
+"""So much of a compressed file is searched at once; what is torn off makes the piece before it unreadable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,9 @@ class Canaries:
                 for name in packed.namelist():
                     with packed.open(name) as file:
                         self._search(f"{shown}/{name}", _pieces(file), scan)
+        elif path.suffix == ".zst":
+            with path.open("rb") as file:
+                self._search(f"{shown}/{path.stem}", _unpacked(file), scan)
 
     def _search(self, shown: str, pieces: Iterator[bytes], scan: Scan) -> None:
         begins, rest, found = 0, b"", set[tuple[int, str]]()
@@ -88,3 +96,13 @@ class Canaries:
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     while piece := file.read(_PIECE):
         yield piece
+
+
+def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield what a compressed file says, as far as it goes: the end is missing where its process was killed."""
+    with (
+        zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream,
+        suppress(zstandard.ZstdError),
+    ):
+        while piece := stream.read(_UNPACKED):
+            yield piece

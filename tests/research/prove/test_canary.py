@@ -8,13 +8,16 @@ import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
+from random import Random
 
 import pytest
+import zstandard
 
 from research.prove import canary_scan
 from research.prove.canary_scan import Canaries
 from research.prove.echo import echo
 from tests.bin.processes import ROOT, sandbox
+from tests.canaries import LEAKED
 
 KEY = "0x" + bytes(range(60, 92)).hex()
 CANARIES = Canaries({"private key": KEY, "passphrase": 'a "canary" phrase/ß'})
@@ -35,6 +38,17 @@ def test_every_shape_is_found_with_file_and_place_and_not_told(tmp_path: Path) -
     assert scan.files == 6
     assert all(KEY[2:] not in str(hit) for hit in scan.hits if "named" not in hit.file)
     assert not CANARIES.look_through(tmp_path / "clean.log").hits
+
+
+def test_a_tape_is_searched_as_far_as_it_goes(tmp_path: Path) -> None:
+    stream, before = zstandard.ZstdCompressor().compressobj(), Random(1).randbytes(2_500).hex()
+    whole = stream.compress(f"{before}{KEY[2:]}".encode()) + stream.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    torn = stream.compress(Random(2).randbytes(100_000)) + stream.flush()
+    (tmp_path / "tape.jsonl.zst").write_bytes(whole + torn[:-20])
+    scan = CANARIES.look_through(tmp_path)
+    assert [(hit.file, hit.offset) for hit in scan.hits] == [("tape.jsonl.zst/tape.jsonl", 5_000)]
+    (tmp_path / "tape.jsonl.zst").write_bytes(b"no tape")
+    assert not CANARIES.look_through(tmp_path).hits
 
 
 def test_what_stands_between_two_pieces_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,7 +90,7 @@ def test_a_session_that_leaves_a_secret_behind_fails_and_names_the_file(tmp_path
          f"--basetemp={tmp_path / 'base'}", "-c", "/dev/null", str(tmp_path)],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=100,
     )  # fmt: skip
-    assert done.returncode == 1, done.stdout + done.stderr
+    assert done.returncode == LEAKED, done.stdout + done.stderr
     assert "SECRET FOUND" in done.stdout
     assert "a.log at 0" in done.stdout
     assert KEY[2:] not in done.stdout
