@@ -242,10 +242,6 @@ class MailRace:
         figures["superseded"] += mailbox.conflated
         figures["emergencies of CONTROL and ORDER"] += len(ground.aborted) + len(ground.overflowed)
 
-    def _writers(self, random: Random, name: str, writers: int, messages: int) -> list["Writer"]:
-        directory = self.ground.directory
-        return [Writer(directory, name, number, random.choices(KINDS, k=messages)) for number in range(writers)]
-
     def _begin(self, random: Random, name: str, read: list[Entry], bounds: Bounds) -> tuple[ActorRef[Reader], Mailbox]:
         self.ground.clean()
         context = Context(name, random.choice(self.ground.places), "nobody", bounds)
