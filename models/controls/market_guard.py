@@ -18,6 +18,7 @@ from models.cells import TradingState
 from models.controls.control import Control, Guard, Refusal
 from models.markets import Market
 from models.messages.base import MarketId, Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import RaiseCell, Reading
 from models.messages.market import BookUpdated
 from models.messages.orders import PlaceOrder
@@ -77,7 +78,7 @@ class MarketGuard(Guard):
             "time to the market's end", ("market.end_guard_ms", "market.end_guard_share"),
         ),
     )  # fmt: skip
-    hears = (BookUpdated,)
+    hears = (BookUpdated, MarketListed)
     timer = "time_guard"
 
     def __init__(self, parameters: MarketParameters, book: BookParameters, markets: Mapping[MarketId, Market]) -> None:
@@ -110,6 +111,8 @@ class MarketGuard(Guard):
 
     def heard(self, message: Any, now_ns: int) -> tuple[Message, ...]:
         """Take in a book; the first one of a market that ends says when that will be near."""
+        if isinstance(message, MarketListed):
+            return self._begin_anew(message.listed.id) if message.traded else ()
         seen = message.market in self._books
         self._books[message.market] = message
         market = self._markets.get(message.market)
@@ -120,6 +123,13 @@ class MarketGuard(Guard):
         guard_ns = min(self._parameters.end_guard_ms * _MS, int(life_ns * self._parameters.end_guard_share))
         self._guarded_ns[market.id] = self._waiting[market.id] = market.end_ns - guard_ns
         return self._guarded(now_ns)
+
+    def _begin_anew(self, market: MarketId) -> tuple[Message, ...]:
+        """Forget the book of a market that was added again: it may end at another time by now."""
+        self._books.pop(market, None)
+        self._waiting.pop(market, None)
+        known = self._guarded_ns.pop(market, None) is not None
+        return (RaiseCell(market, "time_guard", TradingState.ACTIVE, ""),) if known else ()
 
     def woke(self, now_ns: int) -> tuple[Message, ...]:
         return self._guarded(now_ns)

@@ -1,12 +1,14 @@
 """A market is opened in with a fresh, narrow, filled book while the venue takes orders and its end is far."""
 
 import pytest
+from msgspec.structs import replace
 
 from models.book_parameters import BookParameters
 from models.cells import TradingState
 from models.controls.market_guard import MarketGuard, MarketParameters
 from models.markets import Market
 from models.messages.base import Message
+from models.messages.catalogue import MarketListed
 from models.messages.control import RaiseCell, Reading
 from models.messages.runtime import WakeAt
 from models.units import SHARE
@@ -186,6 +188,18 @@ def test_each_market_is_guarded_at_its_own_time_and_one_that_we_do_not_trade_is_
     assert guard.heard(book(market="b"), 0) == (WakeAt(140 * MINUTE, "time_guard"),)
     assert guard.heard(book(market="c"), 0) == ()
     assert guard.woke(140 * MINUTE) == (near("b"), WakeAt(190 * MINUTE, "time_guard"))
+
+
+def test_a_market_that_was_added_again_ends_when_its_newest_description_says() -> None:
+    markets = {M: Market(M, "slug", ("1", "2"), end_ns=100 * MINUTE)}
+    guard = MarketGuard(MarketParameters(), BookParameters(), markets)
+    assert guard.heard(book(market=M), 95 * MINUTE) == (WakeAt(99 * MINUTE, "time_guard"),)
+    assert guard.woke(99 * MINUTE) == (near(),)
+    markets[M] = replace(markets[M], end_ns=300 * MINUTE)
+    assert guard.heard(MarketListed(markets[M], False, "paper", "test", 1), 99 * MINUTE) == ()
+    lifted = RaiseCell(M, "time_guard", TradingState.ACTIVE, "")
+    assert guard.heard(MarketListed(markets[M], True, "paper", "test", 1), 99 * MINUTE) == (lifted,)
+    assert guard.heard(book(market=M), 100 * MINUTE) == (WakeAt(290 * MINUTE, "time_guard"),)
 
 
 def test_it_says_where_the_book_and_the_clock_stand() -> None:
