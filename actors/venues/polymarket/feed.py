@@ -158,6 +158,7 @@ class FeedShard(SocketFeed):
             case TakeOver():
                 self._take_over(message)
             case Hear():
+                self.tell(RaiseCell(message.market, CELL, TradingState.ACTIVE, ""))  # it was forgotten why it is halted
                 self._take_in(message.market, message.token_ids, is_given=False)
             case Forget():
                 self._forget(message.market)

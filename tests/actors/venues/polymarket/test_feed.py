@@ -386,6 +386,19 @@ def test_a_market_that_is_added_is_heard_on_the_connection_that_stands_and_one_t
     assert not desk.of(FeedLost)
 
 
+def test_a_market_that_was_quarantined_and_removed_is_let_go_when_it_is_added_again(
+    desk: Desk, venue: SocketServer
+) -> None:
+    desk.start(venue.url, msgspec.structs.replace(QUICK, unheard_ms=100), {})
+    desk.world.directory.send("feed/0", TakeOver("M2", ("21", "22")))
+    desk.until(lambda: desk.cells)
+    desk.world.directory.send("feed/0", Forget("M2"))
+    venue.greeting = json.dumps([book("21"), book("22")])
+    desk.world.directory.send("feed/0", Hear("M2", ("21", "22")))
+    desk.until(lambda: desk.of(FeedRestored))
+    assert [cell.state for cell in desk.cells[:2]] == [TradingState.HALTED, TradingState.ACTIVE]
+
+
 def test_a_spare_in_the_place_of_a_dead_one_is_given_again_what_that_one_had(desk: Desk, venue: SocketServer) -> None:
     venue.greeting = json.dumps([book("11"), book("12")])
     desk.start(venue.url, msgspec.structs.replace(QUICK, unheard_ms=50), spare="spare")
