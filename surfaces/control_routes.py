@@ -115,7 +115,9 @@ By = Annotated[Caller, Depends(permitted)]
 
 def control_app(control: Control) -> FastAPI:
     """Return the application that serves a command bus. Without the guard before it nobody is known who calls."""
-    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, dependencies=[Depends(permitted)])
+    app = FastAPI(
+        openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False, dependencies=[Depends(permitted)]
+    )
     app.state.control = control
     route = _Routes(app)
     _add_views(route, control)

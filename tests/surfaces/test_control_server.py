@@ -224,6 +224,8 @@ def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> Non
         ("POST", "/v1/commands/pause", {"market": ["market-1"]}, "usage", 2),
         ("POST", "/v1/commands/pause", {"timeout_s": -1}, "usage", 2),
         ("GET", "/v1/nowhere", None, "not_found", 7),
+        ("GET", "/v1/markets/", None, "not_found", 7),
+        ("POST", "/v1/kill/", {}, "not_found", 7),
         ("GET", "/v1/markets/nope", None, "not_found", 7),
     ],
 )
