@@ -1,18 +1,28 @@
 """The kinds of number that proofs are asked for, and how what came of one is shown."""
 
 import argparse
+import math
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 import msgspec
 
 
 def positive(text: str) -> float:
     """Read an amount that is more than 0."""
-    amount = float(text)
-    if amount <= 0:
+    number = amount(text)
+    if number <= 0:
         raise argparse.ArgumentTypeError("more than 0")
-    return amount
+    return number
+
+
+def amount(text: str) -> float:
+    """Read an amount that is not less than 0."""
+    number = float(text)
+    if not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError("an amount of at least 0")
+    return number
 
 
 def count(text: str) -> int:
@@ -29,6 +39,18 @@ def natural(text: str) -> int:
     if number < 0:
         raise argparse.ArgumentTypeError("at least 0")
     return number
+
+
+def folder(text: str) -> Path:
+    """Return an empty folder, which is made where it is not there: an engine would go on from what is in it."""
+    path = Path(text)
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if any(path.iterdir()):
+            raise argparse.ArgumentTypeError(f"{text} is not empty")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(f"{text}: {error.strerror}") from None
+    return path
 
 
 def show(lines: Iterable[str]) -> None:

@@ -1,12 +1,11 @@
 """`bin/prove beside`."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from research.prove.beside import compare
 from research.prove.beside_table import document, lines
-from research.prove.commands.arguments import count, positive, show_report
+from research.prove.commands.arguments import count, folder, positive, show_report
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
 
@@ -27,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--at-once", type=count, default=1, metavar="N", help="seeds that run together, of four processes each"
     )
-    parser.add_argument("--keep", type=Path, metavar="DIR", help="keep databases, tapes and logs there")
+    parser.add_argument("--keep", type=folder, metavar="DIR", help="keep databases, tapes and logs there")
     parser.add_argument("--json", action="store_true", help="one document instead of the table")
 
 

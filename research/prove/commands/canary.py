@@ -1,11 +1,10 @@
 """`bin/prove canary`."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
 from research.prove.canary import SCHEMA, Report, prove_canary
-from research.prove.commands.arguments import show_report
+from research.prove.commands.arguments import folder, show_report
 from research.prove.progress import bar
 
 NAME: Final = "canary"
@@ -17,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Say what it can be asked."""
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="of the sandbox and its accounts (default 1)")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="leave all that is searched there, not in a temporary folder"
+        "--folder", type=folder, metavar="DIR", help="leave all that is searched there, not in a temporary folder"
     )
     parser.add_argument("--json", action="store_true", help="one document instead of the lines")
 

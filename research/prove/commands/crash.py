@@ -1,10 +1,9 @@
 """`bin/prove crash`."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, natural, positive, show_report
+from research.prove.commands.arguments import count, folder, natural, positive, show_report
 from research.prove.crash import prove_crash
 from research.prove.crash_lives import Asked
 from research.prove.crash_table import crash_document, crash_lines
@@ -42,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--at-once", type=count, default=1, metavar="N", help="engines, each with its own sandbox")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+        "--folder", type=folder, metavar="DIR", help="keep logs and data there, not in a temporary folder"
     )
     parser.add_argument("--json", action="store_true", help="one document instead of the table")
 

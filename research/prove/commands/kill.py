@@ -1,10 +1,9 @@
 """`bin/prove kill`."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, show_report
+from research.prove.commands.arguments import count, folder, show_report
 from research.prove.kill import RAISERS, Asked, prove_kill
 from research.prove.postgres import OWN
 from research.prove.progress import bar
@@ -24,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="default 1")
     parser.add_argument("--db", choices=(OWN,), help="a PostgreSQL server of its own, cut off after each kill")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+        "--folder", type=folder, metavar="DIR", help="keep logs and data there, not in a temporary folder"
     )
     parser.add_argument("--json", action="store_true", help="one document instead of the table")
 

@@ -1,10 +1,9 @@
 """`bin/prove live`."""
 
 import argparse
-from pathlib import Path
 from typing import Final
 
-from research.prove.commands.arguments import count, natural, positive, show_report
+from research.prove.commands.arguments import count, folder, natural, positive, show_report
 from research.prove.live import Asked, prove_live
 from research.prove.progress import bar
 from research.prove.table import live_document, live_lines
@@ -35,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--markets-count", type=count, metavar="N", help="markets (coins in crypto_5m)")
     parser.add_argument(
-        "--folder", type=Path, metavar="DIR", help="keep logs and data there, not in a temporary folder"
+        "--folder", type=folder, metavar="DIR", help="keep logs and data there, not in a temporary folder"
     )
     parser.add_argument("--json", action="store_true", help="one document instead of the table")
 

@@ -3,7 +3,7 @@
 import argparse
 from typing import Final
 
-from research.prove.commands.arguments import count, positive, show_report
+from research.prove.commands.arguments import amount, count, positive, show_report
 from research.prove.progress import bar
 from research.prove.ranges import RANGES
 from research.prove.table import document, lines
@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--markets-count", type=count, metavar="N", help="markets (coins in crypto_5m)")
     parser.add_argument(
         "--orders",
-        type=float,
+        type=amount,
         default=1.0,
         metavar="N",
         help="orders and cancels of scripted accounts in a minute (default 1; many of them show in the statistics)",
