@@ -26,7 +26,8 @@ class MarketExposure:
         self.unknown: set[str] = set()
         self.orders: dict[str, RestingOrder] = {}
         self.holding = Holding()
-        self._fees = fees or Fees()
+        self.fees = fees or Fees()
+        """By which orders are counted from now on."""
         self._positions: dict[Tag, Position] = {}
         self._stakes: Stakes | None = None
         self._asked: tuple[PlaceOrder, ...] = ()
@@ -161,11 +162,11 @@ class MarketExposure:
         remaining = event.size - event.filled
         if event.state in TERMINAL or remaining <= 0:
             return None
-        fee = 0 if event.post_only else taker_fee(self._fees, event.price, remaining)
+        fee = 0 if event.post_only else taker_fee(self.fees, event.price, remaining)
         return RestingOrder(event.tag, event.outcome, event.side, event.price, remaining, fee)
 
     def _resting(self, order: PlaceOrder) -> RestingOrder:
-        fee = 0 if order.post_only else taker_fee(self._fees, order.price, order.size)
+        fee = 0 if order.post_only else taker_fee(self.fees, order.price, order.size)
         return RestingOrder(order.tag, order.outcome, order.side, order.price, order.size, fee)
 
 
@@ -211,6 +212,10 @@ class Exposures:
             known = self.markets.get(market)
             exposure = self._exposures[market] = MarketExposure(None if known is None else known.fees)
         return exposure
+
+    def listed(self, market: Market) -> None:
+        """Go by what is known of a market now: something may have been counted there before anything was."""
+        self.of(market.id).fees = market.fees
 
     def in_use(self) -> Iterator[tuple[Market, MarketExposure]]:
         """Walk the markets in which something is held, open, unknown or unsettled."""

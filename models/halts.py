@@ -183,6 +183,7 @@ class Halts:
         if not said.traded:
             return self._remove(market, now_ns)
         self._markets[market] = said.listed
+        self._exposures.listed(said.listed)
         self._parked.discard(market)
         self._states.put(market, SWITCH, TradingState.ACTIVE, "", now_ns)
         self._states.forget((market,))

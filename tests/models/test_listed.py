@@ -10,13 +10,21 @@ from models.exposure import Exposures
 from models.flow import FlowParameters
 from models.inventory import InventoryParameters
 from models.limits import Limits, RiskParameters
-from models.markets import YES, Catalogue, Market
+from models.markets import YES, Catalogue, Fees, Market
 from models.marks import MarkParameters
 from models.messages.catalogue import MarketListed
-from models.messages.control import CellNote, CommandApplied, MarketParked, RaiseCell, TradingStateChanged
+from models.messages.control import (
+    CellNote,
+    CommandApplied,
+    ExposureUpdated,
+    MarketParked,
+    RaiseCell,
+    TradingStateChanged,
+)
 from models.messages.lanes import ReadHoldings
-from models.messages.orders import FillSettled, IntentDenied, PlaceOrder
+from models.messages.orders import FillSettled, IntentDenied, PlaceOrder, SubmitOrder
 from models.messages.runtime import ActorRestarted, Woke
+from models.orders import OrderState
 from models.phase import PhaseParameters
 from models.reconciliation import HOLDINGS
 from models.risk_recall import RecalledRisk
@@ -130,6 +138,20 @@ def test_who_takes_the_place_of_a_dead_supervisor_goes_by_the_catalogue_of_now_a
         return said.reason if isinstance(said, IntentDenied) else "approved"
 
     assert (placed(M), placed(P)) == ("approved", "unknown_market")
+
+
+def test_what_was_done_in_a_market_long_before_it_was_added_does_not_hide_what_its_orders_cost() -> None:
+    dear, says = replace(NEW, fees=Fees(70_000)), Supervisor()
+    again = RecalledRisk(MARKETS, RiskParameters(), PhaseParameters(), InventoryParameters(), {}, FlowParameters())
+    earlier, taking = says.order(YES, 4_900, market=P), says.order(YES, 4_900, market=P, takes=True)
+    again.recall(SubmitOrder(f"o{earlier.intent}", earlier, 1), 1)
+    again.recall(says.changed(earlier, OrderState.CANCELLED), 2)
+    worst: list[int] = []
+    for machine in (again, says.machine):
+        machine.step(listed(dear), says.now_ns)
+        worst += [said.worst_case for said in machine.step(taking, says.now_ns) if isinstance(said, ExposureUpdated)]
+    assert len(worst) == 2
+    assert worst[0] == worst[1]
 
 
 def test_a_live_executor_places_nothing_in_a_market_before_the_wallet_was_looked_at() -> None:
