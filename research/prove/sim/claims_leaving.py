@@ -3,15 +3,16 @@
 from collections import deque
 from typing import Any, Final
 
-from models.markets import Side
+from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId
 from models.messages.control import SetOperatorState
-from models.messages.market import FeedRestored, MarketResolved, TickSizeChanged
+from models.messages.market import BookEpochChanged, BookFrame, FeedRestored, MarketResolved, TickSizeChanged
+from models.messages.runtime import ActorFailed
 from models.units import TICKS
-from research.prove.sim.claims_base import Claim, Hears, S, stepped
+from research.prove.sim.claims_base import Claim, Hears, S, said, stepped
 from research.prove.sim.claims_history import OwnOrder, Terms
 from research.prove.sim.claims_holdings import ONE
-from research.prove.sim.contract import Answered, Committed, Operated, Refused, Started, Written
+from research.prove.sim.contract import Answered, Committed, Died, Disowned, Operated, Refused, Started, Written
 
 _SHARE_STEP: Final = 10_000
 _ACCOUNT: Final = frozenset({"/data/orders", "/data/trades"})
@@ -22,7 +23,7 @@ _LEAST_DOLLARS: Final = 1_000_000
 class Leaving(Claim):
     """Orders on the wire."""
 
-    invariants = ("I4", "I5", "I9", "I11", "I15", "I16", "I18", "I19", "I22", "I25", "I30")
+    invariants = ("I4", "I5", "I9", "I11", "I15", "I16", "I18", "I19", "I22", "I24", "I25", "I30")
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
@@ -31,6 +32,11 @@ class Leaving(Claim):
         self._stops: dict[MarketId | None, set[str]] = {}
         """What a person has said that risk has heard, by market (None: all)."""
         self._refused = ""
+        self._disowned: Disowned | None = None
+        self._epochs: dict[MarketId, int] = {}
+        """The epoch of each book, as it was said last."""
+        self._missing: dict[MarketId, set[Outcome]] = {}
+        """Tokens that have missed frames, and whose whole book has not come since."""
         self._ticks = {market.id: market.tick for market in self.facts.markets.values()}
         self._void_step: dict[MarketId, tuple[int, str]] = {}
         """When the prices of a market were void last, and why."""
@@ -44,7 +50,12 @@ class Leaving(Claim):
             Written: self._written,
             Answered: self._answered,
             Operated: self._operated,
-            Committed: lambda _: setattr(self, "_refused", ""),
+            Committed: self._committed,
+            Disowned: lambda event: setattr(self, "_disowned", event),
+            Died: lambda _: self._missing.clear(),
+            said(ActorFailed): lambda _: self._missing.clear(),
+            said(BookEpochChanged): self._epoch_changed,
+            stepped(BookFrame): self._framed,
             Refused: lambda event: setattr(self, "_refused", event.reason),
             Started: self._started,
             stepped(SetOperatorState): self._commanded,
@@ -64,6 +75,9 @@ class Leaving(Claim):
     def _started(self, event: Started) -> None:
         """A restart remembers what was said; a book of a new process knows no void, and no order of before leaves."""
         self._refused = ""
+        self._disowned = None
+        self._epochs.clear()
+        self._missing.clear()
         self._read.clear()
         self._ticks = {market.id: self._ticks[market.id] for market in self.facts.markets.values()}
         self._void_step.clear()
@@ -94,6 +108,21 @@ class Leaving(Claim):
         restored: FeedRestored = event.message
         if restored.resynchronise:
             self._void_step[restored.market] = (event.step, "frames were missed")
+            self._missing[restored.market] = {YES, NO}
+
+    def _framed(self, event: Any) -> None:
+        frame: BookFrame = event.message
+        self._missing.get(frame.market, set()).discard(frame.outcome)
+
+    def _epoch_changed(self, event: Any) -> None:
+        changed: BookEpochChanged = event.message
+        self._epochs[changed.market] = changed.epoch
+
+    def _committed(self, event: Committed) -> None:
+        self._refused = ""
+        lost = self._disowned
+        if lost is not None:
+            self.hold("I24", False, lambda: f"a row was committed after step {lost.step} gave the journal to another")
 
     def _market_resolved(self, event: Any) -> None:
         if event.actor == "risk":
@@ -132,6 +161,9 @@ class Leaving(Claim):
     def _may_leave(self, terms: Terms, name: str) -> None:
         self.hold("I9", self._killed is None, lambda: f"{name} left after the kill of step {self._killed}")
         self.hold("I30", not self._refused, lambda: f"{name} left though the journal is refused: {self._refused}")
+        lost = self._disowned
+        ours = lost is None or not lost.told
+        self.hold("I24", ours, lambda: f"{name} left though the lock was lost at step {lost.step if lost else 0}")
         stops = {*self._stops.get(None, ()), *self._stops.get(terms.market, ())}
         self.hold("I11", not stops, lambda: f"{name} left in a market that is {', '.join(sorted(stops))}")
         resolved = self._resolved.get(terms.market)
@@ -155,6 +187,11 @@ class Leaving(Claim):
             since, why = void
             fresh = order.wish_step > since
             self.hold("I19", fresh, lambda: f"{name} was wished for at step {order.wish_step}; at {since} {why}")
+        if order.wish is not None:
+            made, now = order.wish.epoch, self._epochs.get(terms.market, order.wish.epoch)
+            self.hold("I19", made == now, lambda: f"{name} was priced in epoch {made} of its book, which is at {now}")
+        missing = self._missing.get(terms.market)
+        self.hold("I19", not missing, lambda: f"{name} left before its book was whole again: no {missing}")
 
     def _crosses_none(self, terms: Terms, name: str) -> None:
         for other in self.history.orders.values():

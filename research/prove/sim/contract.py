@@ -117,6 +117,15 @@ class Died(Event, frozen=True, gc=False):
     """Whether the plan let it die."""
 
 
+class Disowned(Event, frozen=True, gc=False):
+    """The journal's database is another's from now on: nothing more may be written to it by this engine.
+
+    `told`: its lock says so at once, and no order may leave any more; else the next write finds out.
+    """
+
+    told: bool
+
+
 class Operated(Event, frozen=True, gc=False):
     """A person has said something: pause, resume, reduce, flatten, on, off, kill, clear. `market` None: everything.
 
@@ -154,6 +163,7 @@ Happening: TypeAlias = (
     | Started
     | Crashed
     | Died
+    | Disowned
     | Operated
     | Faulted
     | Healed

@@ -25,6 +25,7 @@ from actors.runtime.machine import Machine
 from actors.runtime.surroundings import Emergency
 from actors.store.heads import Heads
 from actors.store.journal import JournalActor, Outlets
+from actors.store.lease import Lease
 from actors.store.rows import Row
 from actors.store.trouble import StoreError
 from actors.store.writer import Writer
@@ -189,6 +190,10 @@ class Engine:
         else:
             self.tell(SetOperatorState(verb, market, request, "sim"))
 
+    def disown(self, *, told: bool) -> None:
+        """Let another have the database."""
+        self.writer.disown(told=told)
+
     def _applied(self, applied: CommandApplied) -> None:
         if applied.request in self._clears and applied.refusal is None:
             self._clears.discard(applied.request)
@@ -344,13 +349,25 @@ class _Writer(Writer):
         if refusal is not None:
             given.refused(refusal)
             raise StoreError(refusal, cause="full")
-        super().write(rows, chained)
+        try:
+            super().write(rows, chained)
+        except StoreError as error:
+            given.refused(str(error))
+            raise
         given.committed(chained)
         sleep(given.time, given.disk_ns())
 
     def close(self) -> None:
         if not self._gone:
             super().close()
+
+    def disown(self, *, told: bool) -> None:
+        """Write the next epoch, as whoever takes the database over does; `told`: the lock is known to be lost."""
+        lock: Any = self._owned.lease._lock  # noqa: SLF001
+        if self.is_open:
+            Lease(self.database, lock)
+        if told:
+            lock.lost = "the lock on the database is lost (drawn)"
 
     def vanish(self) -> None:
         """Leave the files as a process does that is gone."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any, Final, Literal, NamedTuple
 
+from research.prove.sim.dues import BEGIN_NS, Due
+from research.prove.sim.episodes import episodes
 from research.prove.sim.turns import MS, S
 from research.prove.sim.wire import Latencies
 from sandbox.faults.plan import PLANS
@@ -48,7 +50,6 @@ _MORTAL: Final = ("risk", "executor", "book/{}", "flow/{}", "inventory/desk/{}",
 _PROTOCOLS: Final[tuple[Literal["2", "mixed"], ...]] = ("2", "2", "mixed")
 _DISK: Final = "no space is left on the disk (drawn)"
 
-BEGIN_NS: Final = 1_790_000_100 * S
 LIVENESS_NS: Final = 120 * S
 """How long after all is healed everything has to work again."""
 SETTLING_NS: Final = 60 * S
@@ -72,16 +73,6 @@ class EnoughSteps(Exception):
 
 class PlannedDeath(Exception):
     """The plan lets an actor die."""
-
-
-@dataclass(frozen=True)
-class Due:
-    """Something that the plan does at a time."""
-
-    at_ns: int
-    kind: str
-    """`taker`, `act`, `fault`, `crash`, `death`, `disk` or `stall`."""
-    said: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -126,6 +117,7 @@ def draw(seed: int) -> Plan:
     dues += _acts(random, heal_ns, rate=random.choice((0.0, 0.01, 0.03)))
     rare = Random(f"sim {seed}, rare")
     dues += [] if kind == "calm" else _rare(rare, heal_ns)
+    dues += [] if kind == "calm" else episodes(seed, heal_ns)
     dues += _takers(random, heal_ns + LIVENESS_NS, rate=random.choice((0.02, 0.1, 0.3)))
     return Plan(
         seed=seed,

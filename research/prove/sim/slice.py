@@ -19,6 +19,7 @@ from research.prove.sim.contract import (
     Committed,
     Crashed,
     Died,
+    Disowned,
     Event,
     Faulted,
     Framed,
@@ -35,7 +36,7 @@ from research.prove.sim.contract import (
 Breaks = Callable[[Sequence[Event]], Violation | None]
 """Folds some events; returns what they break."""
 
-_UNNAMED: Final = (Started, Crashed, Died, Operated, Refused, Healed, Settled, Faulted)
+_UNNAMED: Final = (Started, Crashed, Died, Disowned, Operated, Refused, Healed, Settled, Faulted)
 _NAMES: Final = re.compile(r"0x[0-9a-f]{8,64}|[0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{60,80}")
 _FOLDED: Final = 600_000
 """Events that are folded in search of a smaller slice: some seconds."""

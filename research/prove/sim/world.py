@@ -7,7 +7,7 @@ the plan's own), the exchange, and the engine's deadlines. It moves the clock to
 import shutil
 import tempfile
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from random import Random
@@ -27,6 +27,7 @@ from research.prove.sim.contract import (
     Committed,
     Crashed,
     Died,
+    Disowned,
     Faulted,
     Framed,
     Happening,
@@ -41,13 +42,12 @@ from research.prove.sim.contract import (
 )
 from research.prove.sim.digest import line_of
 from research.prove.sim.engine import Engine, ProcessEnded, Surroundings
+from research.prove.sim.outsiders import Outsiders
 from research.prove.sim.plan import BEGIN_NS, LIVENESS_NS, Due, EnoughSteps, Plan, PlannedDeath
 from research.prove.sim.seams import virtual
 from research.prove.sim.turns import MS, S, Time
 from research.prove.sim.wire import Network, Told
-from sandbox.faults.outside import fill
-from sandbox.messages import Answer, HttpRequest
-from sandbox.trading.records import Order
+from sandbox.messages import HttpRequest
 
 _NEWEST: Final = 60
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - a folder of its own in it, which no other can enter
@@ -97,8 +97,11 @@ class World(Told):
         self._dooms: list[str] = []
         self._kills = False
         """Whether somebody kills as soon as the next order is on the disk."""
-        self._stalled: Callable[[], None] | None = None
-        self._effects_seen = 0
+        self._disowning: Mapping[str, Any] | None = None
+        """How the database is another's as soon as the next order is on the disk."""
+        self._disowned = False
+        markets = tuple(self.markets)
+        self._outsiders = Outsiders(self.exchange, self.network, self.time, markets, self.address)
         self.exchange.log.on_line.append(self._logged)
 
     # What may be looked at
@@ -187,6 +190,7 @@ class World(Told):
     def _start(self) -> None:
         plan, random = self.plan, self._random
         self._lives += 1
+        self._disowned = False
         given = Surroundings(
             time=self.time,
             random=random,
@@ -230,67 +234,56 @@ class World(Told):
     def _do(self, due: Due) -> None:
         said = due.said
         if due.kind == "fault":
-            self._throw(said)
+            self._outsiders.throw(said)
         elif due.kind == "act" and said["act"] == "kill" and said["which"] < _IN_THE_MIDST:
             self._kills = True
         elif due.kind == "act":
-            self._operate(said["act"], self._pick(said["which"]) if said["market"] else None)
+            self._operate(said["act"], self._outsiders.pick(said["which"]) if said["market"] else None)
         elif due.kind == "taker":
-            self._take(said["which"], said["share"])
+            self._outsiders.take(said["which"], said["share"])
         elif due.kind == "crash" and self.engine is not None:
             where = "now" if said["where"] == "anywhere" else said["where"]
             self._crash = Due(due.at_ns, "crash", {**said, "where": where})
         elif due.kind == "death":
-            self._dooms.append(said["actor"].format(self._pick(said["which"])))
+            self._dooms.append(said["actor"].format(self._outsiders.pick(said["which"])))
         elif due.kind == "disk":
             self._disk_until_ns, self._disk_why = self.now_ns + said["for_ns"], said["why"]
+        elif due.kind == "lease":
+            self._disowning = said
         elif due.kind == "stall" and self.engine is not None:
             self.faults["(stall)"] += 1
             self.engine.workers.stall(said["for_ns"])
 
-    def _take(self, which: float, share: float) -> None:
-        """Let an outside taker trade with one of our orders."""
-        resting = self._resting()
-        if resting:
-            order = resting[int(which * len(resting))]
-            effects = self.exchange.tick(self.now_ns)
-            venue = self.exchange._venue  # noqa: SLF001 - its crowd trades there as well
-            fill(venue, order, max(1, int((order.size - order.matched) * share)), self.now_ns)
-            self.network.deliver([*effects, *self.exchange.tick(self.now_ns)])
+    def _disown(self, said: Mapping[str, Any]) -> None:
+        """Let another have the database, who does nothing with it; after a while a person starts this engine anew."""
+        engine, told = self.engine, bool(said["told"])
+        if engine is None:
+            return
+        self._disowned = True
+        self.faults["(lease)"] += 1
+        self._hear(Disowned(self._next(), self.now_ns, told))
+        engine.disown(told=told)
 
-    def _resting(self) -> list[Order]:
-        return [order for order in self.exchange.engine.orders.values() if order.resting is not None]
+        def restart() -> None:
+            if self.engine is engine:
+                self._crashed("restarted", 1 * S)
 
-    def _throw(self, said: Mapping[str, Any]) -> None:
-        body, about, which = dict(said["body"]), said["about"], said["which"]
-        if about["market"]:
-            body["market"] = market = self._pick(which)
-            listed = self.exchange.catalogue.find(market)
-            if about["outcome"] and listed is not None:
-                body["outcome"] = listed.outcomes[int(which * 1_000) % 2]
-        if about["account"]:
-            body["account"] = self._venue.account.key.address
-        if about["order"]:
-            resting = self._resting()
-            if not resting:
-                return
-            body["order"] = resting[int(which * len(resting))].id
-        self._ask("POST", "/faults", msgspec.json.encode(body))
+        self.time.at(min(self.now_ns + said["for_ns"], self.plan.heal_ns - 1), restart)
 
     def _operate(self, act: str, market: MarketId | None) -> None:
         engine = self.engine
-        if engine is None:
-            return
+        if engine is None or (self._disowned and act != "kill"):
+            return  # what an engine is told that cannot write it down is lost with it, but for a kill
         if act in ("off", "on") and market is None:
-            market = self._pick(0.0)
+            market = self._outsiders.pick(0.0)
         self._hear(Operated(self._next(), self.now_ns, act, market, done=False))
         engine.operate(act, market)
         if act == "kill":
             self._hear(Operated(self._next(), self.now_ns, act, market, done=True))
 
     def _heal(self) -> None:
-        self._ask("DELETE", "/faults", b"")
-        self._disk_until_ns, self._crash, self._kills = 0, None, False
+        self._outsiders.heal()
+        self._disk_until_ns, self._crash, self._kills, self._disowning = 0, None, False, None
         self._dooms.clear()
         self._hear(Healed(self._next(), self.now_ns))
         self._resume_all()
@@ -305,15 +298,6 @@ class World(Told):
             self._operate("on", market)
             self._operate("resume", market)
         self.time.after(200 * MS, lambda: self._operate("resume", None))
-
-    def _ask(self, method: str, path: str, body: bytes) -> None:
-        request = HttpRequest("control", method, path, {}, body, call=-1)
-        effects = self.exchange.handle(request, self.now_ns)
-        self.network.deliver([effect for effect in effects if not (isinstance(effect, Answer) and effect.call == -1)])
-
-    def _pick(self, which: float) -> MarketId:
-        ids = tuple(self.markets)
-        return ids[int(which * len(ids))]
 
     # What happens
 
@@ -355,6 +339,9 @@ class World(Told):
                 # An order is on its way to its lane: whoever kills now must still stop it.
                 self._kills = False
                 self.time.after(0, lambda: self._operate("kill", None))
+            if self._disowning is not None and any(isinstance(message, SubmitOrder) for _, message in chained):
+                said, self._disowning = self._disowning, None
+                self.time.after(0, lambda: self._disown(said))
 
     def _refused(self, reason: str) -> None:
         self.faults["(disk)"] += 1

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from models.messages.market import TickSizeChanged
-from research.prove.zoo.bug import Bug, bug
+from research.prove.zoo.bug import Bug, bug, instead
 
 
 def _only_finer(original: Any) -> Any:
@@ -35,10 +35,27 @@ def _signs_only_finer(original: Any) -> Any:
     return noticing
 
 
+def _for_hours(_: Any) -> Any:
+    return lambda self: self._event_ns + 10**13
+
+
+def _unbroken(_: Any) -> Any:
+    return lambda self, reason, now_ns: False
+
+
 BOOKS: Final[tuple[Bug, ...]] = (
     bug(
         "tick_cached", "the finest tick that a market ever had holds for ever",
         ("models.book:BookMachine._change_tick", _only_finer), ("models.book:BookMachine._fit_tick", _fits_only_finer),
         ("actors.live:Live.noticing", _signs_only_finer),
+    ),
+    bug(
+        "stale_is_fresh", "a book of which nothing was heard for long is quoted on",
+        ("models.book:BookMachine._fresh_until_ns", _for_hours),
+        ("models.controls.market_guard:MarketGuard._age_refusal", instead(None)),
+    ),
+    bug(
+        "gap_ignored", "a book whose frames were missed is quoted on",
+        ("models.book:BookMachine._open_gap", instead(None)), ("models.book_token:TokenBook.open_gap", _unbroken),
     ),
 )  # fmt: skip

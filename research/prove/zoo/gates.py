@@ -10,6 +10,10 @@ def _open_though_killed(_: Any) -> Any:
     return property(lambda self: self._fault or self._held or self.lease())
 
 
+def _open_without_lease(_: Any) -> Any:
+    return property(lambda self: self.killed or self._fault or self._held)
+
+
 def _for_all_but_replacements(original: Any) -> Any:
     def refusal(self: Any, leaving: Any) -> Any:
         before = vars(self).setdefault("slots", set())
@@ -60,6 +64,18 @@ GATES: Final[tuple[Bug, ...]] = (
     bug(
         "journal_after_send", "an order is passed on before its row is on the disk",
         ("actors.store.journal:JournalActor.on_receive", _passed_on_first),
+    ),
+    bug(
+        "no_lease_epoch", "a journal that another engine has taken over is written on, and what it holds is sent",
+        ("actors.store.lease:Lease.check", instead(None)),
+    ),
+    bug(
+        "lease_not_asked", "the gate does not ask whether the lock on the journal is still ours",
+        ("actors.gate:Gate.closed", _open_without_lease),
+    ),
+    bug(
+        "epoch_not_checked", "an order leaves though its price was made from an older book",
+        ("actors.gate:Gate._hear_epoch", instead(None)), ("models.stops:Stops.epoch_changed", instead(None)),
     ),
     bug(
         "latch_lost_at_restart", "the file and the record of a kill are forgotten with the process",

@@ -47,6 +47,12 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
         "silence_is_cancel": Known(71, "I8"),
         "cancel_behind_submit": Known(259, "I20"),
         "pause_not_done": Known(372, "I11"),
+        "error_is_not_found": Known(2, "I8"),
+        "no_lease_epoch": Known(11, "I24"),
+        "lease_not_asked": Known(11, "I24"),
+        "stale_is_fresh": Known(71, "I19"),
+        "gap_ignored": Known(108, "I19"),
+        "epoch_not_checked": Known(86, "I19"),
     }
 )
 

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from models.messages.lanes import OrderNotFound
 from models.messages.orders import OrderApproved, OrderRejected, SubmitOrder
 from models.orders import OrderEvent
 from research.prove.zoo.bug import Bug, bug, instead
@@ -21,6 +22,16 @@ def _sent_anew(original: Any) -> Any:
         return *said, OrderApproved(again, 0), SubmitOrder(order_id, again, now_ns)
 
     return submit_unanswered
+
+
+def _failure_says_no(original: Any) -> Any:
+    def failed(self: Any, order_id: str | None, failure: Any) -> None:
+        if order_id is None:
+            original(self, order_id, failure)
+        else:
+            self.tell(OrderNotFound(order_id, "", self.read_clock()))
+
+    return failed
 
 
 def _cancelled_when_sent(original: Any) -> Any:
@@ -97,6 +108,10 @@ LIFE: Final[tuple[Bug, ...]] = (
     bug(
         "new_salt_on_retry", "an order without an answer is signed anew and sent again",
         ("models.venue_answers:VenueAnswers._submit_unanswered", _sent_anew),
+    ),
+    bug(
+        "error_is_not_found", "a question that failed counts as the venue's word that it knows no such order",
+        ("actors.venues.polymarket.lanes.query:QueryLane._failed", _failure_says_no),
     ),
     bug(
         "not_found_is_dead", "an order that the venue does not find once is given up",

@@ -116,8 +116,8 @@ class Run:
     def wished(self, order: PlaceOrder) -> "Run":
         return self.said("risk", order)
 
-    def fresh(self, market_id: str = M) -> "Run":
-        return self.stepped(f"book/{market_id}", BookFrame(market_id, YES, (), (), 1, self.now_ns))
+    def fresh(self, market_id: str = M, outcome: Outcome = YES) -> "Run":
+        return self.stepped(f"book/{market_id}", BookFrame(market_id, outcome, (), (), 1, self.now_ns))
 
     def approved(self, order: PlaceOrder) -> "Run":
         return self.told(OrderApproved(order, 0), "executor")

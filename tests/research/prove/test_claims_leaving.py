@@ -2,9 +2,10 @@
 
 from models.markets import NO, YES
 from models.messages.control import SetOperatorState
-from models.messages.market import FeedRestored, MarketResolved, TickSizeChanged
+from models.messages.market import BookEpochChanged, FeedRestored, MarketResolved, TickSizeChanged
 from models.messages.orders import PlaceOrder
 from models.units import SHARE
+from research.prove.sim.contract import Disowned
 from tests.research.prove.claims_run import BEGIN_NS, M, N, Run, bid
 
 
@@ -54,8 +55,32 @@ def test_a_price_is_on_the_grid_of_now():
 
 def test_what_was_wished_for_before_prices_were_void_does_not_leave():
     for void in (TickSizeChanged(M, 10, 1, 1), FeedRestored(M, True)):
-        assert ready().stepped(f"book/{M}", void).written(bid()).broken == "I19"
-        assert Run().stepped(f"book/{M}", void).wished(bid()).journalled(bid()).written(bid()).broken is None
+        assert ready().stepped(f"book/{M}", void).fresh().fresh(outcome=NO).written(bid()).broken == "I19"
+        whole = Run().stepped(f"book/{M}", void).fresh().fresh(outcome=NO)
+        assert whole.wished(bid()).journalled(bid()).written(bid()).broken is None
+
+
+def test_nothing_leaves_until_both_tokens_have_a_whole_book_after_frames_were_missed():
+    half = Run().stepped(f"book/{M}", FeedRestored(M, True)).fresh().wished(bid()).journalled(bid())
+    assert half.written(bid()).broken == "I19"
+    begun = Run().stepped(f"book/{M}", FeedRestored(M, True)).crashed().read()
+    assert begun.wished(bid()).journalled(bid()).written(bid()).broken is None
+
+
+def test_what_was_priced_in_an_older_epoch_of_its_book_does_not_leave():
+    def said(epoch: int) -> BookEpochChanged:
+        return BookEpochChanged(M, epoch, 100, "gap", "")
+
+    assert ready().said("executor", said(2)).written(bid()).broken == "I19"
+    assert ready().said("executor", said(1)).written(bid()).broken is None
+    assert ready().said("executor", said(2)).crashed().read().written(bid()).broken is None
+
+
+def test_who_has_lost_the_journal_writes_no_row_and_who_knows_it_sends_no_order():
+    assert ready().add(Disowned, True).written(bid()).broken == "I24"
+    assert ready().add(Disowned, False).written(bid()).broken is None  # its row was written before
+    assert ready().add(Disowned, False).journalled(bid(number=2)).broken == "I24"
+    assert ready().add(Disowned, True).crashed().read().written(bid()).broken is None
 
 
 def test_an_order_does_not_meet_our_own_on_either_token():
