@@ -118,7 +118,7 @@ class Engine:
         self._writer.on_lost = self._lease_lost
         self.gate.lease = lambda: self._writer.lost
         catalogue = catalogue_of(options.endpoints, named, self._writer, options.mode, self.clock.now_ns())
-        killed = self._writer.killed()
+        killed, self._audited = self._writer.killed(), self._writer.kill_is_audited()
         if killed is not None:
             self.gate.kill(killed, "database")
         self._journal_waits = False
@@ -204,7 +204,7 @@ class Engine:
         killed = self.gate.look()
         if killed is not None:
             self.tell(Kill(killed, "latch", "start-up"))
-        self._kill_watch.start()
+        self._kill_watch.start(None if killed is None else self._audited)
         self.tell(ReadRisk("start-up"))
         _keep_for_good()
         self._watchdog.start()

@@ -4,9 +4,9 @@ Why these are plain methods and no actor: they are called from threads of surfac
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
-from actors.control.carrying import Carrying, Who, requests
+from actors.control.carrying import Call, Carrying, Who, requests
 from actors.control.ports import Gate, Listed, Markets, Refused, Reloaded, Reloads, View, present
 from actors.runtime.clock import Clock
 from models.answers import Answer, Cancelled, answer
@@ -41,6 +41,8 @@ class Control(Carrying):
         # Set by whoever built the engine and knows these; what is not set refuses its commands.
         self.reloads: Reloads | None = None
         self.markets: Markets | None = None
+        self.is_lifting = False
+        """Whether a kill is being lifted: risk may know of none any more while the gate is still closed."""
 
     @property
     def killed_by(self) -> str | None:
@@ -121,23 +123,11 @@ class Control(Carrying):
                 return answer("clear_kill", board, board, board.markets.values(), everything=True, dry_run=True)
             if not confirmed:
                 raise Refused("confirmation_required", "clearing the kill lets orders go out again")
-            standing = self.look().killed
+            self.is_lifting = True
             try:
-                cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
-            except Refused:
-                # Risk may come to it yet, and would then approve what the gate lets nobody send.
-                self._tell(Kill("kill" if standing is None else standing.reason, self.audit.name(), call.caller.name))
-                raise
-            problem, hint = "it was killed again meanwhile", "look why, and clear again: keel kill --status"
-            try:
-                lifted = self._gate.clear(known)
-            except OSError as error:
-                lifted, problem = False, f"the file of the kill cannot be removed: {error.strerror}"
-                hint = "remove KILL from the data folder, and clear again"
-            if not lifted:
-                self._tell(Kill(problem, self.audit.name(), call.caller.name))
-                raise Refused("refused", problem, hint)
-            return cleared
+                return self._lift(call, known, request)
+            finally:
+                self.is_lifting = False
 
         return self._say(call, carry_out)
 
@@ -154,6 +144,26 @@ class Control(Carrying):
             return _Said("stopping")
 
         self._say(self._call("stop", who, 0, dry_run=dry_run), carry_out)
+
+    def _lift(self, call: Call, known: Any, request: str) -> Answer:
+        """Have risk lift a kill, and then the gate; what does not come to its end leaves both killed."""
+        standing = self.look().killed
+        try:
+            cleared = self._carry_out(call, [ClearKill(request, call.caller.name)], self._named(()))
+        except Refused:
+            # Risk may come to it yet, and would then approve what the gate lets nobody send.
+            self._tell(Kill("kill" if standing is None else standing.reason, self.audit.name(), call.caller.name))
+            raise
+        problem, hint = "it was killed again meanwhile", "look why, and clear again: keel kill --status"
+        try:
+            lifted = self._gate.clear(known)
+        except OSError as error:
+            lifted, problem = False, f"the file of the kill cannot be removed: {error.strerror}"
+            hint = "remove KILL from the data folder, and clear again"
+        if not lifted:
+            self._tell(Kill(problem, self.audit.name(), call.caller.name))
+            raise Refused("refused", problem, hint)
+        return cleared
 
     # Orders
 

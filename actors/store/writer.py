@@ -183,6 +183,21 @@ class Writer:
             raise StoreError(f"cannot read the kill latch: {error}") from error
         return None if value is None else json.decode(value, type=dict[str, Any]).get("reason") or "kill"
 
+    def kill_is_audited(self) -> bool:
+        """Whether the audit has a kill that was carried out, and not lifted since.
+
+        For the time before the journal runs.
+
+        Raises:
+            StoreError: the database refused.
+        """
+        said = Audit.verb.in_(("kill", "clear_kill")) & Audit.outcome.in_(("done", "partial"))
+        try:
+            newest = Audit.select(Audit.verb).where(said).order_by(Audit.answered_ns.desc()).limit(1)
+            return newest.scalar(self.database) == "kill"
+        except PeeweeException as error:
+            raise StoreError(f"cannot read the audit: {error}") from error
+
     def read_back(self, after: int, limit: int) -> list[Entry]:
         """Return the next entries of this run after number `after` from which the core is rebuilt.
 

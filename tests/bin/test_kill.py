@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,15 @@ def test_a_file_and_a_signal_kill_and_the_database_remembers_what_the_file_forgo
         assert "keel kill --clear" in refused.stderr
         cleared(running)
         quotes(running)
+        until(lambda: len(audited(data_dir)) == 4, "all of it is in the audit, and each kill once")
+    assert audited(data_dir) == [("file", "kill"), ("cli", "clear_kill"), ("signal", "kill"), ("cli", "clear_kill")]
+
+
+def audited(data_dir: Path) -> list[tuple[str, str]]:
+    """Who has killed, and lifted a kill."""
+    with sqlite3.connect(f"file:{data_dir}/arb.db?mode=ro", uri=True) as database:
+        rows = database.execute("SELECT who, verb FROM audit WHERE verb LIKE '%kill' ORDER BY answered_ns")
+        return [(who.partition(" ")[0], verb) for who, verb in rows]
 
 
 @pytest.fixture

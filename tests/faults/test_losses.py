@@ -1,5 +1,7 @@
 """A loss kills a live engine; it stays so over a start, until a person lifts it, and then does not kill again."""
 
+import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,12 +39,14 @@ def test_a_loss_kills_over_a_start_and_a_person_who_lifts_it_takes_it(venue: San
         hand.until(lambda: hand.running.board.killed, "it is shown")
         hand.until(lambda: _noted(hand.running).killed == reason, "it is written down")
         assert hand.shares(market)[YES] > 0
+        hand.until(lambda: _audited(tmp_path), "it is in the audit")
     with live(venue, 0, tmp_path, **QUIET) as running:
         running.until(lambda: running.states() == {TradingState.KILLED}, "it is still killed")
         assert "since 00:00 UTC" in _day(running), "the day began before this start"
         running.engine.control.clear_kill("test", 10, confirmed=True)
         running.until(lambda: running.board.killed is None, "a person has lifted it")
         running.until(lambda: not _noted(running).killed, "that is written down")
+        assert _audited(tmp_path) == [("risk", "done", "killed by a limit of risk", reason)], "once, over two starts"
         noted = _noted(running)
         assert noted.day.since_ns > journalled(running, LossesNoted)[0].day.since_ns, "losses are counted from then on"
         assert noted.day == noted.hour == noted.peak
@@ -52,6 +56,13 @@ def _noted(running: LiveEngine) -> LossesNoted:
     """The newest record, an empty one where there is none yet."""
     nothing = Baseline(0)
     return (journalled(running, LossesNoted) or [LossesNoted(nothing, nothing, nothing, (), (), "", (), 0)])[-1]
+
+
+def _audited(folder: Path) -> list[tuple[str, str, str, str]]:
+    """Who killed, and why, as the audit has it."""
+    with sqlite3.connect(f"file:{folder}/arb.db?mode=ro", uri=True) as database:
+        rows = database.execute("SELECT who, outcome, result, arguments FROM audit WHERE verb = 'kill'").fetchall()
+    return [(who, outcome, result, json.loads(arguments)["reason"]) for who, outcome, result, arguments in rows]
 
 
 def _day(running: LiveEngine) -> str:
