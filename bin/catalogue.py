@@ -1,6 +1,6 @@
 """Where the venue is, and which of its markets an engine trades."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Final
@@ -176,18 +176,22 @@ class _Listed(msgspec.Struct):
     who: str
 
 
-def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[MarketId, str]) -> Catalogue:
+def with_listed(
+    endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[MarketId, str], concerned: Collection[MarketId] = ()
+) -> Catalogue:
     """Return the catalogue with what people added while an earlier engine ran, and without what they removed.
 
-    What was added and is closed by now is left out. Every difference is logged. Raises VenueUnreachable.
+    What was added and is closed by now is left out. What was removed, and is held after all or may have been traded, is
+    there: off, as it was left. Every difference is logged. Raises VenueUnreachable.
     """
     markets, left_out = catalogue.markets.copy(), list(catalogue.left_out)
     for name, fact in facts.items():
         said = msgspec.json.decode(fact, type=_Listed)
-        if said.traded == (name in markets) or any(one.market.id == name for one in left_out):
+        wanted = said.traded or name in concerned
+        if wanted == (name in markets) or any(one.market.id == name for one in left_out):
             continue
         told = logger.bind(market=said.slug, who=said.who)
-        if not said.traded:
+        if not wanted:
             del markets[name]
             told.warning("{} is left out: removed while an earlier engine ran; back with: keel markets add", said.slug)
             continue
@@ -198,8 +202,10 @@ def with_listed(endpoints: Endpoints, catalogue: Catalogue, facts: Mapping[Marke
             continue
         markets |= added.markets
         left_out += added.left_out
-        if added.markets:
+        if added.markets and said.traded:
             told.info("{} is traded too: added while an earlier engine ran; out with: keel markets remove", said.slug)
+        elif added.markets:
+            told.warning("{} was removed while an earlier engine ran: kept off for what may be held there", said.slug)
     groups = {name: group for name, group in catalogue.groups.items() if markets.keys() >= set(group.markets)}
     return Catalogue(markets, groups, left_out=tuple(left_out))
 
@@ -211,9 +217,9 @@ def catalogue_of(endpoints: Endpoints, named: Catalogue, writer: "Writer", mode:
     """
     from actors.store.rows import listed_prefix
 
-    catalogue = with_listed(endpoints, named, writer.facts(listed_prefix(mode)))
-    if mode == "live":
-        catalogue = with_held(endpoints, catalogue, writer.markets_concerned(now_ns - _LATE_NS))
+    concerned = writer.markets_concerned(now_ns - _LATE_NS) if mode == "live" else set[MarketId]()
+    catalogue = with_listed(endpoints, named, writer.facts(listed_prefix(mode)), concerned)
+    catalogue = with_held(endpoints, catalogue, concerned)
     if catalogue.left_out and not catalogue.markets:
         raise NothingToTrade(catalogue.left_out)
     return catalogue

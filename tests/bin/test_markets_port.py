@@ -243,3 +243,12 @@ def test_what_was_said_earlier_of_a_market_that_is_gone_keeps_nothing_from_start
         first.id: f'{{"slug":"{first.slug}","traded":false,"who":"me","at_ns":1}}',
     }
     assert set(with_listed(where, known, facts).markets) == {second.id}
+
+
+def test_what_was_removed_and_is_held_after_all_is_known_again(where: Endpoints, alone: list[Market]) -> None:
+    first, second, third = alone[:3]
+    removed = {one.id: f'{{"slug":"{one.slug}","traded":false,"who":"me","at_ns":1}}' for one in (first, second)}
+    known = Catalogue({first.id: first, third.id: third})
+    assert set(with_listed(where, known, removed).markets) == {third.id}
+    assert set(with_listed(where, known, removed, {first.id}).markets) == {first.id, third.id}, "the file names it"
+    assert set(with_listed(where, known, removed, {second.id}).markets) == {second.id, third.id}, "it was added, once"
