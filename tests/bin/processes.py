@@ -18,6 +18,7 @@ from surfaces.cli.errors import CommandError
 from surfaces.client import EngineClient
 from surfaces.socket_file import find_socket
 from tests.bin import forked_commands
+from tests.bin.forked_commands import Forked
 
 ROOT = Path(__file__).parents[2]
 Document = dict[str, Any]
@@ -30,6 +31,8 @@ _NOTHING_SET = {
     "XDG_STATE_HOME": f"{tempfile.gettempdir()}/keel-tests-{os.getuid()}",
     "PYTHONFAULTHANDLER": "1",  # a process that hangs can be asked for its stacks
 }
+
+_STDERR = 2
 
 _PATIENT = {"KEEL_RUNTIME__SLOW_TURN_MS": "60000"}
 """No turn is too slow: a machine that runs many tests at once holds up any of them."""
@@ -91,28 +94,37 @@ class Sandbox:
 
 @contextmanager
 def sandbox(*arguments: object) -> Iterator[Sandbox]:
-    command = [sys.executable, "-m", "sandbox", "--json", *map(str, arguments)]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=_NOTHING_SET, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-    ) as process:
+    said, out = os.pipe()
+    with os.fdopen(said, encoding="utf-8") as lines:
         try:
-            assert process.stdout is not None
-            yield Sandbox(json.loads(process.stdout.readline()))
+            process = Forked(("sandbox", "--json", *map(str, arguments)), _NOTHING_SET, out, _STDERR)
+        finally:
+            os.close(out)
+        try:
+            yield Sandbox(json.loads(lines.readline()))
         finally:
             process.terminate()
+            process.wait()
 
 
 class Engine:
-    """A `keel run` in a folder of its own. What it prints is kept in files beside its data."""
+    """A `keel run` in a folder of its own. What it prints is kept in files beside its data.
 
-    def __init__(self, data_dir: Path, *arguments: object, **variables: str) -> None:
+    `fresh`: a new Python, which has imported nothing but what this run asks for.
+    """
+
+    def __init__(self, data_dir: Path, *arguments: object, fresh: bool = False, **variables: str) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         self._out, self._err = data_dir / "stdout", data_dir / "stderr"
+        command = tuple(map(str, ("run", "--data-dir", data_dir, *arguments)))
+        environment = _NOTHING_SET | _PATIENT | variables
         with self._out.open("w") as out, self._err.open("w") as err:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bin.main", "run", "--data-dir", str(data_dir), *map(str, arguments)],
-                cwd=ROOT, env=_NOTHING_SET | _PATIENT | variables, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            self.process = (
+                subprocess.Popen(
+                    [sys.executable, "-m", "bin.main", *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
+                    stdout=out, stderr=err,
+                ) if fresh else Forked(("keel", *command), environment, out.fileno(), err.fileno())
             )  # fmt: skip
 
     @property
@@ -175,9 +187,9 @@ class Engine:
 
 
 @contextmanager
-def engine(data_dir: Path, *arguments: object, **variables: str) -> Iterator[Engine]:
+def engine(data_dir: Path, *arguments: object, fresh: bool = False, **variables: str) -> Iterator[Engine]:
     """Run an engine; it is ended with the test, whatever became of it."""
-    running = Engine(data_dir, *arguments, **variables)
+    running = Engine(data_dir, *arguments, fresh=fresh, **variables)
     try:
         yield running.up()
     finally:

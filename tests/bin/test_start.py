@@ -136,7 +136,7 @@ def test_no_secret_is_read_or_kept_on_paper(venue: Sandbox, tmp_path: Path) -> N
     }
     (tmp_path / ".env").write_text("".join(f"{name}={CANARY}\n" for name in secrets), encoding="utf-8")
     arguments = ("--sandbox", venue.url, "--profile", "small_250", "--env-file", tmp_path / ".env")
-    with engine(tmp_path / "data", *arguments, **secrets) as running:
+    with engine(tmp_path / "data", *arguments, fresh=True, **secrets) as running:
         until(lambda: running.status()["orders"], "it trades")
         loaded = Path(f"/proc/{running.process.pid}/maps").read_text(encoding="utf-8")
         assert "coincurve" not in loaded
