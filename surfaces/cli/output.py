@@ -125,9 +125,15 @@ def write_error(error: CommandError, *, as_json: bool) -> None:
         sys.stdout.flush()
         return
     end = "" if error.message.endswith(("?", ".")) else "."
-    first = error.hint[:1] if error.hint.startswith("keel ") else error.hint[:1].upper()  # a command is typed as it is
+    first = error.hint[:1] if _is_typed(error.hint) else error.hint[:1].upper()
     hint = f"{end} {first}{error.hint[1:]}" if error.hint else ""
     sys.stderr.write(inert(f"error: {error.message}{hint}") + "\n")
+
+
+def _is_typed(hint: str) -> bool:
+    """Whether a hint begins with what is typed as it is: a command, a key of the configuration, a path."""
+    word = hint.partition(" ")[0].rstrip(".,:;")
+    return word == "keel" or any(mark in word for mark in "._/=")
 
 
 def _write_styled(text: Text, out: TextIO) -> None:

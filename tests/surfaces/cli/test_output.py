@@ -97,3 +97,17 @@ def test_an_error_is_told_and_not_obeyed(as_json: bool, capsys: pytest.CaptureFi
     said = "".join(capsys.readouterr())
     assert all(line == escaped(line) for line in said.split("\n"))
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("hint", "shown"),
+    [
+        ("start it with: keel run", "Start it with: keel run"), ("keel orders list", "keel orders list"),
+        ("account.keystore_file, or a keyring", "account.keystore_file, or a keyring"), ("again.", "Again."),
+    ],
+)  # fmt: skip
+def test_what_is_to_be_typed_stands_in_a_hint_as_it_is_typed(
+    hint: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_error(CommandError("failure", "it failed", hint), as_json=False)
+    assert capsys.readouterr().err == f"error: it failed. {shown}\n"
