@@ -1,8 +1,9 @@
 """`bin/prove kill`: all is killed in the midst of many orders a second, and the venue's log says what left after it.
 
-Each try starts an engine that trades live on a sandbox, lets it come to its pace, and kills it in one of the ways that
-there are. After the kill nothing may leave, the book must be empty within ten seconds, a restart must stay killed, also
-where the file is gone, and only a person on the local socket may let it trade again.
+Each try starts an engine that trades live on a sandbox, has it quote everything anew whenever it has come to rest, and
+kills it in the midst of that in one of the ways that there are. After the kill nothing may leave, the book must be
+empty within ten seconds, a restart must stay killed, also where the file is gone, and only a person on the local socket
+may let it trade again.
 
 What counts as the moment of a kill: the file of the latch is there, for it is written when the gate is closed; of one
 past an engine that hangs, that its process has ended. Where the venue's log stands is asked right then: what it writes
@@ -12,14 +13,16 @@ request, and is told apart.
 
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+from research.prove.control_socket import Refused, ask
 from research.prove.postgres import Reachable, reachable
 from research.prove.processes import (
     UNHINDERED,
@@ -69,7 +72,11 @@ _SETTINGS: Final = {
 _LOSES: Final = {"KEEL_LOSSES__DRAWDOWN": "0.000001"}
 """A dollar of the million below the highest point, which every desk falls to soon."""
 _PACE_S: Final = 60.0
-_BURST_S: Final = 8.0
+_FIRST_S: Final = 3.0
+"""How long it may take from a resume to the first order."""
+_REST_S: Final = 0.4
+"""Without an order for so long it has quoted everything, or cancelled it."""
+_MIDST_NS: Final = 3_000_000_000
 _LATCHED_S: Final = 60.0
 _LAG_NS: Final = 250_000_000
 """How far a sandbox on a busy machine may be behind with what came in."""
@@ -96,6 +103,10 @@ class Asked:
     markets: int = 100
     seed: int = 1
     db: str | None = None
+
+
+def _nothing(*_: object) -> None:
+    """Do nothing."""
 
 
 @dataclass(slots=True)
@@ -167,8 +178,10 @@ class _Trying:
         self._account = number
         self._owner: dict[str, Any] = venue.said["accounts"][number]
         self._last_line = 0
-        self._begun = ExitStack()
-        """Commands that are still to end."""
+        self._command: subprocess.Popen[str] | None = None
+        self._quoting = False
+        self._rests_s = 0.0
+        """From when on it has come to rest, if no order comes until then."""
         self._came: list[tuple[int, int]] = []
         """Number and time of the line of each order of ours that came in."""
         report.tries.append(self._tried)
@@ -176,16 +189,17 @@ class _Trying:
     def run(self) -> None:
         """Kill an engine at its pace, look at what is left, start it again, and release it."""
         with self._engine(_LOSES if self._tried.raiser == "loss" else {}) as running:
-            self._read()  # what came before is not of this try
-            self._came.clear()
-            self._come_to_pace(running)
-            try:
-                killed_ns = self._raise(running)
-                killed = self._newest()
-                self._empty(killed_ns)
-            finally:
-                running.process.send_signal(signal.SIGCONT)
-            self._begun.close()
+            with monitor(self._data_dir) if self._tried.raiser == "monitor" else nullcontext(_nothing) as press:
+                self._read()  # what came before is not of this try
+                self._came.clear()
+                self._come_to_pace()
+                try:
+                    killed_ns = self._raise(running, press)
+                    killed = self._newest()
+                    self._empty(killed_ns)
+                finally:
+                    running.process.send_signal(signal.SIGCONT)
+                self._proves_rest()
             wait(_QUIET_S)
             if self._server is not None:
                 self._server.interrupt(_QUIET_S)
@@ -204,27 +218,30 @@ class _Trying:
 
     # The kill
 
-    def _come_to_pace(self, running: Engine) -> None:
-        """Let it quote everything at once until so many orders came within a second; a loss kills when it comes."""
+    def _come_to_pace(self) -> None:
+        """Drive it until so many orders came within a second; a loss kills when it comes."""
         limit_s = time.monotonic() + _PACE_S
-        while time.monotonic() < limit_s:
-            resuming = running.begin("resume", "--yes")
-            self._begun.callback(resuming.wait)
-            if self._is_at_pace():
+        while time.monotonic() < limit_s and not self._latch.exists():
+            self._drive()
+            if self._most() >= self._report.asked.orders_per_s:
                 return
-            self._begun.close()
-            running.done("pause")
-
-    def _is_at_pace(self) -> bool:
-        burst_s = time.monotonic() + _BURST_S
-        while time.monotonic() < burst_s:
-            self._read()
-            if self._most() >= self._report.asked.orders_per_s or self._latch.exists():
-                return True
             wait(0.02)
-        return False
 
-    def _raise(self, running: Engine) -> int:
+    def _drive(self) -> None:
+        """Have it cancel everything and quote it anew where it has come to rest."""
+        before, now_s = len(self._came), time.monotonic()
+        self._read()
+        if len(self._came) > before:
+            self._rests_s = now_s + _REST_S
+        if now_s < self._rests_s:
+            return
+        self._quoting = not self._quoting
+        command, confirmed = ("resume", True) if self._quoting else ("pause", False)
+        with suppress(Refused):  # the kill has come, or it does not serve yet
+            ask(self._data_dir, "POST", f"/v1/commands/{command}", {"confirmed": confirmed})
+        self._rests_s = time.monotonic() + (_FIRST_S if self._quoting else _REST_S)
+
+    def _raise(self, running: Engine, press: Callable[[str], object]) -> int:
         """Kill, and return when that was."""
         match self._tried.raiser:
             case "file":
@@ -235,32 +252,33 @@ class _Trying:
                 running.process.send_signal(signal.SIGUSR2)
                 killed_ns = self._latched()
             case "monitor":
-                with monitor(self._data_dir) as press:
-                    press("K")
-                    press("K")
-                    killed_ns = self._latched()
+                press("K")
+                press("K")
+                killed_ns = self._latched()
             case "loss":
                 killed_ns = self._latched()
             case "offline":
                 running.process.send_signal(signal.SIGSTOP)
                 killed_ns = self._killed_offline()
             case _:
-                killed_ns = self._killed_by_command(running)
+                self._command = running.begin("kill", "--reason", "proof", "--timeout", "30")
+                killed_ns = self._latched(self._drive)
         return killed_ns
 
-    def _latched(self) -> int:
+    def _latched(self, meanwhile: Callable[[], object] = _nothing) -> int:
         """Return when the file of the latch was there first, to the millisecond."""
         limit_s = time.monotonic() + _LATCHED_S
         while not os.path.lexists(self._latch):
             if time.monotonic() > limit_s:
                 raise TimeoutError(f"{self._tried.raiser}: nothing was latched within {_LATCHED_S:g} s")
+            meanwhile()
             wait(0.001)
         return int(self._latch.lstat().st_mtime * _S)
 
-    def _killed_by_command(self, running: Engine) -> int:
-        done = running.keel("kill", "--reason", "proof", "--timeout", "30")
-        self._hold("keel kill proves that nothing rests", done.returncode == 0, done.stderr or done.stdout)
-        return self._latched()
+    def _proves_rest(self) -> None:
+        if self._command is not None:
+            said = self._command.communicate(timeout=_LATCHED_S)[0]
+            self._hold("keel kill proves that nothing rests", self._command.returncode == 0, said)
 
     def _killed_offline(self) -> int:
         key = {
@@ -322,6 +340,8 @@ class _Trying:
         late = [at_ns for at_ns in after if at_ns > killed_ns + _LAG_NS]
         self._hold("no order after the kill", not late, f"{len(late)}, the last after {tried.last_ms:.0f} ms")
         self._hold("at most one request was still to be read", tried.after <= _REQUEST, f"{tried.after} orders")
+        if tried.raiser not in ("loss", "offline"):
+            self._hold("it came in the midst of orders", tried.last_ms > -_MIDST_NS / 1e6, f"{tried.last_ms:.0f} ms")
         if tried.raiser != "loss":
             self._hold("it was at its pace", tried.most_per_s >= wanted, f"{tried.most_per_s} of {wanted} a second")
 

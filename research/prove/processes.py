@@ -90,11 +90,13 @@ class Engine:
         """Run a command on it."""
         return keel(*arguments, "--data-dir", self.data_dir)
 
-    def begin(self, *arguments: object) -> "subprocess.Popen[bytes]":
-        """Begin a command on it, whose answer nobody reads; wait for its end."""
+    def begin(self, *arguments: object) -> "subprocess.Popen[str]":
+        """Begin a command on it; read what it says and wait for its end."""
         command = [*_command("bin.main"), *map(str, arguments), "--data-dir", str(self.data_dir)]
-        silent = subprocess.DEVNULL
-        return subprocess.Popen(command, env=_environment({}), stdin=silent, stdout=silent, stderr=silent)
+        return subprocess.Popen(
+            command, env=_environment({}), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
+        )  # fmt: skip
 
     def done(self, *arguments: object, timeout_s: float = 60.0) -> None:
         """Run a command again and again until it succeeds. Raises RuntimeError where the engine ends, TimeoutError."""
