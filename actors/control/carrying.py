@@ -91,9 +91,12 @@ class Carrying(Reads):
                 self._await_start(call)
             result = carry_out(request)
         except Refused as refused:
+            # Whoever gave up waiting has said it all the same, and it may be done; but a lift is taken back.
+            late = refused.code == "timeout" and not call.dry_run and call.verb != "clear_kill"
+            outcome = "partial" if late else "refused"
             self.audit.note(
                 call.caller, call.verb, redacted("", str(refused)), asked_ns,
-                outcome="refused", request=request, market=market, arguments=call.arguments,
+                outcome=outcome, request=request, market=market, arguments=call.arguments,
             )  # fmt: skip
             raise
         outcome = "shown" if call.dry_run else "done" if result.proven else "partial"

@@ -147,3 +147,15 @@ def test_a_partial_end_is_audited_as_that() -> None:
     engine.stuck = {engine.place(1)}
     engine.control.set_state("pause", [], "cli", 0.05)
     assert engine.audited[-1].outcome == "partial"
+
+
+def test_what_was_said_and_not_answered_in_time_is_no_refusal_and_always_written() -> None:
+    engine = LittleEngine(1)
+    engine.deaf = True
+    for _ in range(UNCHANGED_MAX + 1):
+        engine.control.audit.refused(caller(), "POST /v1/kill", "no JSON")
+    with pytest.raises(Refused, match="the gate is closed, but risk did not answer"):
+        engine.control.kill("drill", "cli", 0.05)
+    assert engine.gate == ["closed: drill"]
+    row = engine.audited[-1]
+    assert (row.verb, row.outcome, row.arguments) == ("kill", "partial", {"reason": "drill"})

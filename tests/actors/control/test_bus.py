@@ -274,7 +274,7 @@ def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
         ("cli", "pause", None, {}, "risk did not answer pause within 0.05 s"),
     ]
     assert len({row.request for row in engine.audited}) == 4
-    assert [row.outcome for row in engine.audited] == ["done", "done", "done", "refused"]
+    assert [row.outcome for row in engine.audited] == ["done", "done", "done", "partial"], "of the last nobody knows"
     assert engine.ended
 
 
