@@ -1,5 +1,6 @@
 """`keel run`: an engine in the foreground, until it is asked to end."""
 
+import gc
 import os
 import signal
 from collections.abc import Callable, Generator
@@ -80,6 +81,7 @@ def command(
     i_understand_live
         With --yes: start live without asking for the end of the wallet's address.
     """
+    gc.disable()  # until the engine is up: what a start imports and builds is there to stay
     from actors.runtime.clock import SystemClock
     from actors.store.database import resolve_url
     from bin.arming import Stint, is_on_this_machine
