@@ -31,6 +31,9 @@ def command(
     *,
     reason: Annotated[str, Parameter(help="Kept, and shown until a person lifts the kill.")] = "",
     clear: Annotated[bool, Parameter(negative="", help="Lift the kill; asks.")] = False,
+    force: Annotated[
+        bool, Parameter(negative="", help="With --clear: though orders are left. Is written down.")
+    ] = False,
     status: Annotated[bool, Parameter(negative="", help="Say whether it is killed, and why.")] = False,
     offline: Annotated[
         bool, Parameter(negative="", help="Without the engine: close its gate, and cancel all at the venue from here.")
@@ -50,7 +53,9 @@ def command(
         if sandbox is not None or config is not None or env_file is not None:
             raise CommandError("usage", "--sandbox, --config and --env-file go with --offline")
         try:
-            return control.kill(reason=reason, clear=clear, status=status, dry_run=dry_run, options=options)
+            return control.kill(
+                reason=reason, clear=clear, force=force, status=status, dry_run=dry_run, options=options
+            )
         except CommandError as error:
             if status and error.code in _UNANSWERED:
                 return _latched(options)
@@ -58,7 +63,7 @@ def command(
                 raise
             hint = "close its gate, and cancel all at the venue, without it: keel kill --offline"
             raise CommandError(error.code, error.message, hint, retryable=error.retryable) from error
-    if clear or status:
+    if clear or status or force:
         raise CommandError("usage", "--offline kills; --clear and --status need the engine")
     return _offline(reason or "kill --offline", sandbox, config, env_file, options, dry_run=dry_run)
 

@@ -74,6 +74,13 @@ class KillOrder(_Said):
     reason: str = Field(default="", max_length=500)
 
 
+class ClearOrder(_Said):
+    """What a person has typed, and whether it is meant though orders are left."""
+
+    word: str = Field(default="", max_length=100)
+    force: bool = False
+
+
 class SetOrder(_Said):
     """What to go by from now on, as people write it."""
 
@@ -175,7 +182,7 @@ def _add_views(route: _Routes, control: Control) -> None:
     route.add("book", book)
     route.add("orders", orders)
     route.add("order", order)
-    route.add("kill_status", lambda: answered(told.killed(control.look(), control.killed_by)))
+    route.add("kill_status", lambda: answered(told.killed(control.look(), control.killed_by, control.kill_word)))
 
 
 def _add_questions(route: _Routes, control: Control) -> None:
@@ -215,8 +222,8 @@ def _add_commands(route: _Routes, control: Control) -> None:
         answer = await asyncio.to_thread(control.kill, reason, by, order.timeout_s, dry_run=order.dry_run)
         return answered(told.command(answer))
 
-    def clear_kill(order: _Said, by: By) -> Response:
-        done = control.clear_kill(by, order.timeout_s, confirmed=order.confirmed, dry_run=order.dry_run)
+    def clear_kill(order: ClearOrder, by: By) -> Response:
+        done = control.clear_kill(by, order.timeout_s, word=order.word, force=order.force, dry_run=order.dry_run)
         return answered(told.command(done))
 
     def cancel(order: CancelOrder, by: By) -> Response:

@@ -20,10 +20,10 @@ _RISK: Final = "risk"
 _SOURCES: Final = {_RISK: "a limit of risk", "file": "a file that somebody left", "signal": "SIGUSR2"}
 
 
-def killed(board: Board, by: str | None) -> Document:
+def killed(board: Board, by: str | None, word: str) -> Document:
     """Return `keel.kill/1`: whether the latch is closed, by what, why and since when, and the word that lifts it.
 
-    `by` is who or what latched the gate, which may be closed before risk has heard of it.
+    `by` is who or what latched the gate, which may be closed before risk has heard of it; `word` lifts it.
     """
     cell = board.killed
     source = None if by is None else by.partition(" ")[0]
@@ -34,7 +34,7 @@ def killed(board: Board, by: str | None) -> Document:
         "by": None if by is None else _SOURCES.get(by, by),
         "reason": None if cell is None else cell.reason,
         "since": None if cell is None else rfc3339(cell.since_ns),
-        "confirm": board.engine.wallet[-4:] or "CLEAR",
+        "confirm": word,
     }
 
 

@@ -65,10 +65,10 @@ class ReadOut(Guard):
 
 
 class LittleEngine:
-    def __init__(self, markets: int = 3, mode: str = "paper", *, recalled: bool = True) -> None:
+    def __init__(self, markets: int = 3, mode: str = "paper", *, recalled: bool = True, wallet: str = "") -> None:
         self.clock = StillClock()
         self.catalogue = Catalogue({found.id: found for found in map(market, range(1, markets + 1))})
-        self.engine = Engine(mode, (TAG,), "run-1", 4121, "0.1.0", START_NS)
+        self.engine = Engine(mode, (TAG,), "run-1", 4121, "0.1.0", START_NS, wallet=wallet)
         self.board = SharedBoard(BoardMachine(self.engine, self.catalogue, MarkParameters()), self.clock)
         limits = RiskParameters(wallet_usd=100_000 * DOLLAR, open_orders_per_market=100, open_orders_total=10_000)
         self.readings: list[Reading] = []

@@ -9,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from actors.control.carrying import Call, Carrying, Who, requests
 from actors.control.ports import Gate, Listed, Markets, Refused, Reloaded, Reloads, View, present
 from actors.runtime.clock import Clock
-from models.answers import Answer, Cancelled, answer
+from models.answers import Answer, Cancelled, answer, plural
 from models.cells import TradingState
 from models.flatten_plan import flatten_plan, plan_text
 from models.messages.base import Message
@@ -20,6 +20,7 @@ from models.roles import may_add_risk
 Verb: TypeAlias = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
 
 _RELOAD_S: Final = 10.0
+_NAMED_MAX: Final = 5
 _REASON: Final = "operator"
 _HELD: Final = frozenset({TradingState.CANCEL_ONLY, TradingState.HALTED, TradingState.KILLED})
 
@@ -108,21 +109,31 @@ class Control(Carrying):
 
         return self._say(call, carry_out)
 
-    def clear_kill(self, who: Who, timeout_s: float, *, confirmed: bool = False, dry_run: bool = False) -> Answer:
-        """Lift the latch: risk first, the gate last.
+    def clear_kill(
+        self, who: Who, timeout_s: float, *, word: str = "", force: bool = False, dry_run: bool = False
+    ) -> Answer:
+        """Lift the latch: risk first, the gate last. `word` is what a person has to type: see `kill_word`.
+
+        While an order rests or its fate is not known it is refused, unless `force` says that this is meant; that is
+        written down with the orders.
 
         Raises Refused: `not_permitted`, `replayed`, `confirmation_required`, `starting`, `timeout`; `refused` where the
-        file cannot be removed, or another kill was said meanwhile: then all stays killed.
+        word is another, an order is left, the file cannot be removed, or another kill was said meanwhile: then all
+        stays killed.
         """
-        call = self._call("clear_kill", who, timeout_s, dry_run=dry_run)
+        arguments = {"force": "yes"} if force else None
+        call = self._call("clear_kill", who, timeout_s, arguments=arguments, dry_run=dry_run)
         known = self._gate.kills()
 
         def carry_out(request: str) -> Answer:
             if dry_run:
                 board = self.look()
                 return answer("clear_kill", board, board, board.markets.values(), everything=True, dry_run=True)
-            if not confirmed:
+            if not word:
                 raise Refused("confirmation_required", "clearing the kill lets orders go out again")
+            if word.lower() != self.kill_word.lower():
+                raise Refused("refused", "that is not the word which lifts the kill", "it is asked: keel kill --clear")
+            self._require_resolved(call, force=force)
             self.is_lifting = True
             try:
                 return self._lift(call, known, request)
@@ -130,6 +141,11 @@ class Control(Carrying):
                 self.is_lifting = False
 
         return self._say(call, carry_out)
+
+    @property
+    def kill_word(self) -> str:
+        """What a person types to lift a kill: the end of the wallet's address, `CLEAR` where no wallet trades."""
+        return self.look().engine.wallet[-4:] or "CLEAR"
 
     def stop(self, who: Who, *, dry_run: bool = False) -> None:
         """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once.
@@ -144,6 +160,28 @@ class Control(Carrying):
             return _Said("stopping")
 
         self._say(self._call("stop", who, 0, dry_run=dry_run), carry_out)
+
+    def _require_resolved(self, call: Call, *, force: bool) -> None:
+        """Refuse to lift a kill as long as it is not known what all of our orders came to; wait a while for it."""
+        within_s = 0 if force else self._left_s(call) / 2
+        board, _ = self._board.wait_for(lambda seen: not seen.orders, within_s)
+        left = [f"{line.order_id or line.intent} {line.state.value}" for line in board.open_orders()]
+        doubt = ""
+        if not left and self.listings is not None and not force:
+            rests, doubt = self._resting(call, tuple(board.markets.values()))
+            left = [f"{one.order_id} rests at the venue" for one in rests]
+        shown = "; ".join(left[:_NAMED_MAX]) + ("; ..." if len(left) > _NAMED_MAX else "")
+        if force and left:
+            call.arguments["orders"] = shown
+        if force or not (left or doubt):
+            return
+        problem = (
+            f"{plural(len(left), 'order')} may still fill: {shown}" if left else f"nobody knows what rests: {doubt}"
+        )
+        hint = (
+            "wait until it is known, or cancel: keel cancel --all; who knows better says --force, which is written down"
+        )
+        raise Refused("refused", f"all stays killed: {problem}", hint, retryable=True)
 
     def _lift(self, call: Call, known: Any, request: str) -> Answer:
         """Have risk lift a kill, and then the gate; what does not come to its end leaves both killed."""

@@ -322,7 +322,7 @@ class Lives:
         """Let it trade; every few lives it is killed instead, and the next one has to begin so."""
         running = self._running
         if self._killed:
-            self._said(running, "/v1/kill/clear", {"confirmed": True})
+            self._said(running, "/v1/kill/clear", {"word": self._word(running), "timeout_s": 60})
             self._killed = False
         self._said(running, "/v1/commands/resume", {"confirmed": True})
         every = self.asked.ends_every
@@ -342,6 +342,13 @@ class Lives:
         outcome = self._random.choice((*chosen["outcomes"], None))
         how = {"fault": "void"} if outcome is None else {"fault": "resolve", "outcome": outcome}
         self._venue.asked("/faults", {**how, "market": chosen["slug"]})
+
+    def _word(self, running: Engine) -> str:
+        """Return the word that lifts a kill; none from an engine that dies on the question."""
+        try:
+            return ask(running.data_dir, "GET", "/v1/kill")["confirm"]
+        except Refused:
+            return ""
 
     def _said(self, running: Engine, route: str, body: dict[str, object]) -> bool:
         """Say a command; an engine that dies on it has been told to."""

@@ -48,6 +48,9 @@ def kill(
     *,
     reason: Annotated[str, Parameter(help="Kept, and shown until a person lifts the kill.")] = "",
     clear: Annotated[bool, Parameter(negative="", help="Lift the kill; asks.")] = False,
+    force: Annotated[
+        bool, Parameter(negative="", help="With --clear: though orders are left. Is written down.")
+    ] = False,
     status: Annotated[bool, Parameter(negative="", help="Say whether it is killed, and why.")] = False,
     dry_run: DryRun = False,
     options: Options = DEFAULTS,
@@ -55,10 +58,12 @@ def kill(
     """Let no order out any more, cancel everything, and stay so over restarts. Never asks."""
     if clear and status:
         raise CommandError("usage", "--clear and --status are two things")
+    if force and not clear:
+        raise CommandError("usage", "--force goes with --clear")
     if status or (clear and dry_run):
         return _kill_status(options)
     if clear:
-        return _clear(options)
+        return _clear(options, force=force)
     return carry_out(options, lambda client, _: client.post("/v1/kill", reason=reason, dry_run=dry_run), "")
 
 
@@ -155,7 +160,7 @@ def _killed(document: Document) -> str:
     return f"killed since {document['since']}{by}: {document['reason']}"
 
 
-def _clear(options: Options) -> int:
+def _clear(options: Options, *, force: bool) -> int:
     """Show what was killed before a person lifts it. The gate may be closed though risk knows nothing of it."""
     with connect(options) as client:
         document = client.get("/v1/kill")
@@ -163,7 +168,7 @@ def _clear(options: Options) -> int:
     word = document["confirm"]
     whose = "" if word == "CLEAR" else " The word is the end of the wallet's address."
     confirm(options, f"{why}. After this orders can go out again.{whose}", word)
-    return carry_out(options, lambda client, _: client.post("/v1/kill/clear", confirmed=True), "")
+    return carry_out(options, lambda client, _: client.post("/v1/kill/clear", word=word, force=force), "")
 
 
 def _has_ended(pid: int) -> bool:

@@ -36,7 +36,7 @@ class Watched:
         """The one row of a kill that there is, when the next kill has one too."""
         (row,) = until(self.kills, "it is in the audit")
         assert row.outcome == "done"
-        self.control.clear_kill("test", 5, confirmed=True)
+        self.control.clear_kill("test", 5, word="CLEAR")
         until(lambda: self.gate.look() is None and self.engine.board.look().killed is None, "it is lifted")
         return row
 
@@ -105,7 +105,7 @@ def test_what_stood_at_the_start_is_written_down_unless_it_was_already(
         until(watched.kills, "it is in the audit")
         assert watched.kills()[0].asked_ns == said_ns
     until(lambda: watched.watch._known, "it was looked at")
-    watched.control.clear_kill("test", 5, confirmed=True)
+    watched.control.clear_kill("test", 5, word="CLEAR")
     watched.latch.touch()
     until(lambda: watched.kills()[-1:] and watched.kills()[-1].who == "file", "the next one is of this run")
     assert [row.who for row in watched.kills()] == [*rows, "file"]

@@ -43,7 +43,7 @@ def test_a_loss_kills_over_a_start_and_a_person_who_lifts_it_takes_it(venue: San
     with live(venue, 0, tmp_path, **QUIET) as running:
         running.until(lambda: running.states() == {TradingState.KILLED}, "it is still killed")
         assert "since 00:00 UTC" in _day(running), "the day began before this start"
-        running.engine.control.clear_kill("test", 10, confirmed=True)
+        running.engine.control.clear_kill("test", 10, word=running.engine.control.kill_word)
         running.until(lambda: running.board.killed is None, "a person has lifted it")
         running.until(lambda: not _noted(running).killed, "that is written down")
         assert _audited(tmp_path) == [("risk", "done", "killed by a limit of risk", reason)], "once, over two starts"

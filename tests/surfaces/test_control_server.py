@@ -185,7 +185,10 @@ def test_kill_and_its_release(served: Served) -> None:
         with pytest.raises(CommandError) as refused:
             client.post("/v1/kill/clear", confirmed=False)
         assert (refused.value.code, refused.value.exit_code) == ("confirmation_required", 6)
-        client.post("/v1/kill/clear", confirmed=True)
+        with pytest.raises(CommandError, match="that is not the word") as refused:
+            client.post("/v1/kill/clear", confirmed=True, word="clear it")
+        assert refused.value.exit_code == 6
+        client.post("/v1/kill/clear", word="CLEAR")
         assert client.get("/v1/kill")["killed"] is False
     assert served.engine.gate == ["closed: drill", "opened"]
 

@@ -1,11 +1,13 @@
 """A command is answered when what it forbids can no longer happen, and not before."""
 
+from collections.abc import Collection
 from threading import Timer
 
 import pytest
 from msgspec.structs import replace
 
 from actors.control.ports import Refused
+from models.answers import Rest
 from models.cells import TradingState
 from models.messages.base import Message
 from models.messages.control import ExposureUpdated
@@ -154,9 +156,65 @@ def test_only_a_confirmed_person_lifts_the_kill_and_the_gate_opens_last() -> Non
         engine.control.clear_kill("cli", 1)
     assert refused.value.code == "confirmation_required"
     assert engine.gate == ["closed: drill"]
-    assert engine.control.clear_kill("cli", 1, confirmed=True).lines[0].startswith("all released")
+    assert engine.control.clear_kill("cli", 1, word="CLEAR").lines[0].startswith("all released")
     assert engine.gate == ["closed: drill", "opened"]
     assert engine.board.look().killed is None
+
+
+@pytest.mark.proves("I45")
+def test_the_engine_itself_asks_for_the_end_of_the_wallet_and_takes_nothing_else() -> None:
+    engine = LittleEngine(1, mode="live", wallet="0x00000000000000000000000000000000000aBcDe")
+    engine.control.kill("drill", "cli", 1)
+    for word in ("CLEAR", "yes", "bcd", "0x00000000000000000000000000000000000aBcDe"):
+        with pytest.raises(Refused, match="not the word") as refused:
+            engine.control.clear_kill("cli", 1, word=word)
+        assert refused.value.code == "refused"
+        assert engine.audited[-1].outcome == "refused"
+    assert engine.gate == ["closed: drill"]
+    assert engine.control.clear_kill("cli", 1, word="BcDe").proven
+
+
+class Lists:
+    """A venue that lists what a test says."""
+
+    def __init__(self, *rests: Rest) -> None:
+        self.rests = rests
+
+    def resting(self, markets: Collection[str], within_s: float) -> tuple[Rest, ...]:
+        return self.rests
+
+    def swept(self, within_s: float) -> tuple[Rest, ...]:
+        return ()
+
+
+@pytest.mark.fault("F104")
+def test_a_kill_is_not_lifted_while_an_order_is_left_unless_a_person_says_that_it_is_meant() -> None:
+    engine = LittleEngine(1)
+    order = engine.place(1)
+    engine.stuck = {order}
+    engine.control.kill("drill", "cli", 0.05)
+    with pytest.raises(Refused, match="all stays killed: 1 order may still fill: ") as refused:
+        engine.control.clear_kill("cli", 0.05, word="CLEAR")
+    assert (refused.value.code, refused.value.retryable) == ("refused", True)
+    assert "keel cancel --all" in refused.value.hint
+    assert "--force" in refused.value.hint
+    assert engine.gate == ["closed: drill"]
+    engine.control.clear_kill("cli", 0.05, word="CLEAR", force=True)
+    assert engine.gate == ["closed: drill", "opened"]
+    row = engine.audited[-1]
+    assert row.arguments["force"] == "yes"
+    assert "working" in row.arguments["orders"]
+
+
+@pytest.mark.fault("F104")
+def test_a_kill_is_not_lifted_while_the_venue_lists_an_order_that_nobody_knows() -> None:
+    engine = LittleEngine(1)
+    engine.control.listings = lists = Lists(Rest("0xdead", engine.id(1), "BUY", "0.5", "5"))
+    engine.control.kill("drill", "cli", 1)
+    with pytest.raises(Refused, match="0xdead rests at the venue"):
+        engine.control.clear_kill("cli", 0.05, word="CLEAR")
+    lists.rests = ()
+    assert engine.control.clear_kill("cli", 1, word="CLEAR").proven
 
 
 def test_the_gate_stays_closed_when_risk_does_not_clear() -> None:
@@ -164,7 +222,7 @@ def test_the_gate_stays_closed_when_risk_does_not_clear() -> None:
     engine.control.kill("drill", "cli", 1)
     engine.deaf = True
     with pytest.raises(Refused):
-        engine.control.clear_kill("cli", 0.05, confirmed=True)
+        engine.control.clear_kill("cli", 0.05, word="CLEAR")
     assert engine.gate == ["closed: drill"]
 
 
@@ -176,7 +234,7 @@ def test_who_clears_too_late_for_the_person_who_waited_does_not_let_go_of_what_t
     hear, waiting = engine.to_risk, list[Message]()
     monkeypatch.setattr(engine, "to_risk", waiting.append)
     with pytest.raises(Refused, match="risk did not answer clear_kill"):
-        engine.control.clear_kill("cli", 0.05, confirmed=True)
+        engine.control.clear_kill("cli", 0.05, word="CLEAR")
     for message in waiting:
         hear(message)
     killed = engine.board.look().killed
@@ -194,7 +252,7 @@ def test_where_the_file_of_a_kill_cannot_be_removed_all_stays_killed(monkeypatch
 
     monkeypatch.setattr(engine, "clear", refuse)
     with pytest.raises(Refused, match="the file of the kill cannot be removed: Permission denied") as refused:
-        engine.control.clear_kill("cli", 1, confirmed=True)
+        engine.control.clear_kill("cli", 1, word="CLEAR")
     assert refused.value.code == "refused"
     killed = engine.board.look().killed
     assert killed is not None
@@ -206,7 +264,7 @@ def test_a_kill_that_was_said_while_another_was_lifted_stands(monkeypatch: pytes
     engine.control.kill("drill", "cli", 1)
     monkeypatch.setattr(engine, "clear", lambda known: False)
     with pytest.raises(Refused, match="killed again meanwhile"):
-        engine.control.clear_kill("cli", 1, confirmed=True)
+        engine.control.clear_kill("cli", 1, word="CLEAR")
     assert engine.board.look().killed is not None
 
 

@@ -202,7 +202,7 @@ def test_a_surface_that_only_looks_may_not_say_anything_but_kill(served: Served)
         assert refused.value.exit_code == 6
         viewer.post("/v1/kill", reason="it burns")
         with pytest.raises(CommandError, match="may not say clear_kill"):
-            viewer.post("/v1/kill/clear", confirmed=True)
+            viewer.post("/v1/kill/clear", word="CLEAR")
     assert served.engine.gate == ["closed: it burns"]
 
 
