@@ -275,7 +275,7 @@ def test_a_flood_of_refusals_is_counted_and_does_not_fill_the_audit(said: Said) 
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become another user")
-@pytest.mark.skipif(not _SYSTEM_PYTHON.exists(), reason="no Python that every user may run")
+@pytest.mark.skipif(not _SYSTEM_PYTHON.exists(), reason=f"the other user runs {_SYSTEM_PYTHON}, which is not here")
 @pytest.mark.parametrize("opened", [False, True], ids=["as it is", "opened up by mistake"])
 def test_a_process_of_another_user_gets_nothing(opened: bool) -> None:
     asks = (

@@ -1,5 +1,6 @@
 """The races at their smallest, and gates that would lose them."""
 
+import time
 from pathlib import Path
 from threading import Timer
 
@@ -30,9 +31,12 @@ class DeafGate(Gate):
 
 
 class LenientGate(Gate):
-    """Lifts whatever stands when it comes to it."""
+    """Lifts whatever stands when it comes to it, which it does once more has been said than its caller knows of."""
 
     def clear(self, known: Kills | None = None) -> bool:
+        begun_s = time.monotonic()
+        while self.kills() == known and time.monotonic() < begun_s + 0.02:
+            time.sleep(0.001)
         return super().clear()
 
 
@@ -58,7 +62,7 @@ def test_every_race_is_won_a_few_times() -> None:
     [
         (LateGate, "kill", 40, "no order left when the gate was closed to it"),
         (DeafGate, "change", 40, "no order left when the gate was closed to it"),
-        (LenientGate, "clear", 400, "a kill that was said during a lift stands"),
+        (LenientGate, "clear", 40, "a kill that was said during a lift stands"),
     ],
 )
 def test_a_gate_that_is_late_or_deaf_or_lenient_is_found(kind: type[Gate], race: str, tries: int, claim: str) -> None:

@@ -85,7 +85,8 @@ def environment(sandbox):
         data_url=f"http://{NOWHERE}",
         rfq_url=f"http://{NOWHERE}",
         rpc_url=sandbox["rpc_url"],
-        relayer_poll_frequency_ms=100,
+        relayer_poll_frequency_ms=200,
+        relayer_max_polls=1_000,  # as long as with the SDK's own, which looks every 2 s
         rtds_ws_url=f"ws://{NOWHERE}",
         sports_ws_url=f"ws://{NOWHERE}",
         realtime_ws_url=f"ws://{NOWHERE}",
