@@ -198,7 +198,7 @@ def recover(*, db: Database = None, dry_run: DryRun = False, options: Options = 
 
 def place(db: str | None, options: Global) -> tuple[str, Path]:
     """Return the URL of the database that a run would use, and its data folder. Raises CommandError."""
-    from actors.store.database import resolve_url
+    from actors.store.database import resolve_url, sqlite_file
     from config.problems import ConfigurationError
     from config.settings import load
 
@@ -208,16 +208,24 @@ def place(db: str | None, options: Global) -> tuple[str, Path]:
         raise CommandError("configuration", str(error)) from error
     data_dir = options.data_dir if options.data_dir != DEFAULTS.data_dir else Path(settings.run.data_dir)
     with told_of_storage():
-        return resolve_url(settings.run.db, data_dir), data_dir
+        url = resolve_url(settings.run.db, data_dir)
+        sqlite_file(url)  # which looks whether it is one
+        return url, data_dir
 
 
 @contextmanager
 def reading(url: str) -> "Generator[Reader]":
     """Have a database open to read. Raises CommandError."""
+    from peewee import PeeweeException
+
+    from actors.store.database import redacted
     from actors.store.queries import Reader
 
-    with told_of_storage(), Reader(url) as reader:
-        yield reader
+    try:
+        with told_of_storage(), Reader(url) as reader:
+            yield reader
+    except PeeweeException as error:
+        raise CommandError("configuration", f"cannot read {redacted(url)}: {error}", "keel db verify") from error
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from cyclopts import Parameter
 
 from bin.db import Database, place, reading
+from bin.lock import told_of_storage
 from surfaces.cli import orders as running
 from surfaces.cli.errors import CommandError, Exit
 from surfaces.cli.options import DEFAULTS, Options
@@ -28,7 +29,9 @@ def audit(*, since: Since = None, limit: Limit = _LIMIT, db: Database = None, op
 
     url, _ = place(db, options)
     from_ns = since_ns(since, SystemClock().now_ns())
-    if examine(url).pending:
+    with told_of_storage():
+        found = examine(url)
+    if found.pending:
         raise CommandError("failure", "the database is older than this version of Keel", "keel db migrate")
     with reading(url) as reader:
         rows = [_call(row) for row in reversed(reader.audit(from_ns, limit))]

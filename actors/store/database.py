@@ -14,7 +14,7 @@ Why tables are never changed without a copy: a migration that turns out wrong ha
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, NamedTuple
-from urllib.parse import quote, unquote, urlparse
+from urllib.parse import ParseResult, quote, unquote, urlparse
 
 from peewee import Database, ImproperlyConfigured, PeeweeException, PostgresqlDatabase, SqliteDatabase
 from playhouse.db_url import parse
@@ -50,7 +50,7 @@ def sqlite_url(path: Path) -> str:
 
 def sqlite_file(url: str) -> Path | None:
     """Return the file of a `sqlite:///` URL, None for a PostgreSQL one. Raises StoreError for any other."""
-    parts = urlparse(url)
+    parts = _parts(url)
     if parts.scheme in ("postgresql", "postgres"):
         return None
     if parts.scheme != "sqlite" or parts.netloc or len(parts.path) < 2:
@@ -59,9 +59,16 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def redacted(url: str) -> str:
-    """Return a URL that may be shown: without its password."""
-    password = urlparse(url).password
+    """Return a URL that may be shown: without its password. Raises StoreError where it is none."""
+    password = _parts(url).password
     return url if password is None else url.replace(f":{password}@", ":***@", 1)
+
+
+def _parts(url: str) -> ParseResult:
+    try:
+        return urlparse(url)
+    except ValueError:  # which may quote the part with the password
+        raise StoreError("the URL of the database is none: its host cannot be read") from None
 
 
 class Owned(NamedTuple):
