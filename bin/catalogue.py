@@ -213,6 +213,8 @@ def with_listed(
 def catalogue_of(endpoints: Endpoints, named: Catalogue, writer: "Writer", mode: "Mode", now_ns: int) -> Catalogue:
     """Return what an engine begins with: what its configuration names, what people changed, what is still held.
 
+    The database is told what its markets are called.
+
     Raises VenueUnreachable; NothingToTrade where all that is named has ended, and nothing of it is held.
     """
     from actors.store.rows import listed_prefix
@@ -222,6 +224,7 @@ def catalogue_of(endpoints: Endpoints, named: Catalogue, writer: "Writer", mode:
     catalogue = with_held(endpoints, catalogue, concerned)
     if catalogue.left_out and not catalogue.markets:
         raise NothingToTrade(catalogue.left_out)
+    writer.name_markets({market.id: market.slug for market in catalogue.markets.values()})
     return catalogue
 
 

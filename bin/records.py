@@ -69,8 +69,10 @@ def list_orders(
 
     url, _ = place(db, options)
     with reading(url) as reader:
-        found = reader.orders(market, None, since_ns(since, SystemClock().now_ns()), limit)
-    rows = [_order(row) for row in reversed(found)]
+        slugs = reader.slugs()
+        wanted = next((name for name, slug in slugs.items() if slug == market), market)
+        found = reader.orders(wanted, None, since_ns(since, SystemClock().now_ns()), limit)
+    rows = [_order(row, slugs) for row in reversed(found)]
     said = () if rows else ("there was no order",)
     document = {"schema": "keel.orders/1", "orders": rows}
     Output(options).show(document, Text(said, running.COLUMNS if rows else (), rows))
@@ -92,11 +94,11 @@ def show_order(
             raise
     url, _ = place(db, options)
     with reading(url) as reader:
-        found = reader.order(order)
+        found, slugs = reader.order(order), reader.slugs()
     if len(found) != 1:
         problem = f"{order!r} is the beginning of several orders" if found else f"no order {order!r}"
         raise CommandError("not_found", problem, "list them with: keel orders list --past")
-    document = {"schema": "keel.order/1", **_order(found[0])}
+    document = {"schema": "keel.order/1", **_order(found[0], slugs)}
     Output(options).show(document, Text(running.lines(document)))
     return Exit.OK
 
@@ -120,12 +122,12 @@ def _call(row: "Mapping[str, Any]") -> Document:
     }
 
 
-def _order(row: "Mapping[str, Any]") -> Document:
+def _order(row: "Mapping[str, Any]", slugs: "Mapping[str, str]") -> Document:
     from models.units import format_price, format_size
     from models.words import rfc3339
 
     return {
-        "slug": None,
+        "slug": slugs.get(row["market"]),
         "market": row["market"],
         "order_id": row["order_id"],
         "intent": row["intent"],

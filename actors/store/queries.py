@@ -15,7 +15,7 @@ from peewee import Case, Model, PeeweeException, Select, fn
 from actors.store.chain import Head, check, verify
 from actors.store.database import open_reader, sqlite_file
 from actors.store.lease import Holder, holder
-from actors.store.rows import ACCOUNT, KILL, OPEN_STATES, RESET
+from actors.store.rows import ACCOUNT, KILL, LISTED, OPEN_STATES, RESET, SLUG
 from actors.store.tables import (
     TABLES,
     Audit,
@@ -104,6 +104,14 @@ class Reader:
         if only_open:
             query = query.where(Order.state.in_(OPEN_STATES))
         return self._rows(query.order_by(Order.changed_ns.desc(), Order.order_id), limit)
+
+    def slugs(self) -> dict[MarketId, str]:
+        """Return what each market is called that an engine has traded, or a person has added."""
+        facts = Fact.select(Fact.key, Fact.value).where(Fact.value.is_null(False))
+        known = (Fact.key.startswith(prefix) for prefix in (LISTED, SLUG))
+        listed, named = (facts.where(one).tuples().execute(self._database) for one in known)
+        added = {key.rpartition("/")[2]: msgspec.json.decode(value)["slug"] for key, value in listed}
+        return added | {key.removeprefix(SLUG): value for key, value in named}
 
     def order(self, name: str) -> list[Record]:
         """Return the orders whose id or intent begins so, newest first; of many the first few."""

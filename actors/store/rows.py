@@ -119,6 +119,10 @@ DURABLE: Final = frozenset(
 OPEN_STATES: Final = tuple(state.value for state in OrderState if state not in TERMINAL)
 """States of orders that have not ended, as they stand in the database."""
 
+LISTED: Final = "market/"
+SLUG: Final = "slug/"
+"""Begin keys in `meta` of markets that a person has named while an engine ran, and of what every market is called."""
+
 KILL: Final = "kill"
 """Key of the kill latch in `meta`: JSON with `request`, `at_ns` and `reason`; null after a person cleared it."""
 
@@ -143,7 +147,7 @@ def segment_key(tag: str) -> str:
 
 def listed_prefix(mode: str) -> str:
     """Begin keys in `meta` of markets that a person added or removed: JSON with `slug`, `traded`, `who`, `at_ns`."""
-    return f"market/{mode}/"
+    return f"{LISTED}{mode}/"
 
 
 def rows_of(message: Message, run: str, now_ns: int) -> tuple[Row, ...]:

@@ -27,7 +27,7 @@ from peewee import (
 from actors.store.chain import GENESIS, Entry, Head, Older, check, link, newest_checkpoint, read_page
 from actors.store.database import checkpoint, open_writer, sqlite_file
 from actors.store.heads import Heads
-from actors.store.rows import ACCOUNT, KILL, Row
+from actors.store.rows import ACCOUNT, KILL, SLUG, Row
 from actors.store.tables import (
     Audit,
     BookSnapshot,
@@ -170,6 +170,10 @@ class Writer:
         if links:
             self._head = links[-1].head
             self.ended_cleanly |= any(type(message) is StoppedCleanly for _, message in chained)
+
+    def name_markets(self, slugs: Mapping[MarketId, str]) -> None:
+        """Keep what markets are called, for when they have gone from the catalogue. Raises StoreError."""
+        self.write([Row(Fact, {"key": f"{SLUG}{market}", "value": slug}) for market, slug in slugs.items()], ())
 
     def killed(self) -> str | None:
         """Return why everything was killed, as far as no person has cleared it; None where nothing was.

@@ -1,6 +1,7 @@
 """Markets end: an engine that is told to trade some that have starts with the others, and says which it left out."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,6 +38,9 @@ def test_it_trades_the_others_and_says_so_everywhere(running: Engine, venue: San
     left = {"slug": ended["slug"], "condition_id": ended["condition_id"], "reason": "closed: YES pays 0"}
     assert status["left_out"] == [left]
     assert said in running.log
+    with sqlite3.connect(f"file:{running.data_dir}/arb.db?mode=ro", uri=True) as database:
+        known = database.execute("SELECT key, value FROM meta WHERE key LIKE 'slug/%'").fetchall()
+    assert known == [(f"slug/{other['condition_id']}", other["slug"])]
     assert running.keel("status").stdout.splitlines()[-1] == said
     for name in (ended["slug"], ended["condition_id"], ended["token_ids"][0]):
         with pytest.raises(CommandError, match=f"{ended['slug']} is not traded: it is closed: YES pays 0") as raised:

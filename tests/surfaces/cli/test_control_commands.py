@@ -10,10 +10,12 @@ import pytest
 
 from actors.control.ports import Changed, Listed, Refused, Reloaded, Value
 from actors.store.database import resolve_url
+from actors.store.queries import Reader
 from actors.store.rows import rows_of
 from actors.store.writer import Writer
-from models.markets import YES, Side
+from models.markets import YES, Market, Side
 from models.messages.audit import CommandAnswered
+from models.messages.catalogue import MarketListed
 from models.messages.orders import OrderChanged
 from models.orders import OrderState
 from models.units import SHARE
@@ -222,13 +224,18 @@ def test_the_audit_and_past_orders_are_read_without_an_engine(
         ),
         order,
     ]  # fmt: skip
-    writer.write([row for one in said for row in rows_of(one, writer.run, START_NS)], [])
+    rows = [row for one in said for row in rows_of(one, writer.run, START_NS)]
+    added = MarketListed(Market("0xcd", "fed-cut-mar", ("1", "2")), True, "paper", "ana", START_NS)
+    writer.write([*rows, *rows_of(added, writer.run, START_NS)], [])
+    writer.name_markets({"0xab": "fed-cut-jan"})
     writer.close()
 
     def keel(*arguments: str) -> tuple[int, str]:
         code = run([*arguments, "--data-dir", str(tmp_path)])
         return code, capsys.readouterr().out
 
+    with Reader(resolve_url(None, tmp_path)) as reader:
+        assert reader.slugs() == {"0xab": "fed-cut-jan", "0xcd": "fed-cut-mar"}
     code, out = keel("audit")
     assert code == 0
     assert [line.split()[2:6] for line in out.splitlines()[1:]] == [
@@ -239,6 +246,9 @@ def test_the_audit_and_past_orders_are_read_without_an_engine(
     assert (newest["outcome"], newest["role"], newest["uid"], newest["pid"]) == ("refused", "viewer", 7, 71)
     assert json.loads(keel("audit", "--since", "2025-11-22", "--json")[1])["calls"] == []
     assert json.loads(keel("orders", "list", "--past", "--json")[1])["orders"][0]["state"] == "cancelled"
+    assert keel("orders", "list", "--past")[1].splitlines()[1].split()[:2] == ["0xfeed01", "fed-cut-jan"]
+    for name, found in (("fed-cut-jan", 1), ("0xab", 1), ("fed-cut-mar", 0)):
+        assert len(json.loads(keel("orders", "list", "--past", "--market", name, "--json")[1])["orders"]) == found
     assert "operator" in keel("orders", "show", "0xfeed")[1]
     assert keel("orders", "show", "0xbeef")[0] == 7
 
