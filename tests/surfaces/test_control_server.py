@@ -16,10 +16,12 @@ from models.messages.decisions import Gate, RefusalNote
 from models.units import SHARE
 from surfaces import control_guard
 from surfaces.cli.errors import CommandError
-from surfaces.client import EngineClient
 from surfaces.socket_file import is_answered
 from tests.little_engine import NO
 from tests.surfaces.conftest import Served
+
+_OTHERS_WAIT_S = 60
+"""How long commands wait for an order that does not end: a kill behind them would come after that."""
 
 
 def test_the_status_has_every_figure_as_a_decimal_string(served: Served) -> None:
@@ -194,21 +196,26 @@ def test_kill_and_its_release(served: Served) -> None:
 
 
 def test_a_kill_does_not_stand_in_line_behind_other_commands(served: Served) -> None:
-    served.engine.stuck = {served.engine.place(1)}
-    waiting = [Thread(target=_try, args=(served, "/v1/commands/pause")) for _ in range(45)]
+    stuck = served.engine.place(1)
+    served.engine.stuck = {stuck}
+    waiting = [Thread(target=_pause, args=(served,)) for _ in range(45)]
     for thread in waiting:
         thread.start()
-    with served.client(1) as client:
-        assert not client.post("/v1/kill", reason="now")["proven"]
+    with served.client(_OTHERS_WAIT_S) as client:
+        said = {"reason": "now", "timeout_s": 0.1}
+        found = client._send("POST", "/v1/kill", json=said, headers={"x-keel-request": "kill-beside-45"})
+    assert not found["proven"]
     assert served.engine.gate == ["closed: now"]
-    assert any(thread.is_alive() for thread in waiting)
+    assert all(thread.is_alive() for thread in waiting)
+    served.engine.stuck.clear()
+    served.engine.cancel_order(stuck, "at last")
     for thread in waiting:
         thread.join()
 
 
-def _try(served: Served, route: str) -> None:
-    with EngineClient(served.path, 1.5) as client, suppress(CommandError):
-        client.post(route, markets=[])
+def _pause(served: Served) -> None:
+    with served.client(_OTHERS_WAIT_S) as client, suppress(CommandError):
+        client.post("/v1/commands/pause", markets=[])
 
 
 def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> None:
