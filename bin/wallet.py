@@ -1,5 +1,6 @@
 """`keel wallet`: a private key is encrypted into a file, shown by its address, and tried. No venue is asked."""
 
+import errno
 import getpass
 import os
 import sys
@@ -167,13 +168,18 @@ def _confirm(question: str, options: Global, *, asks: bool) -> None:
 
 
 def _write(path: Path, body: bytes) -> None:
+    """Write a new file, whole or not at all."""
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(file, "wb") as out:
-            out.write(body)
-            out.flush()
-            os.fsync(file)
+        try:
+            with os.fdopen(file, "wb", buffering=0) as out:
+                if out.write(body) != len(body):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                os.fsync(file)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise CommandError("refused", f"{path} is there already", "name another with --out, or move it away") from None
     except OSError as error:

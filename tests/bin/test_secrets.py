@@ -187,3 +187,14 @@ def test_a_wallet_is_imported_and_tried_as_a_person_does(tmp_path: Path) -> None
     assert (
         PRIVATE[2:] not in store.read_text(encoding="utf-8") + made.stdout + made.stderr + tried.stdout + tried.stderr
     )
+
+
+def test_a_keystore_that_cannot_be_written_whole_is_not_there(tmp_path: Path) -> None:
+    store = tmp_path / "ks.json"
+    full = ("sh", "-c", 'ulimit -f 0 && exec "$@"', "sh")
+    made = subprocess.run(
+        [*full, sys.executable, "-B", "-m", "bin.main", "wallet", "import", "--stdin", "--yes", "--out", str(store)],
+        input=f"{PRIVATE}\n{PASSWORD}\n", cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (made.returncode, made.stderr) == (1, f"error: {store} cannot be written: File too large\n")
+    assert not store.exists(), "the next try does not find it there already"
