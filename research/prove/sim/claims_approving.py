@@ -176,6 +176,8 @@ class Approving(Claim):
         now = Open(order.market, order.outcome, order.side, order.price, order.size)
         opens = not _lowers(now, nets)
         self.hold("I27", not self._killed, lambda: f"{name} is approved though everything was killed")
+        halted = [hold for hold in self._holds.values() if _halts(hold, order.market, event.at_ns)]
+        self.hold("I27", not halted, lambda: f"{name} is approved though a loss has halted its market: {halted[0]}")
         reducing = order.market in self._reducing or None in self._reducing
         self.hold("I11", not (reducing and opens), lambda: f"{name} opens in a market that is to be reduced: {nets}")
         self._once(order, name, event.at_ns)
@@ -276,6 +278,10 @@ class Approving(Claim):
             won = held.yes * payout + held.no * (ONE - payout)
             losses.append(cost * ONE - won + sum(max(0, -_gain(one, payout)) for one in orders))
         return max(0, max(losses) // ONE)
+
+
+def _halts(hold: Hold, market: MarketId, at_ns: int) -> bool:
+    return hold.market == market and hold.until_ns is not None and hold.until_ns > at_ns
 
 
 def _gain(order: Open, payout_yes: int) -> int:

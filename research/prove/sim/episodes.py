@@ -16,9 +16,19 @@ _RESTARTED_NS: Final = 22 * S
 """Who has lost the lease is started anew before everything is healed."""
 
 
-def episodes(seed: int, heal_ns: int) -> list[Due]:
-    """Draw those of a seed."""
-    return [due for draw in (_doubt, _deafness, _half, _overtaken, _disowned) for due in draw(seed, heal_ns)]
+def episodes(seed: int, heal_ns: int, *, losses: bool) -> list[Due]:
+    """Draw those of a seed. `losses`: a little is a loss that halts a market, which has to outlive what comes."""
+    kinds = (_doubt, _deafness, _half, _overtaken, _ended, _disowned, *((_crashes,) if losses else ()))
+    return [due for draw in kinds for due in draw(seed, heal_ns)]
+
+
+def sweeps(seed: int, heal_ns: int) -> Iterable[Due]:
+    """Draw how often somebody sweeps a book, which is no trouble: quotes have to get out of the way in time."""
+    random = Random(f"sim {seed}, sweeps")
+    for _ in range(random.randint(1, 6) if random.random() < 0.5 else 0):
+        said = {"side": random.choice(("BUY", "SELL")), "size": random.randint(300, 2_000)}
+        at_ns = random.randint(BEGIN_NS + 8 * S, heal_ns)
+        yield _fault(at_ns, {"fault": "sweep", **said}, {**_ABOUT, "market": True}, random.random())
 
 
 def _doubt(seed: int, heal_ns: int) -> Iterable[Due]:
@@ -67,6 +77,17 @@ def _overtaken(seed: int, heal_ns: int) -> Iterable[Due]:
             yield _fault(at_ns + ms * MS, wrong, market, random.random())
 
 
+def _ended(seed: int, heal_ns: int) -> Iterable[Due]:
+    """A market is resolved, and its book is not heard to vanish."""
+    random = Random(f"sim {seed}, ended")
+    if random.random() < 0.05:
+        at_ns, which = random.randint(BEGIN_NS + 15 * S, heal_ns - 5 * S), random.random()
+        for kind in ("book", "price_change"):
+            lost = {"fault": "lose_frames", "channel": "market", "kind": kind, "seconds": 10}
+            yield _fault(at_ns - S, lost, {**_ABOUT, "market": True}, which)
+        yield _fault(at_ns, {"fault": "resolve"}, {**_ABOUT, "market": True, "outcome": True}, which)
+
+
 def _disowned(seed: int, heal_ns: int) -> Iterable[Due]:
     """Another takes the database over; whoever had it finds out at once, or with the next write."""
     random = Random(f"sim {seed}, lease")
@@ -77,3 +98,11 @@ def _disowned(seed: int, heal_ns: int) -> Iterable[Due]:
 
 def _fault(at_ns: int, body: Mapping[str, Any], about: Mapping[str, bool] = _ABOUT, which: float = 0.0) -> Due:
     return Due(at_ns, "fault", {"body": body, "about": about, "which": which})
+
+
+def _crashes(seed: int, heal_ns: int) -> Iterable[Due]:
+    """The engine dies, and again."""
+    random = Random(f"sim {seed}, crashes")
+    for _ in range(3):
+        at_ns = random.randint(BEGIN_NS + 20 * S, heal_ns)
+        yield Due(at_ns, "crash", {"down_ns": random.randint(1, 6) * S // 2, "where": "anywhere"})

@@ -5,12 +5,12 @@ two rare faults do together is never seen. A tenth of the seeds have everything,
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any, Final, Literal, NamedTuple
 
 from research.prove.sim.dues import BEGIN_NS, Due
-from research.prove.sim.episodes import episodes
+from research.prove.sim.episodes import episodes, sweeps
 from research.prove.sim.turns import MS, S
 from research.prove.sim.wire import Latencies
 from sandbox.faults.plan import PLANS
@@ -106,6 +106,16 @@ class Plan:
 
 def draw(seed: int) -> Plan:
     """Return the plan of a seed."""
+    plan = _drawn(seed)
+    if plan.kind == "calm":
+        more = sweeps(seed, plan.heal_ns)
+    else:
+        more = episodes(seed, plan.heal_ns, losses=_LOSS in plan.settings)
+    return replace(plan, dues=tuple(sorted((*plan.dues, *more), key=lambda due: due.at_ns)))
+
+
+def _drawn(seed: int) -> Plan:
+    """Draw all but the troubles that last."""
     random = Random(f"sim {seed}")
     roll = random.random()
     kind = "everything" if roll < 0.1 else "calm" if roll < 0.3 else "mixed"
@@ -117,7 +127,6 @@ def draw(seed: int) -> Plan:
     dues += _acts(random, heal_ns, rate=random.choice((0.0, 0.01, 0.03)))
     rare = Random(f"sim {seed}, rare")
     dues += [] if kind == "calm" else _rare(rare, heal_ns)
-    dues += [] if kind == "calm" else episodes(seed, heal_ns)
     dues += _takers(random, heal_ns + LIVENESS_NS, rate=random.choice((0.02, 0.1, 0.3)))
     return Plan(
         seed=seed,
@@ -173,13 +182,14 @@ def _troubles(random: Random, heal_ns: int, *, everything: bool) -> list[Due]:
     return dues
 
 
+_LOSS: Final = "losses.market_loss"
 _LIMITS: Final[tuple[Mapping[str, str], ...]] = (
     {"risk.open_orders_total": "2"},
     {"risk.total_worst_case": "0.005"},
     {"risk.market_worst_case": "0.003"},
     {"inventory.max_net_diff": "6"},
-    {"losses.market_loss": "0.0001"},
-    {"losses.market_loss": "0.0002"},
+    {_LOSS: "0.0001"},
+    {_LOSS: "0.0002"},
 )  # fmt: skip
 """Limits that bind, for some seeds: a market maker of this size meets the ordinary ones never."""
 

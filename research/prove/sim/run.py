@@ -5,7 +5,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -159,4 +159,4 @@ def _outcomes(seeds: range, jobs: int) -> Iterable[Outcome]:
         return
     # Processes of their own from the start: a fork in the midst of threads may inherit a lock that nobody gives back.
     with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
-        yield from pool.map(run_seed, seeds, chunksize=max(1, min(8, len(seeds) // (4 * jobs))))
+        yield from (ended.result() for ended in as_completed([pool.submit(run_seed, seed) for seed in seeds]))

@@ -43,6 +43,10 @@ def _unbroken(_: Any) -> Any:
     return lambda self, reason, now_ns: False
 
 
+def _without_end(_: Any) -> Any:
+    return lambda self, member, message, now_ns: True
+
+
 BOOKS: Final[tuple[Bug, ...]] = (
     bug(
         "tick_cached", "the finest tick that a market ever had holds for ever",
@@ -53,6 +57,11 @@ BOOKS: Final[tuple[Bug, ...]] = (
         "stale_is_fresh", "a book of which nothing was heard for long is quoted on",
         ("models.book:BookMachine._fresh_until_ns", _for_hours),
         ("models.controls.market_guard:MarketGuard._age_refusal", instead(None)),
+    ),
+    bug(
+        "resolved_still_quoted", "a market that has paid out is quoted on",
+        ("models.halts:Halts._resolved", instead(())), ("models.accounts:Accounts.is_resolved", instead(False)),
+        ("models.coordinator:CoordinatorMachine._resolved", _without_end),
     ),
     bug(
         "gap_ignored", "a book whose frames were missed is quoted on",

@@ -37,7 +37,7 @@ def run(asked: argparse.Namespace) -> int:
         sys.stderr.write(f"prove: no bug {', '.join(unknown)}; there are {', '.join(BUGS)}\n")
         return 2
     jobs = min(asked.jobs or os.cpu_count() or 1, len(names))
-    with bar(f"zoo, {len(names)} bugs") as told:
+    with bar(f"zoo, {len(names)} bugs", shown=not asked.json) as told:
         hunted = list(hunt_all(names, asked.seeds, known=asked.known, jobs=jobs, told=told))
     return show_report(asked, all(one.found is not None for one in hunted), document(hunted), lines(hunted))
 

@@ -53,6 +53,9 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
         "stale_is_fresh": Known(71, "I19"),
         "gap_ignored": Known(108, "I19"),
         "epoch_not_checked": Known(86, "I19"),
+        "resolved_still_quoted": Known(180, "I22"),
+        "losses_forgotten": Known(55, "I27"),
+        "toxic_stands": Known(29, "I20"),
     }
 )
 

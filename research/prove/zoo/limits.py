@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from models.cells import TradingState
 from models.messages.control import CommandApplied
+from models.messages.losses import LossesNoted
 from models.orders import OrderState
 from research.prove.zoo.bug import Bug, bug
 
@@ -78,6 +79,23 @@ def _said_and_not_done(original: Any) -> Any:
     return operator
 
 
+def _without_losses(original: Any) -> Any:
+    return lambda self, entry, at_ns: () if isinstance(entry, LossesNoted) else original(self, entry, at_ns)
+
+
+def _calm(original: Any) -> Any:
+    """Have the coordinator see no toxic flow either."""
+
+    def flow(self: Any, member: Any, message: Any, now_ns: int) -> Any:
+        return False if message.toxic else original(self, member, message, now_ns)
+
+    return flow
+
+
+def _takes_for_calm(original: Any) -> Any:
+    return lambda self, flow, now_ns: () if flow.toxic else original(self, flow, now_ns)
+
+
 LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "unknown_is_free", "an order of unknown fate reserves nothing",
@@ -104,6 +122,14 @@ LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "resume_lifts_all", "`resume` of everything lifts what a person said of one market, too",
         ("models.halts:Halts._operator", _lifts_all),
+    ),
+    bug(
+        "toxic_stands", "quotes stand in front of toxic flow",
+        ("models.risk:RiskMachine._flow", _takes_for_calm), ("models.coordinator:CoordinatorMachine._flow", _calm),
+    ),
+    bug(
+        "losses_forgotten", "a restart counts losses from zero, and lifts what they held",
+        ("models.controls.losses:Losses.recall", _without_losses),
     ),
     bug(
         "pause_not_done", "a pause is answered and not done", ("models.halts:Halts._operator", _said_and_not_done),
