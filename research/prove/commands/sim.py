@@ -40,6 +40,6 @@ def run(asked: argparse.Namespace) -> int:
         report.add(outcome)
     else:
         seeds = asked.seeds or 100
-        with bar(f"sim, {seeds} seeds") as told:
+        with bar(f"sim, {seeds} seeds", shown=not asked.json) as told:
             report = prove_sim(asked.seed, seeds, asked.jobs, told)
     return show_report(asked, report.holds, document(report), lines(report))
