@@ -67,7 +67,10 @@ class SignerServer:
 
     def answer(self, body: bytes) -> Answer:
         """Decide on one question. Raises ValueError for what is none."""
-        question = _QUESTIONS.decode(body)
+        try:
+            question = _QUESTIONS.decode(body)
+        except RecursionError:
+            raise ValueError("it is nested too deep") from None
         if isinstance(question, WhoSigns):
             return Answer(address=self._key.address)
         with self._lock:

@@ -21,7 +21,14 @@ from msgspec.structs import replace
 from actors.runtime.clock import SystemClock
 from actors.venues.polymarket.keys import SigningKey
 from actors.venues.polymarket.orders import Account, SignatureType, SignedOrder, SigningRefused, UnsignedOrder
-from actors.venues.polymarket.remote_signer import FRAME_MAX, RemoteKey, SignerAbsent, WhoSigns
+from actors.venues.polymarket.remote_signer import (
+    FRAME_MAX,
+    RemoteKey,
+    SignerAbsent,
+    WhoSigns,
+    read_frame,
+    write_frame,
+)
 from actors.venues.polymarket.signing import DigestSigner, signer_for
 from actors.venues.secret import Secret
 from bin.signer_log import SignerLog
@@ -171,7 +178,8 @@ def test_a_signer_of_another_key_is_not_ours(folder: Path) -> None:
     [
         struct.pack(">I", FRAME_MAX + 1), struct.pack(">I", 2) + b"{}", struct.pack(">I", 5) + b"[1,2]",
         struct.pack(">I", 9) + b'{"type":1', b"GET / HTTP/1.1\r\n\r\n", struct.pack(">I", 3) + b"\xff\xfe\xfd",
-        struct.pack(">I", 60_000) + b"[" * 60_000, struct.pack(">I", 17) + b'{"type":"digest"}',
+        struct.pack(">I", 60_000) + b"[" * 60_000, struct.pack(">I", 60_005) + b'{"x":' + b"[" * 60_000,
+        struct.pack(">I", 17) + b'{"type":"digest"}',
     ],
 )  # fmt: skip
 @pytest.mark.proves("I43")
@@ -187,6 +195,24 @@ def test_who_asks_in_another_way_is_cut_off_and_signed_nothing(folder: Path, sen
         with closing(RemoteKey(path)) as remote:
             assert remote.address == KEY.address, "it goes on for others"
     assert not list(folder.glob("signed-*"))
+
+
+@pytest.mark.parametrize("answer", [b"", b"{", b'{"x":' + b"[" * 60_000])
+def test_who_answers_nonsense_is_no_signer(folder: Path, answer: bytes) -> None:
+    path = folder / "s.sock"
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            read_frame(connection)
+            write_frame(connection, answer)
+
+    with listening(path) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        with pytest.raises(SignerAbsent, match="does not answer: the connection was cut"):
+            RemoteKey(path)
+        thread.join(10)
 
 
 def test_what_cannot_be_logged_is_not_signed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,7 +125,7 @@ class RemoteKey:
                 connection = self._connected()
                 write_frame(connection, body)
                 return _ANSWERS.decode(read_frame(connection) or b"")
-            except (OSError, EOFError, ValueError) as error:
+            except (OSError, EOFError, ValueError, RecursionError) as error:
                 self._drop()
                 if is_last or isinstance(error, TimeoutError):
                     raise self._why(error) from None
