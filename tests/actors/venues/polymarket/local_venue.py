@@ -1,12 +1,9 @@
 """A whole local venue in a process of its own, and an account that trades on it through our own client."""
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 from typing import Any
 
 from msgspec.structs import replace
@@ -28,9 +25,9 @@ from models.ledger import Amounts
 from models.markets import Market, Side
 from models.orders import TimeInForce
 from models.units import SHARE, parse_size, parse_tick
+from tests.bin import processes
 from tests.models.wishes import wish
 
-ROOT = Path(__file__).parents[4]
 CLOCK = SystemClock()
 
 
@@ -76,15 +73,8 @@ class Trader:
 
 @contextmanager
 def sandbox(*more: str) -> Iterator[dict[str, Any]]:
-    command = [sys.executable, "-m", "sandbox", "--json", "--port", "0", "--seed", "3", "--accounts", "3", *more]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    try:
-        yield json.loads(process.stdout.readline())
-    finally:
-        process.terminate()
-        process.wait(10)
-        process.stdout.close()
+    with processes.sandbox("--port", 0, "--seed", 3, "--accounts", 3, *more) as venue:
+        yield venue.said
 
 
 def market_of(told: dict[str, Any]) -> Market:
