@@ -13,6 +13,7 @@ from loguru import logger
 
 from actors.control.bus import Control
 from actors.control.ports import Refused
+from actors.runtime.stacks import keep_stacks
 from actors.venues.redaction import redacted
 from bin.engine import EndedEarly, Engine
 from bin.kill_watch import killed_by_signal
@@ -56,6 +57,7 @@ def serve(
     """Run an engine until it is asked to end; say what it came to, and return the exit code."""
     settings = reloader.settings
     log_to(data_dir / "logs", "ERROR" if options.quiet else settings.run.log_level)
+    keep_stacks(data_dir / "logs" / "stacks.log")
     engine.control.reloads = engine.control.settings = reloader
     engine.control.audit.hide = redacted
     note = partial(stint.note, engine.tell, lambda: reloader.settings) if stint is not None else _note_nothing

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 from loguru import logger
 
+from actors.runtime.stacks import stacks
+
 EXIT_CODE = 70
 """Internal failure, the gate was closed, restart me."""
 
@@ -22,6 +24,7 @@ class Abort:
         try:
             self._close_gate(reason)
             logger.bind(reason=reason).critical("the process aborts: {}", reason)
-            faulthandler.dump_traceback(file=sys.__stderr__ or sys.stderr, all_threads=True)
+            for file in {stacks(), sys.__stderr__ or sys.stderr}:
+                faulthandler.dump_traceback(file=file, all_threads=True)
         finally:
             self._leave(EXIT_CODE)

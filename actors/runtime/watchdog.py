@@ -17,6 +17,7 @@ from actors.runtime.clock import SystemClock
 from actors.runtime.dispatcher import Runner
 from actors.runtime.mailbox import Mailbox
 from actors.runtime.pool import PoolDispatcher
+from actors.runtime.stacks import stacks
 from actors.runtime.threads import ThreadDispatcher
 from actors.runtime.timers import TimerThread
 from models.messages.base import Message
@@ -127,7 +128,7 @@ class Watchdog:
         try:
             while not self._ending.wait(_LOOK_EVERY_S):
                 if self._stall_s is not None:
-                    faulthandler.dump_traceback_later(self._stall_s, exit=True)
+                    faulthandler.dump_traceback_later(self._stall_s, exit=True, file=stacks())
                 self.look()
         except BaseException as error:
             logger.opt(exception=True).critical("the watchdog died")

@@ -183,7 +183,8 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.process.send_signal(signal.SIGABRT)
             self.process.wait(10)
-            raise AssertionError(f"the engine did not end:\n{self.log}") from None
+            stacks = (self.data_dir / "logs" / "stacks.log").read_text(encoding="utf-8")
+            raise AssertionError(f"the engine did not end:\n{self.log}\n{stacks}") from None
 
 
 @contextmanager
