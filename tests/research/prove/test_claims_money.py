@@ -12,7 +12,7 @@ from models.messages.recall import RecallEnded
 from models.orders import OrderState
 from models.units import SHARE
 from research.prove.sim.claims_holdings import Holdings
-from tests.research.prove.claims_run import BEGIN_NS, M, Run, S, bid
+from tests.research.prove.claims_run import BEGIN_NS, M, N, Run, S, bid
 
 SIZE = 5 * SHARE
 
@@ -124,6 +124,14 @@ def test_a_market_that_a_loss_has_halted_stays_halted_over_a_restart():
     assert Run().committed(noted).crashed().said("journal", noted).broken is None
     assert Run().committed(noted).crashed().said("journal", lifted).broken == "I27"
     assert Run().committed(noted).crashed().later(101_000).said("journal", lifted).broken is None
+
+
+def test_in_a_market_that_a_loss_has_halted_nothing_is_approved():
+    zero, hold = Baseline(0), Hold("market_loss", M, "lost", 0, BEGIN_NS + 100 * S)
+    halted = Run().committed(LossesNoted(zero, zero, zero, (), (hold,), "", (), BEGIN_NS)).crashed()
+    other = bid(market_id=N)
+    assert halted.fresh(N).approved(other).broken is None
+    assert halted.fresh().approved(bid()).broken == "I27"
 
 
 # The end

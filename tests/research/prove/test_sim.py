@@ -12,6 +12,7 @@ from unittest.mock import patch
 import pytest
 
 from research.prove.__main__ import main
+from research.prove.sim.dues import Due
 from research.prove.sim.plan import BEGIN_NS, Plan, draw
 from research.prove.sim.run import run_seed
 from research.prove.sim.turns import S
@@ -52,6 +53,26 @@ def test_a_seed_breaks_no_invariant(capsysbinary: pytest.CaptureFixture[bytes]) 
     assert said["crashes"] >= 1
     assert said["requests"] > 100
     assert len(said["checks"]) > 15
+
+
+def test_an_engine_that_has_lost_its_database_sends_nothing_and_is_started_anew() -> None:
+    lost = Due(BEGIN_NS + 4 * S, "lease", {"told": False, "for_ns": S})
+    plan = replace(draw(259), dues=(lost,), heal_ns=BEGIN_NS + 20 * S)
+    with patch("research.prove.sim.run.draw", lambda _: plan):
+        outcome = run_seed(259, until=STEPS)
+    assert outcome.found is None
+    assert (outcome.faults["(lease)"], outcome.crashes) == (1, 1)
+    assert outcome.checks["I24"] > 0
+
+
+def test_troubles_that_last_come_beside_those_that_a_seed_had_without_them() -> None:
+    with patch("research.prove.sim.plan.episodes", lambda *_, **__: []):
+        before = [draw(seed) for seed in range(1, 40)]
+    after = [draw(seed) for seed in range(1, 40)]
+    for new, old in zip(after, before, strict=True):
+        assert [due for due in new.dues if due in old.dues] == list(old.dues)
+        assert replace(new, dues=()) == replace(old, dues=())
+    assert any(len(new.dues) > len(old.dues) for new, old in zip(after, before, strict=True))
 
 
 def test_a_step_beyond_the_last_says_how_many_there_are(capsys: pytest.CaptureFixture[str]) -> None:
