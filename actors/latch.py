@@ -15,14 +15,19 @@ from models.words import rfc3339
 def read_latch(latch: Path) -> str | None:
     """Return why everything was killed, None where the file is not there.
 
-    One that cannot be read is a closed latch: nobody knows what it said.
+    One that cannot be read is a closed latch: nobody knows what it said. One that was being lifted when the process ended
+    counts: nobody has looked yet whether it was the one that was meant.
     """
-    try:
-        written = latch.read_bytes()
-    except FileNotFoundError:
+    for file in (latch, _aside(latch)):
+        try:
+            written = file.read_bytes()
+            break
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            return f"the latch {latch.name} cannot be read: {error.strerror}"
+    else:
         return None
-    except OSError as error:
-        return f"the latch {latch.name} cannot be read: {error.strerror}"
     try:
         return clean(json.decode(written, type=dict[str, str]).get("reason") or "", 200) or "kill"
     except ValueError:
@@ -70,10 +75,12 @@ def lift_latch(latch: Path, known: tuple[int, int] | None) -> bool:
 
     It is moved aside before it is looked at: whoever leaves a file meanwhile leaves a new one.
     """
-    aside = latch.with_name(f"{latch.name}.lifted")
+    aside = _aside(latch)
     try:
         latch.rename(aside)
     except FileNotFoundError:
+        if known is None:
+            aside.unlink(missing_ok=True)
         return known is None
     try:
         if which(aside) == known:
@@ -121,3 +128,8 @@ def nobody_passes(latch: Path, within_s: float) -> bool:
                 return True
     finally:
         os.close(folder)
+
+
+def _aside(latch: Path) -> Path:
+    """Where a file stands while it is being lifted."""
+    return latch.with_name(f"{latch.name}.lifted")

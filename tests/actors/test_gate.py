@@ -192,6 +192,26 @@ def test_a_file_that_is_touched_or_left_while_it_is_lifted_stays(
     assert gate_at(latch).killed == "kill"
 
 
+def test_a_kill_that_was_being_lifted_when_the_process_ended_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    latch = tmp_path / "KILL"
+    gate_at(latch).kill("drill")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr("actors.latch.which", _interrupted)
+        patch.setattr("actors.latch.os.path.lexists", lambda _: False)  # what is done in the end is not done either
+        lift_latch(latch, None)
+    again = gate_at(latch)
+    assert again.killed == "drill"
+    assert again.clear()
+    assert gate_at(latch).killed is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def _interrupted(_: Path) -> None:
+    raise KeyboardInterrupt
+
+
 def test_a_kill_from_outside_during_a_lift_stands_whoever_is_first(tmp_path: Path) -> None:
     latch = tmp_path / "KILL"
     gate = gate_at(latch)
