@@ -15,8 +15,8 @@ from models.words import rfc3339
 def read_latch(latch: Path) -> str | None:
     """Return why everything was killed, None where the file is not there.
 
-    One that cannot be read is a closed latch: nobody knows what it said. One that was being lifted when the process ended
-    counts: nobody has looked yet whether it was the one that was meant.
+    One that cannot be read is a closed latch: nobody knows what it said. One that was being lifted when the process
+    ended counts: nobody has looked yet whether it was the one that was meant.
     """
     for file in (latch, _aside(latch)):
         try:
