@@ -160,6 +160,7 @@ class Engine:
         )
         self._watchdog = Watchdog(self._pool, self._threads, self._timers, (RISK, JOURNAL), alive=alive)
         self.control = Control(self.board, self.tell, self.gate, self.end, self.clock)
+        self.control.hurry = self.hurry
         parts = Parts(options.endpoints, self._assembly, self._topology, self._system, self._directory)
         self.control.markets = RunningMarkets(self, parts, self._heard, self._live)
         self.control.listings = None if self._live is None else VenueListings(self._live, self.gate)

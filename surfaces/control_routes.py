@@ -81,6 +81,12 @@ class ClearOrder(_Said):
     force: bool = False
 
 
+class StopOrder(_Said):
+    """Whether nothing is waited for but that all is cancelled."""
+
+    force: bool = False
+
+
 class SetOrder(_Said):
     """What to go by from now on, as people write it."""
 
@@ -246,11 +252,11 @@ def _add_commands(route: _Routes, control: Control) -> None:
     def remove(order: MarketOrder, by: By) -> Response:
         return answered(told.listed(control.remove_market(order.market, by, order.timeout_s, dry_run=order.dry_run)))
 
-    async def stop(by: By, order: _Said | None = None) -> Response:
-        dry_run = order is not None and order.dry_run
+    async def stop(by: By, order: StopOrder | None = None) -> Response:
+        asked = order or StopOrder()
         pid, orders = control.look().engine.pid, len(control.look().orders)
-        await asyncio.to_thread(control.stop, by, dry_run=dry_run)
-        return answered({"schema": "keel.stop/1", "stopping": not dry_run, "pid": pid, "orders_open": orders})
+        await asyncio.to_thread(control.stop, by, force=asked.force, dry_run=asked.dry_run)
+        return answered({"schema": "keel.stop/1", "stopping": not asked.dry_run, "pid": pid, "orders_open": orders})
 
     for verb in _STATES:
         route.add(verb, state(verb))

@@ -42,6 +42,8 @@ class Control(Carrying):
         # Set by whoever built the engine and knows these; what is not set refuses its commands.
         self.reloads: Reloads | None = None
         self.markets: Markets | None = None
+        self.hurry = end
+        """Asks the process to end at once; as `end`, until whoever built the engine has set it."""
         self.is_lifting = False
         """Whether a kill is being lifted: risk may know of none any more while the gate is still closed."""
 
@@ -147,8 +149,10 @@ class Control(Carrying):
         """What a person types to lift a kill: the end of the wallet's address, `CLEAR` where no wallet trades."""
         return self.look().engine.wallet[-4:] or "CLEAR"
 
-    def stop(self, who: Who, *, dry_run: bool = False) -> None:
+    def stop(self, who: Who, *, force: bool = False, dry_run: bool = False) -> None:
         """Ask the engine to end in good order: no new quotes, orders cancelled, everything written. Returns at once.
+
+        `force`: all is cancelled, and nothing else is waited for; also said of an end that is under way.
 
         Raises Refused: `not_permitted`, `replayed`.
         """
@@ -156,10 +160,11 @@ class Control(Carrying):
         def carry_out(_: str) -> "_Said":
             if dry_run:
                 return _Said("would stop")
-            self._end()
-            return _Said("stopping")
+            (self.hurry if force else self._end)()
+            return _Said("stopping at once" if force else "stopping")
 
-        self._say(self._call("stop", who, 0, dry_run=dry_run), carry_out)
+        arguments = {"force": "yes"} if force else None
+        self._say(self._call("stop", who, 0, arguments=arguments, dry_run=dry_run), carry_out)
 
     def _require_resolved(self, call: Call, *, force: bool) -> None:
         """Refuse to lift a kill as long as it is not known what all of our orders came to; wait a while for it."""

@@ -84,13 +84,19 @@ def stop(
     flatten: Annotated[
         bool, Parameter(negative="", help="First get rid of what is held, for at most --timeout; asks.")
     ] = False,
+    force: Annotated[
+        bool, Parameter(negative="", help="At once: all is cancelled, nothing else is waited for. As a second SIGTERM.")
+    ] = False,
     dry_run: DryRun = False,
     options: Options = DEFAULTS,
 ) -> int:
     """Stop the engine in good order: no new quotes, orders cancelled, everything written. Returns when it has ended.
 
-    What is left, orders that may still fill or shares that could not be unwound in time, is named, and exits with 8.
+    With --force it ends at once, also where an end is under way already. What is left, orders that may still fill or
+    shares that could not be unwound in time, is named, and exits with 8.
     """
+    if flatten and force:
+        raise CommandError("usage", "--flatten takes its time, --force takes none")
     if flatten:
         return _flatten_and_stop(dry_run, options)
     with connect(options) as client:
@@ -101,12 +107,14 @@ def stop(
             )
             Output(options).show(document, Text([said]))
             return Exit.OK
-        pid = client.post("/v1/stop")["pid"]
+        pid = client.post("/v1/stop", force=force)["pid"]
     deadline = time.monotonic() + options.timeout
     while not _has_ended(pid):
         if time.monotonic() > deadline:
             message = f"the engine (pid {pid}) is still stopping after {options.timeout:g} s"
-            raise CommandError("timeout", message, "ask again, or wait longer with --timeout", retryable=True)
+            raise CommandError(
+                "timeout", message, "wait longer with --timeout, or at once: keel stop --force", retryable=True
+            )
         time.sleep(0.05)
     return _ended(pid, options)
 

@@ -312,6 +312,16 @@ def test_silence_is_a_timeout_and_not_success() -> None:
     assert (refused.value.code, refused.value.retryable) == ("timeout", True)
 
 
+def test_a_forced_stop_ends_at_once_and_is_written_down_as_such() -> None:
+    engine, hurried = LittleEngine(1), list[str]()
+    engine.control.hurry = lambda: hurried.append("at once")
+    engine.control.stop("cli", force=True, dry_run=True)
+    assert hurried == []
+    engine.control.stop("cli", force=True)
+    assert (hurried, engine.ended) == (["at once"], False)
+    assert (engine.audited[-1].arguments, engine.audited[-1].result) == ({"force": "yes"}, "stopping at once")
+
+
 @pytest.mark.proves("I40")
 def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
     engine = LittleEngine(2)
