@@ -34,10 +34,10 @@ class Started:
         return socket
 
     def get(self, name, path, **query):
-        return httpx.get(self.said[f"{name}_url"] + path, params=query, timeout=DEADLINE_S)
+        return httpx.get(self.said[f"{name}_url"] + path, params=query, timeout=DEADLINE_S, verify=False)
 
     def throw(self, **body):
-        return httpx.post(self.said["control_url"] + "/faults", json=body, timeout=DEADLINE_S)
+        return httpx.post(self.said["control_url"] + "/faults", json=body, timeout=DEADLINE_S, verify=False)
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)

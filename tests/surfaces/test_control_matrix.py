@@ -96,7 +96,7 @@ def said() -> Iterator[Said]:
         engine = LittleEngine(1)
         server = ControlServer(engine.control, Path(folder))
         path = server.start()
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), base_url="http://keel") as http:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path), verify=False), base_url="http://keel") as http:
             yield Said(engine, http, path)
         server.stop()
 
@@ -140,7 +140,9 @@ def test_a_dry_run_changes_nothing_though_it_is_confirmed(route: Route) -> None:
     before = engine.gate.copy(), engine.board.look().killed, engine.board.look().markets, engine.ended
     with tempfile.TemporaryDirectory(prefix="k") as folder:
         server = ControlServer(engine.control, Path(folder))
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(server.start())), base_url="http://keel") as http:
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(server.start()), verify=False), base_url="http://keel"
+        ) as http:
             body = {"dry_run": True, "confirmed": True}
             Said(engine, http, Path(folder)).say(route, {**_BODIES.get(route.verb, {}), **body})
         server.stop()
