@@ -2,6 +2,7 @@
 
 import ssl
 import time
+from functools import partial
 
 import httpx
 import pytest
@@ -24,6 +25,8 @@ from tests.sandbox.scripted import Running
 
 BODY = '{"some":"body"}'
 
+get = partial(httpx.get, verify=False)
+
 
 @pytest.fixture(scope="module")
 def server():
@@ -37,7 +40,7 @@ def running(server):
     server.exchange.forget()
     yield server
     server.exchange.on = lambda request, now_ns: [Hold(LINES), *server.exchange.echo(request, now_ns)]
-    httpx.get(server.url + "/sandbox/go")
+    get(server.url + "/sandbox/go")
     server.leave()
 
 
@@ -121,7 +124,7 @@ def test_every_method_reaches_the_exchange(running, method):
     ],
 )
 def test_the_first_part_of_a_path_names_the_service(running, path, service, shown):
-    httpx.get(running.url + path)
+    get(running.url + path)
     (request,) = running.exchange.calls
     assert (request.service, request.path) == (service, shown)
 
@@ -130,7 +133,7 @@ def test_an_answer_has_the_status_headers_and_bytes_that_it_is_given(running):
     running.exchange.on = lambda request, now_ns: [
         Answer(429, b"<html>\xff", {"Content-Type": "text/html", "Retry-After": "3"}, request.call)
     ]
-    answer = httpx.get(running.url)
+    answer = get(running.url)
     assert (answer.status_code, answer.content) == (429, b"<html>\xff")
     assert (answer.headers["content-type"], answer.headers["retry-after"]) == ("text/html", "3")
 
@@ -164,7 +167,7 @@ def test_a_client_that_goes_away_ends_the_wait(running):
             ask(impatient)
             assert not sends_soon(impatient, 0.05)
     answering(running)
-    assert httpx.get(running.url).text == BODY
+    assert get(running.url).text == BODY
 
 
 def test_a_cut_answer_has_its_head_and_half_its_body(running):
@@ -203,7 +206,7 @@ def test_a_dribbled_answer_takes_half_a_second_for_each_byte(running):
     assert 1.4 < time.monotonic() - begin < 8
     raw.close()
     answering(running)
-    assert httpx.get(running.url).text == BODY
+    assert get(running.url).text == BODY
 
 
 def test_the_last_answer_of_a_connection_says_so(running):
@@ -277,7 +280,7 @@ def test_connections_that_are_kept_end_with_an_ordinary_end_or_a_reset(running):
         ask(raw)
         read_answer(raw)
         answering(running, control=[Cut(("http",), reset)])
-        assert httpx.get(running.url + "/sandbox/go").text == '"done"'
+        assert get(running.url + "/sandbox/go").text == '"done"'
         assert drain(raw) == (b"", said)
 
 
@@ -288,14 +291,14 @@ def test_a_partition_holds_old_and_new_connections_and_spares_the_control_calls(
     ask(old)
     read_answer(old)
     answering(running, control=[Hold(LINES, hears=False, bytes_per_second=0)])
-    assert httpx.get(running.url + "/sandbox/go").text == '"done"'
+    assert get(running.url + "/sandbox/go").text == '"done"'
     before = len(running.exchange.calls)
     new = running.connect()
     for raw in (old, new):
         ask(raw)
         assert not sends_soon(raw)
     socket_.send("PING")
-    assert httpx.get(running.url + "/sandbox/status").text == '"done"'
+    assert get(running.url + "/sandbox/status").text == '"done"'
     assert len(running.exchange.calls) == before + 1
     answering(running, control=[Hold(LINES)])
     httpx.post(running.url + "/sandbox/go", json={})
@@ -307,13 +310,13 @@ def test_a_partition_holds_old_and_new_connections_and_spares_the_control_calls(
 
 def test_one_way_partitions_are_of_two_kinds(running):
     answering(running, control=[Hold(("http",), bytes_per_second=0)])
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     mute = running.connect()
     ask(mute)
     assert not sends_soon(mute)
     assert running.exchange.calls[-1].path == "/book"
     answering(running, control=[Hold(("http",), hears=False)])
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     assert read_answer(mute)[1] == BODY.encode()
     deaf = running.connect()
     ask(deaf, "/deaf")
@@ -327,10 +330,10 @@ def test_a_half_open_connection_stays_so_while_new_ones_work(running):
     ask(old)
     read_answer(old)
     answering(running, control=[Hold(("http",), hears=False, bytes_per_second=0, newcomers=False)])
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     ask(old)
     assert not sends_soon(old)
-    assert httpx.get(running.url + "/book").text == BODY
+    assert get(running.url + "/book").text == BODY
 
 
 def test_the_control_calls_of_a_held_connection_are_heard(running):
@@ -351,7 +354,7 @@ def test_a_narrow_line_lets_through_so_many_bytes_a_second(running):
         return []
 
     running.exchange.on = on
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     begin = time.monotonic()
     socket_ = running.open("market")
     assert socket_.recv() == "x" * 3_000
@@ -360,7 +363,7 @@ def test_a_narrow_line_lets_through_so_many_bytes_a_second(running):
 
 def test_a_peer_that_does_not_read_blocks_a_sender(running):
     answering(running, control=[Hold(("market",), hears=False)])
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     socket_ = running.open("market", 0.3)
     with pytest.raises((websocket.WebSocketTimeoutException, TimeoutError)):
         socket_.send_binary(b"x" * 20_000_000)
@@ -374,15 +377,15 @@ def test_the_second_listener_has_a_certificate_that_nobody_accepts(running):
         httpx.get(url + "/ok")
     context = ssl.create_default_context(cafile="sandbox/expired.pem")
     with pytest.raises(httpx.ConnectError, match="certificate has expired"):
-        httpx.get(url + "/ok", verify=context)
+        get(url + "/ok", verify=context)
     assert running.exchange.calls == []
-    assert httpx.get(url + "/ok", verify=False).text == '"said"'
+    assert get(url + "/ok", verify=False).text == '"said"'
 
 
 def test_no_line_is_left_held_at_the_end():
     running = Running()
     answering(running, control=[Hold(LINES, hears=False, bytes_per_second=0)])
-    httpx.get(running.url + "/sandbox/go")
+    get(running.url + "/sandbox/go")
     raw = running.connect()
     ask(raw)
     assert not sends_soon(raw)
