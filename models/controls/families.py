@@ -98,8 +98,10 @@ def changeable() -> frozenset[str]:
     able = {path for family, paths in by_family.items() if family.changed is not Guard.changed for path in paths}
     fixed = {path for family, paths in by_family.items() if family.changed is Guard.changed for path in paths}
     # How many orders of unknown fate kill follows from how many may be open when it starts; when the end of a market is
-    # near, from when it was first seen.
-    left = able - fixed - {"risk.open_orders_total", "market.end_guard_ms", "market.end_guard_share"}
+    # near, from when it was first seen. What was refused before a window was widened is not known any more.
+    left = able - fixed - {
+        "risk.open_orders_total", "market.end_guard_ms", "market.end_guard_share", "rejects.ratio_window_s",
+    }  # fmt: skip
     return frozenset(path for path in left if path.partition(".")[0] not in _OTHERS)
 
 

@@ -8,7 +8,7 @@ nothing to take. Nor is what the venue says of itself: that it takes no orders n
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -21,6 +21,9 @@ from models.messages.control import Reading, SetOperatorState
 from models.messages.orders import OrderChanged
 from models.orders import OrderState
 from models.parameters import parameter
+
+if TYPE_CHECKING:
+    from models.engine import EngineParameters
 
 IN_MARKET: Final = "rejects_market"
 IN_ALL: Final = "rejects_total"
@@ -103,6 +106,9 @@ class Rejects(TimedControls):
         self._in_all = Recent(_MINUTE_NS)
         self._refused = Recent(parameters.ratio_window_s * _SECOND_NS)
         self._answered = Recent(parameters.ratio_window_s * _SECOND_NS)
+
+    def changed(self, parameters: "EngineParameters") -> None:
+        self._parameters = parameters.rejects
 
     # Counting
 

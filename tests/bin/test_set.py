@@ -115,10 +115,25 @@ def test_what_needs_a_restart_refuses_them_all(desk: Desk) -> None:
     assert "data_dir: data -> elsewhere" in str(refused)
 
 
-@pytest.mark.parametrize("key", ["data_dir", "markets", "db", "strategy", "phase.flat_band", "leg.leg_max_loss"])
+@pytest.mark.parametrize(
+    "key",
+    [
+        "data_dir",
+        "markets",
+        "db",
+        "strategy",
+        "phase.flat_band",
+        "leg.leg_max_loss",
+        "pace.orders_per_s",
+        "unknowns.kill",
+        "settlement.reduce_s",
+        "markouts.decay_fills",
+        "rejects.ratio_window_s",
+    ],
+)
 def test_what_needs_a_restart_is_named_with_the_way_to_have_it(desk: Desk, key: str) -> None:
     (before,) = desk.reloader.get([key])
-    value = {"markets": "a,b", "db": "sqlite:///x.db", "strategy": "lead_lag"}.get(key, "7")
+    value = {"markets": "a,b", "db": "sqlite:///x.db", "strategy": "lead_lag"}.get(key, "90")
     refused = desk.refused(**{key: value, "persist": True})
     assert (refused.code, before.live) == ("refused", False)
     assert f"this needs a restart: {key}: " in str(refused)

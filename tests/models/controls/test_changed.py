@@ -12,12 +12,14 @@ from models.controls.failures import FailedTrades, FailureParameters
 from models.controls.families import changeable
 from models.controls.market_guard import MarketGuard, MarketParameters
 from models.controls.price_guard import PriceGuard, PriceParameters
+from models.controls.rejects import RejectParameters, Rejects
 from models.controls.repetition import Repetition, RepetitionParameters
 from models.engine import EngineParameters
 from models.exposure import Exposures
 from models.markets import YES
 from models.messages.orders import FillVoided
 from models.messages.reload import ParametersChanged
+from models.orders import OrderState
 from models.units import SHARE
 from tests.models.controls.books import book
 from tests.models.controls.guarded import Guarded
@@ -80,6 +82,28 @@ def test_trades_that_fail_are_held_to_the_limit_of_now(market: int, state: Tradi
     _, fill = risk.fill(risk.order(YES, 4_900))
     risk.tell(FillVoided(fill, risk.now_ns))
     assert risk.state() is state
+
+
+@pytest.mark.parametrize(("market", "state"), [(2, TradingState.CANCEL_ONLY), (4, TradingState.ACTIVE)])
+def test_orders_that_are_refused_are_held_to_the_limit_of_now(market: int, state: TradingState) -> None:
+    def family(exposures: Exposures) -> tuple[Rejects]:
+        return (Rejects(RejectParameters(market=3), exposures.markets),)
+
+    risk = Guarded(family)
+    for count in range(2):
+        if count:
+            risk.tell(changed(replace(DEFAULTS, rejects=RejectParameters(market=market))))
+        order = risk.order(YES, 4_900)
+        risk.tell(risk.changed(order, OrderState.PLACING))
+        risk.tell(replace(risk.changed(order, OrderState.REJECTED), reason="invalid signature"))
+    assert risk.state() is state
+
+
+def test_what_is_counted_from_a_start_on_needs_a_restart() -> None:
+    able = changeable()
+    assert {"rejects.market", "rejects.clean_s", "rejects.crossings"} <= able
+    assert "rejects.ratio_window_s" not in able
+    assert not {path.partition(".")[0] for path in able} & {"pace", "unknowns", "settlement", "markouts"}
 
 
 def test_when_an_end_is_near_cannot_be_changed_for_it_is_settled_with_the_first_book() -> None:
