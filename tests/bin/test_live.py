@@ -137,7 +137,7 @@ def test_without_the_official_library_live_becomes_paper_and_says_so(tmp_path: P
     (broken / "__init__.py").write_text("raise ImportError('not here')", encoding="utf-8")
     with sandbox(*_WORLD) as venue:
         start, variables = started(venue)
-        with engine(tmp_path / "data", *start, **variables, PYTHONPATH=str(broken.parent)) as running:
+        with engine(tmp_path / "data", *start, fresh=True, **variables, PYTHONPATH=str(broken.parent)) as running:
             assert running.status()["mode"] == "paper (forced)"
             assert "live is not possible" in running.log
             assert "ERROR" in running.log
