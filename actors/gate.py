@@ -39,7 +39,7 @@ from models.gate_parameters import GateParameters, Leaving
 from models.messages.base import MarketId, Message
 from models.messages.control import Kill, KillLatched, TradingStateChanged
 from models.messages.market import BookEpochChanged
-from models.messages.orders import OrderApproved, PlaceOrder, SubmitOrder
+from models.messages.orders import INTENT_TIME_TO_LIVE_NS, OrderApproved, PlaceOrder, SubmitOrder
 
 Value = TypeVar("Value")
 
@@ -325,6 +325,8 @@ class Gate:
                 return "no committed row in the journal"
             if approved is None or approved.order != order:
                 return "not approved, or not so"
+            if self._clock.now_ns() - order.created_ns > INTENT_TIME_TO_LIVE_NS:
+                return "expired"
             changes = approved.changes
         elif gone.digest != sha256(one.body).digest():
             return "it has left before, as other bytes"

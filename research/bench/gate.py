@@ -69,5 +69,5 @@ def _lock_and_look(latch: Path) -> int:
 def _order(number: int) -> PlaceOrder:
     return PlaceOrder(
         f"desk/market/0/BUY/{number}", "desk", "market", YES, Side.BUY, 4_800, 5 * SHARE, True, TimeInForce.GTC,
-        "provide", 1, 0,
+        "provide", 1, SystemClock().now_ns(),
     )  # fmt: skip

@@ -19,7 +19,7 @@ from models.cells import TradingState
 from models.gate_parameters import GateParameters, Leaving
 from models.messages.control import CellNote, Kill, KillLatched, TradingStateChanged
 from models.messages.market import BookEpochChanged
-from models.messages.orders import OrderApproved, PlaceOrder, SubmitOrder
+from models.messages.orders import INTENT_TIME_TO_LIVE_NS, OrderApproved, PlaceOrder, SubmitOrder
 from tests.models.wishes import M, wish
 
 S = 1_000_000_000
@@ -47,7 +47,7 @@ class Scene:
         self.gate.hears[type(message)](message)  # pyright: ignore[reportArgumentType]
 
     def approve(self, number: int = 1, epoch: int = 1) -> PlaceOrder:
-        order = wish(number, epoch=epoch)
+        order = wish(number, epoch=epoch, created_ns=self.clock.at_ns)
         self.say(OrderApproved(order, 0))
         return order
 
@@ -71,6 +71,15 @@ class Scene:
 @pytest.fixture
 def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
+
+
+def test_an_order_leaves_within_half_a_second_of_its_wish_or_never(scene: Scene) -> None:
+    in_time, too_late = scene.ready(1), scene.ready(2)
+    scene.clock.at_ns += INTENT_TIME_TO_LIVE_NS
+    assert scene.send(in_time) is None
+    scene.clock.at_ns += 1
+    assert scene.send(too_late) == "expired"
+    assert scene.send(in_time) is None, "what may stand already may be asked for again"
 
 
 def test_an_order_that_was_approved_and_committed_leaves_once(scene: Scene) -> None:
@@ -365,17 +374,17 @@ def quick_switches() -> Iterator[None]:
 @pytest.mark.parametrize("how", ["kill", "file", "trip"])
 def test_after_a_kill_has_returned_no_thread_gets_anything_out(tmp_path: Path, how: str) -> None:
     """Many threads, at the smallest interval of switching between them, over many gates."""
-    late, passed = 0, 0
+    clock, late, passed = SystemClock(), 0, 0
     for number in range(12):
         latch = tmp_path / str(number) / "KILL"
-        gate = Gate(latch, SystemClock())
+        gate = Gate(latch, clock)
         killed = [False]
         written: list[bool] = []
         """For each passage, whether the kill had returned."""
 
         def pass_on(thread: int, gate: Gate = gate, killed: list[bool] = killed, written: list[bool] = written) -> None:
             for count in range(10_000):
-                order = wish(thread * 10_000 + count)
+                order = wish(thread * 10_000 + count, created_ns=clock.now_ns())
                 gate.hears[OrderApproved](OrderApproved(order, 0))
                 gate.committed(SubmitOrder(order.intent, order, 0))
                 with gate.passes((Leaving(order.intent, order),)) as refusal:

@@ -109,7 +109,7 @@ def test_an_intent_that_expired_while_it_was_signed_is_never_sent(lanes: Lanes) 
     lanes.stop(SUBMIT)
     lanes.start_one(SUBMIT, sign=slowly)
     late = lanes.submit()
-    assert lanes.answer(late.order_id, OrderNotJournalled).reason == "expired"
+    assert lanes.answer(late.order_id, OrderNotJournalled).reason == "gate: expired"
     assert posts(lanes) == before
 
 
