@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S: Final = 10.0
 _SHOWN_MAX: Final = 5
+_DROPPED: Final = "not named in `markets`; off, and kept for what is or was held there"
 _LATE_NS: Final = 86_400_000_000_000
 """How long after its order a fill may still be told of."""
 
@@ -131,10 +132,7 @@ def read_catalogue(endpoints: Endpoints, names: Sequence[str]) -> Catalogue:
         unknown = [name for name in missing if not any(is_called(one.market, name) for one in left_out)]
         if unknown:
             raise UnknownMarket(unknown[0], endpoints.gamma_url, _open_slugs(client, endpoints.gamma_url))
-        references: dict[MarketId, str] = {}
-        if endpoints.status_url is not None:
-            listed = _status(client, endpoints.status_url).markets
-            references = {market.condition_id: market.reference for market in listed if market.reference is not None}
+        references = _references(client, endpoints)
     for one in skipped:
         logger.bind(market=one.name).warning("left out: {}", one.reason)
     wanted = catalogue.markets if not names else _named(catalogue, names)
@@ -237,10 +235,10 @@ def resolved(catalogue: Catalogue, now_ns: int) -> Iterator[MarketResolved]:
 
 
 def with_held(endpoints: Endpoints, catalogue: Catalogue, concerned: set[MarketId]) -> Catalogue:
-    """Return the catalogue with those of some markets that have closed while no engine listened.
+    """Return the catalogue with those of some markets that have closed while no engine listened, or are not named.
 
-    Their fills and payouts are still to come, and nobody could read an account whose trades are of unknown markets.
-    Raises VenueUnreachable.
+    Their fills and payouts are still to come, risk counts what is held wherever it is, and nobody could read an account
+    whose trades are of unknown markets. Those that are open are `kept`: off. Raises VenueUnreachable.
     """
     missing = sorted(concerned - catalogue.markets.keys())
     if not missing:
@@ -248,20 +246,27 @@ def with_held(endpoints: Endpoints, catalogue: Catalogue, concerned: set[MarketI
     with _client() as client:
         try:
             closed = fetch_closed(client, endpoints.gamma_url, missing)
+            ended = {market.id: market for market, _ in closed}
+            still_open = [name for name in missing if name not in ended]
+            found = fetch_catalogue(client, endpoints.gamma_url, still_open)[0].markets if still_open else {}
         except (GammaError, httpx.HTTPError) as error:
             raise VenueUnreachable(f"the catalogue cannot be read: {error}") from error
-    for market, _ in closed:
+        dropped = _following(found, _references(client, endpoints) if found else {})
+    for market in ended.values():
         logger.bind(market=market.slug).warning("closed while no engine listened: kept for what is held there")
-    kept = {market.id: market for market, _ in closed}
+    for name in still_open:
+        if name not in dropped:
+            logger.bind(market=name).error("the venue does not list it: what is held there is counted nowhere")
     left_out = (
-        replace(one, reason=f"{one.reason}; kept for what is held there") if one.market.id in kept else one
+        replace(one, reason=f"{one.reason}; kept for what is held there") if one.market.id in ended else one
         for one in catalogue.left_out
     )
     return replace(
         catalogue,
-        markets=catalogue.markets | kept,
+        markets=catalogue.markets | ended | dropped,
         resolved={market.id: pays for market, pays in closed if pays is not None},
-        left_out=tuple(left_out),
+        left_out=(*left_out, *(LeftOut(market, _DROPPED) for market in dropped.values())),
+        kept=tuple(dropped),
     )
 
 
@@ -290,6 +295,14 @@ def _following(markets: Mapping[MarketId, Market], references: Mapping[MarketId,
         name: replace(market, reference=references[name]) if name in references else market
         for name, market in markets.items()
     }
+
+
+def _references(client: httpx.Client, endpoints: Endpoints) -> dict[MarketId, str]:
+    """Return which outside price each market of a sandbox follows; the venue itself does not say it."""
+    if endpoints.status_url is None:
+        return {}
+    listed = _status(client, endpoints.status_url).markets
+    return {market.condition_id: market.reference for market in listed if market.reference is not None}
 
 
 def _status(client: httpx.Client, url: str) -> _SandboxStatus:

@@ -342,6 +342,8 @@ class Engine:
         markets, events = self.catalogue.markets, self._assembly.event_parts()
         if not announced(self._assembly, self._directory, markets, self._wait_until, _START_S, events):
             raise RuntimeError(f"the actors of the markets did not start within {_START_S:g} s")
+        for market in self.catalogue.kept:  # not before: a market that is off and flat has no actors to wait for
+            self.tell(SetOperatorState("off", market, f"kept-{market}-{self._writer.run}", "start-up"))
 
     # Trouble
 

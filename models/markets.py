@@ -123,7 +123,7 @@ def neg_risk_siblings(markets: Mapping[MarketId, Market]) -> dict[MarketId, tupl
 
 
 class LeftOut(msgspec.Struct, frozen=True):
-    """A market that an engine was told to trade and does not, and why."""
+    """A market that an engine was told to trade, once or now, and does not, and why."""
 
     market: Market
     reason: str
@@ -133,12 +133,14 @@ class Catalogue(msgspec.Struct, frozen=True):
     """All markets and groups that the engine was told of; replaced as a whole, never changed.
 
     `resolved`: what a YES share pays of those that ended while no engine listened, and are here for what is held there.
+    `kept`: those that are open and not to be traded, and are here, off, for what is held there.
     """
 
     markets: dict[MarketId, Market]
     groups: dict[str, Group] = {}
     resolved: dict[MarketId, Price] = {}
     left_out: tuple[LeftOut, ...] = ()
+    kept: tuple[MarketId, ...] = ()
 
     @property
     def unresolved(self) -> dict[MarketId, Market]:

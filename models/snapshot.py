@@ -26,7 +26,7 @@ class Engine(msgspec.Struct, frozen=True):
     """The process that is shown. `run` names this run in the journal; `merges`: it can merge pairs.
 
     `wallet` is the address whose money it trades, empty where it trades none. `left_out` are markets that it was told
-    to trade, and that had ended when it started.
+    to trade and that had ended when it started, and those that it knows only for what is held there.
     """
 
     mode: str

@@ -86,7 +86,7 @@ def markets(board: Board) -> Document:
 
 
 def left_out(board: Board) -> list[Document]:
-    """Return the markets that are named in the configuration and are not traded, because they have ended."""
+    """Return the markets that are not traded: named and ended, or not named any more and held."""
     return [
         {"slug": one.market.slug, "condition_id": one.market.condition_id, "reason": one.reason}
         for one in board.engine.left_out

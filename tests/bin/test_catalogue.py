@@ -79,3 +79,17 @@ def test_a_market_that_closed_while_something_was_held_there_stays_known_with_wh
         assert (set(known.markets), set(known.unresolved)) == ({held, void, other}, {other})
         assert [(one.market, one.payout_yes) for one in resolved(known, 5)] == [(held, 0), (void, ONE // 2)]
         assert known.markets[held].token_ids == before.markets[held].token_ids
+
+
+def test_a_market_that_is_open_and_not_named_any_more_stays_known_for_what_is_held_there_but_off(
+    venue: Sandbox, endpoints: Endpoints
+) -> None:
+    everything = read_catalogue(endpoints, ())
+    held = next(market for market in everything.markets.values() if market.reference)
+    named = next(market for market in everything.markets.values() if market.id != held.id)
+    known = with_held(endpoints, read_catalogue(endpoints, (named.slug,)), {held.id, named.id, "0x404"})
+    assert known.markets == {named.id: named, held.id: held}, "with the outside price that it follows"
+    assert (known.kept, known.resolved) == ((held.id,), {})
+    assert [(one.market, one.reason) for one in known.left_out] == [
+        (held, "not named in `markets`; off, and kept for what is or was held there")
+    ]
