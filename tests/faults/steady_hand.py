@@ -63,13 +63,14 @@ class SteadyHand(Hand):
         return self.until(rests, "an order rests")
 
     def denies(self, market: Market, reason: str, **named: Any) -> None:
-        """Ask for an order, and see it denied before it leaves."""
-        for _ in range(20):
-            denied = self.denied_for(market, **named)
-            if denied == {reason}:
-                return
-            assert denied == {"cancel_only"}, f"denied for {denied}, not for {reason}"
-        raise AssertionError("the market is stopped all the time")
+        """Ask for an order until it is denied for this: a market may be stopped, and what was not sent was the same."""
+
+        def denied() -> bool:
+            said = self.denied_for(market, **named)
+            assert said <= {reason, "cancel_only", "duplicate"}, f"denied for {said}, not for {reason}"
+            return said == {reason}
+
+        self.until(denied, f"it is denied for {reason}")
 
     def denied_for(self, market: Market, price: str = "0.01", **named: Any) -> set[str]:
         """Ask for an order and return why it was denied; `cancel_only` also where a busy machine stops the market."""
