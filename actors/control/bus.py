@@ -8,14 +8,17 @@ from typing import Any, Final, Literal, TypeAlias
 
 from actors.control.carrying import Call, Carrying, Who, requests
 from actors.control.ports import Gate, Listed, Markets, Refused, Reloaded, Reloads, View, present
+from actors.control.reads import is_read
 from actors.runtime.clock import Clock
 from models.answers import Answer, Cancelled, answer, plural
 from models.cells import TradingState
-from models.flatten_plan import flatten_plan, plan_text
-from models.messages.base import Message
-from models.messages.control import ClearKill, Kill, SetOperatorState
+from models.flatten_plan import flatten_plan, open_orders, plan_text
+from models.messages.audit import Fence
+from models.messages.base import MarketId, Message
+from models.messages.control import ClearKill, Kill, ReadRisk, SetOperatorState
 from models.messages.orders import CancelMarket, CancelOrder
 from models.roles import may_add_risk
+from models.snapshot import Board, OrderLine
 
 Verb: TypeAlias = Literal["pause", "resume", "reduce", "flatten", "on", "off"]
 
@@ -221,7 +224,8 @@ class Control(Carrying):
     ) -> Cancelled:
         """Cancel orders by name; without names all of a market, or of all markets. Done when none can fill any more.
 
-        Raises Refused: `not_permitted`, `replayed`, `not_found`, `usage` (orders and a market).
+        Raises Refused: `not_permitted`, `replayed`, `not_found`, `usage` (orders and a market), `starting` (orders by
+        name), `timeout` (it was said, and nobody knows yet which orders there are).
         """
         names = () if market is None else (market,)
         arguments = {"orders": " ".join(orders) or "all"}
@@ -231,14 +235,18 @@ class Control(Carrying):
             if orders and market is not None:
                 raise Refused("usage", "name orders, or a market whose orders are all meant")
             where = None if market is None else self.market(market).market.id
-            asked = [self.order(name) for name in orders] or list(self.look().open_orders(where))
+            if orders:
+                self._await_start(call)
+            asked = [self.order(name) for name in orders] or self.look().open_orders(where)
             if dry_run:
                 return Cancelled((), tuple(asked), (), dry_run=True)
-            if orders:
-                for line in asked:
-                    self._tell(CancelOrder(line.intent, line.market, _REASON))
-            else:
+            known = {line.intent for line in asked}
+            if not orders:
                 self._tell(CancelMarket(where, _REASON))
+                asked += (line for line in self._all_named(call, where) if line.intent not in known)
+            for line in asked:
+                if orders or line.intent not in known:
+                    self._tell(CancelOrder(line.intent, line.market, _REASON))
             intents = {line.intent for line in asked}
             board = self._board.wait_for(lambda seen: intents.isdisjoint(seen.orders), self._left_s(call))[0]
             left = {line.intent for line in board.open_orders() if line.intent in intents}
@@ -251,6 +259,24 @@ class Control(Carrying):
             )
 
         return self._say(call, carry_out)
+
+    def _all_named(self, call: Call, where: MarketId | None) -> list[OrderLine]:
+        """Return the orders of a market or of all, once the board names each that risk has approved before now."""
+        request, asked_ns = self.audit.name(), self._clock.now_ns()
+        self._tell(ReadRisk(request))
+        self._board.wait_for(lambda seen: is_read(seen, request, asked_ns), self._left_s(call))
+        self._tell(Fence(request))
+        meant = tuple(self.look().markets) if where is None else (where,)
+
+        def each_named(seen: Board) -> bool:
+            told = is_read(seen, request, asked_ns) and request in seen.fences
+            return told and all(open_orders(seen, one) == len(seen.open_orders(one)) for one in meant)
+
+        board, named = self._board.wait_for(each_named, self._left_s(call))
+        if not named:
+            late = "cancel was said, but nobody knows yet which orders are open"
+            raise Refused("timeout", late, "look, and ask again: keel orders list", retryable=True)
+        return board.open_orders(where)
 
     # Configuration and catalogue
 

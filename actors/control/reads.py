@@ -92,7 +92,7 @@ class Reads:
         """
         request, asked_ns = self.audit.name(), self._clock.now_ns()
         self._tell(ReadRisk(request))
-        board, answered = self._board.wait_for(lambda seen: _is_read(seen, request, asked_ns), _EXPLAIN_S)
+        board, answered = self._board.wait_for(lambda seen: is_read(seen, request, asked_ns), _EXPLAIN_S)
         if board.risk is None or not answered:
             raise Refused("timeout", "the risk supervisor did not answer", "is it stuck? see its log", retryable=True)
         return board, board.risk
@@ -122,6 +122,6 @@ def _answers(desk: DeskLine, request: str, asked_ns: int) -> bool:
     return desk.explained == request or (desk.explanation is not None and desk.explanation.at_ns >= asked_ns)
 
 
-def _is_read(board: Board, request: str, asked_ns: int) -> bool:
+def is_read(board: Board, request: str, asked_ns: int) -> bool:
     """Whether risk has spoken since it was asked; of two questions that wait at once only the newer is answered."""
     return board.risk is not None and (board.risk.request == request or board.risk.at_ns >= asked_ns)

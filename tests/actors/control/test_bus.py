@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from actors.control.ports import Refused
 from models.answers import Rest
 from models.cells import TradingState
+from models.markets import Side
 from models.messages.base import Message
-from models.messages.control import ExposureUpdated
-from models.orders import OrderState
+from models.messages.control import ExposureUpdated, ReadRisk
+from models.messages.orders import OrderChanged, PlaceOrder
+from models.orders import OrderState, TimeInForce
 from models.units import SHARE
 from tests.little_engine import NO, TAG, LittleEngine
 
@@ -266,6 +268,52 @@ def test_a_kill_that_was_said_while_another_was_lifted_stands(monkeypatch: pytes
     with pytest.raises(Refused, match="killed again meanwhile"):
         engine.control.clear_kill("cli", 1, word="CLEAR")
     assert engine.board.look().killed is not None
+
+
+def test_orders_that_are_read_back_after_they_were_cancelled_are_waited_for() -> None:
+    engine = LittleEngine(2, recalled=False)
+    engine.deaf = True
+    with pytest.raises(Refused, match="cancel was said, but nobody knows yet which orders are open") as refused:
+        engine.control.cancel([], "cli", 0.05)
+    assert (refused.value.code, refused.value.retryable) == ("timeout", True)
+    assert engine.audited[-1].outcome == "partial"
+
+    def recall() -> None:
+        engine.place(1)
+        engine.place(2)
+        engine.to_risk(ReadRisk("start-up"))
+
+    Timer(0.05, recall).start()
+    cancelled = engine.control.cancel([], "cli", 10, market="market-1")
+    assert cancelled.lines[0] == "1 order cancelled, 0 open"
+    assert [order.market for order in engine.board.look().open_orders()] == [engine.id(2)]
+
+
+def test_an_order_by_name_is_looked_for_once_it_is_known_what_is_open() -> None:
+    engine = LittleEngine(1, recalled=False)
+    with pytest.raises(Refused, match="it reads back what is held; cancel was not said") as refused:
+        engine.control.cancel(["order-intent-1"], "cli", 0.05)
+    assert refused.value.code == "starting"
+
+
+def test_an_order_that_was_approved_and_has_no_name_yet_is_cancelled_with_the_others() -> None:
+    engine = LittleEngine(1)
+    engine.place(1)
+    order = PlaceOrder(
+        "late", TAG, engine.id(1), NO, Side.BUY, 4_700, 5 * SHARE, True, TimeInForce.GTC, "provide", 1,
+        engine.clock.now_ns(),
+    )  # fmt: skip
+    engine.to_risk(order)
+    with pytest.raises(Refused, match="nobody knows yet which orders are open"):
+        engine.control.cancel([], "cli", 0.05)
+    named = OrderChanged(
+        "order-late", "late", TAG, order.market, NO, Side.BUY, 4_700, order.size, 0, OrderState.WORKING, "accepted",
+        engine.clock.now_ns(),
+    )  # fmt: skip
+    Timer(0.05, engine.change, [named]).start()
+    cancelled = engine.control.cancel([], "cli", 10)
+    assert [line.intent for line in cancelled.cancelled] == ["late"]
+    assert (cancelled.proven, engine.board.look().open_orders()) == (True, [])
 
 
 def test_resume_asks_in_live_only() -> None:
