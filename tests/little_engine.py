@@ -84,7 +84,7 @@ class LittleEngine:
         self.gate: list[str] = []
         self.killed_by: str | None = None
         self.ended = False
-        self.audited: list[CommandAnswered] = []
+        self.noted: list[CommandAnswered] = []
         self._numbers: Iterator[int] = iter(range(1, 1_000_000))
         self.sequence = 0
         if recalled:
@@ -100,7 +100,7 @@ class LittleEngine:
             case Fence():
                 self.show(message)
             case CommandAnswered():
-                self.audited.append(message)
+                self.noted.append(message)
             case CancelOrder():
                 self.cancel_order(message.intent, message.reason)
             case CancelMarket():
@@ -112,6 +112,11 @@ class LittleEngine:
                         self.show(Explained(message.request, replace(said, at_ns=self.clock.now_ns())))
             case _:
                 raise AssertionError(message)
+
+    @property
+    def audited(self) -> list[CommandAnswered]:
+        """The rows of the audit: of what was begun the newest word."""
+        return list({row.request: row for row in self.noted}.values())
 
     def kill(self, reason: str, who: str) -> None:
         self.gate.append(f"closed: {reason}")

@@ -54,6 +54,7 @@ class Audit:
         self._said: OrderedDict[str, str] = OrderedDict()
         self._allowed, self._counted_ns = float(UNCHANGED_MAX), clock.now_ns()
         self._unwritten = 0
+        self._begun: set[str] = set()
 
     def name(self) -> str:
         """Return a new name for a question or a row."""
@@ -94,11 +95,16 @@ class Audit:
         market: MarketId | None = None,
         arguments: Mapping[str, str] | None = None,
     ) -> None:
-        """Write down what a call came to; where it changed nothing, only if there were not too many of them lately."""
+        """Write down what a call came to; where it changed nothing, only if there were not too many of them lately.
+
+        One that is noted as `begun` is noted again under the same `request` when it has ended.
+        """
         now_ns, said = self._clock.now_ns(), (arguments or {}).items()
         longest: int | None = None
+        had_begun = request in self._begun
+        (self._begun.add if outcome == "begun" else self._begun.discard)(request)
         if outcome in ("refused", "shown"):
-            unwritten = self._counted(now_ns)
+            unwritten = 0 if had_begun else self._counted(now_ns)
             if unwritten is None:
                 return
             result += f" ({unwritten} calls before it were not written)" if unwritten else ""

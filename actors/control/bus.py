@@ -89,6 +89,7 @@ class Control(Carrying):
             if verb == "resume" and self.look().engine.mode == "live" and not confirmed:
                 raise Refused("confirmation_required", "resume in live lets orders with real money go out again")
             wanted = [line.market.id for line in lines] if names else [None]
+            self._begin(call, request)
             called = requests(request, len(wanted))
             said = call.caller.name
             commands = [SetOperatorState(verb, *one, said) for one in zip(wanted, called, strict=True)]
@@ -110,6 +111,7 @@ class Control(Carrying):
                 board = self.look()
                 return answer("kill", board, board, board.markets.values(), everything=True, dry_run=True)
             self._gate.kill(reason, call.caller.name)
+            self._begin(call, request)
             return self._carry_out(call, [Kill(reason, request, call.caller.name)], self._named(()))
 
         return self._say(call, carry_out)
@@ -123,14 +125,21 @@ class Control(Carrying):
         written down with the orders.
 
         Raises Refused: `not_permitted`, `replayed`, `confirmation_required`, `starting`, `timeout`; `refused` where the
-        word is another, an order is left, the file cannot be removed, or another kill was said meanwhile: then all
-        stays killed.
+        word is another, an order is left, the file cannot be read or removed, or another kill was said meanwhile: then
+        all stays killed.
         """
         arguments = {"force": "yes"} if force else None
         call = self._call("clear_kill", who, timeout_s, arguments=arguments, dry_run=dry_run)
-        known = self._gate.kills()
+        known: Any = None
+        unread = ""
+        try:
+            known = self._gate.kills()  # here: what is said while this waits for its turn is not lifted
+        except OSError as error:
+            unread = f"the file of the kill cannot be read: {error.strerror}"
 
         def carry_out(request: str) -> Answer:
+            if unread:
+                raise Refused("refused", unread, "see to the data folder, and clear again")
             if dry_run:
                 board = self.look()
                 return answer("clear_kill", board, board, board.markets.values(), everything=True, dry_run=True)
@@ -139,6 +148,7 @@ class Control(Carrying):
             if word.lower() != self.kill_word.lower():
                 raise Refused("refused", "that is not the word which lifts the kill", "it is asked: keel kill --clear")
             self._require_resolved(call, force=force)
+            self._begin(call, request)
             self.is_lifting = True
             try:
                 return self._lift(call, known, request)
@@ -231,7 +241,7 @@ class Control(Carrying):
         arguments = {"orders": " ".join(orders) or "all"}
         call = self._call("cancel", who, timeout_s, names=names, arguments=arguments, dry_run=dry_run)
 
-        def carry_out(_: str) -> Cancelled:
+        def carry_out(request: str) -> Cancelled:
             if orders and market is not None:
                 raise Refused("usage", "name orders, or a market whose orders are all meant")
             where = None if market is None else self.market(market).market.id
@@ -240,6 +250,7 @@ class Control(Carrying):
             asked = [self.order(name) for name in orders] or self.look().open_orders(where)
             if dry_run:
                 return Cancelled((), tuple(asked), (), dry_run=True)
+            self._begin(call, request)
             known = {line.intent for line in asked}
             if not orders:
                 self._tell(CancelMarket(where, _REASON))
@@ -337,9 +348,11 @@ class Control(Carrying):
         """Forget a market. Raises Refused: `not_permitted`, `replayed`, `starting`, and as `Markets.remove`."""
         call = self._call("remove", who, timeout_s, names=(name,), dry_run=dry_run)
 
-        def carry_out(_: str) -> Listed:
+        def carry_out(request: str) -> Listed:
             port = present(self.markets, "catalogue that could be changed")
             market = self.market(name).market.id
+            if not dry_run:
+                self._begin(call, request)
             return port.remove(market, call.caller.name, self._left_s(call), dry_run=dry_run)
 
         return self._say(call, carry_out)

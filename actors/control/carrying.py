@@ -8,6 +8,9 @@ done when risk has halted what it covers, as flat or with its rest named.
 Why a kill and a flatten ask the venue too: what they promise is that nothing rests there, and an order that we do not
 know of is no less an order. Two listings without one, in a row; else what is listed is named.
 
+Why what waits is written down twice: a process that dies in the midst of it would leave nothing of who said what. The
+row says `begun` until what came of it takes its place.
+
 Why most commands wait for the start: as long as risk reads back what is held, it keeps its mail for later, and a resume
 could be read before the pause with which every start in live begins.
 """
@@ -53,6 +56,7 @@ class Call(NamedTuple):
 
     verb: str
     caller: Caller
+    asked_ns: int
     until_ns: int
     arguments: dict[str, str]
     names: Sequence[str] = ()
@@ -76,14 +80,13 @@ class Carrying(Reads):
     ) -> Call:
         caller = who if isinstance(who, Caller) else Caller(who)
         said = {"markets": " ".join(names)} if names else {}
-        until_ns = self._clock.now_ns() + int(timeout_s * 1e9)
-        return Call(verb, caller, until_ns, {**said, **(arguments or {})}, names, dry_run)
+        asked_ns = self._clock.now_ns()
+        until_ns = asked_ns + int(timeout_s * 1e9)
+        return Call(verb, caller, asked_ns, until_ns, {**said, **(arguments or {})}, names, dry_run)
 
     def _say(self, call: Call, carry_out: Callable[[str], Result]) -> Result:
         """Have a call carried out under a name of its own, and write down what came of it. Raises Refused."""
-        asked_ns, request = self._clock.now_ns(), self.audit.name()
-        about = self.look().by_name(call.names[0]) if len(call.names) == 1 else None
-        market = None if about is None else about.market.id
+        request = self.audit.name()
         try:
             self.audit.permit(call.verb, call.caller)
             self.audit.once(call.verb, call.caller)
@@ -93,18 +96,23 @@ class Carrying(Reads):
         except Refused as refused:
             # Whoever gave up waiting has said it all the same, and it may be done; but a lift is taken back.
             late = refused.code == "timeout" and not call.dry_run and call.verb != "clear_kill"
-            outcome = "partial" if late else "refused"
-            self.audit.note(
-                call.caller, call.verb, redacted("", str(refused)), asked_ns,
-                outcome=outcome, request=request, market=market, arguments=call.arguments,
-            )  # fmt: skip
+            self._note(call, request, redacted("", str(refused)), "partial" if late else "refused")
             raise
         outcome = "shown" if call.dry_run else "done" if result.proven else "partial"
+        self._note(call, request, "\n".join(result.lines), outcome)
+        return result
+
+    def _begin(self, call: Call, request: str) -> None:
+        """Write down that a call is carried out from here on."""
+        self._note(call, request, "nobody knows what came of it", "begun")
+
+    def _note(self, call: Call, request: str, result: str, outcome: str) -> None:
+        about = self.look().by_name(call.names[0]) if len(call.names) == 1 else None
+        market = None if about is None else about.market.id
         self.audit.note(
-            call.caller, call.verb, "\n".join(result.lines), asked_ns,
+            call.caller, call.verb, result, call.asked_ns,
             outcome=outcome, request=request, market=market, arguments=call.arguments,
         )  # fmt: skip
-        return result
 
     def _await_start(self, call: Call) -> None:
         board, known = self._board.wait_for(lambda seen: seen.risk is not None, self._left_s(call))

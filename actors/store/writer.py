@@ -72,7 +72,9 @@ _ON_REPEAT: Final[Mapping[type[Model], str]] = MappingProxyType(
         # The wish and the order that came of it arrive on two lanes, in either order.
         OrderIntent: "(run, intent) DO UPDATE SET order_id = COALESCE(excluded.order_id, order_intents.order_id), "
         "submitted_ns = COALESCE(excluded.submitted_ns, order_intents.submitted_ns)",
-        Audit: "(request) DO UPDATE SET result = excluded.result, answered_ns = excluded.answered_ns",
+        # A command is written down when it begins, and again with what came of it.
+        Audit: "(request) DO UPDATE SET result = excluded.result, answered_ns = excluded.answered_ns, "
+        "arguments = excluded.arguments, outcome = excluded.outcome",
         Fact: "(key) DO UPDATE SET value = excluded.value",
     }
 )
@@ -188,14 +190,15 @@ class Writer:
         return None if value is None else json.decode(value, type=dict[str, Any]).get("reason") or "kill"
 
     def kill_is_audited(self) -> bool:
-        """Whether the audit has a kill that was carried out, and not lifted since.
+        """Whether the audit has a kill that was carried out or begun, and not lifted since.
 
         For the time before the journal runs.
 
         Raises:
             StoreError: the database refused.
         """
-        said = Audit.verb.in_(("kill", "clear_kill")) & Audit.outcome.in_(("done", "partial"))
+        done = Audit.verb.in_(("kill", "clear_kill")) & Audit.outcome.in_(("done", "partial"))
+        said = done | ((Audit.verb == "kill") & (Audit.outcome == "begun"))
         try:
             newest = Audit.select(Audit.verb).where(said).order_by(Audit.answered_ns.desc()).limit(1)
             return newest.scalar(self.database) == "kill"

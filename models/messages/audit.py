@@ -8,8 +8,9 @@ from models.messages.base import Lane, MarketId, Message
 class CommandAnswered(Message, frozen=True, gc=False):
     """What a call of the command bus came to: the whole audit row. `result` is what was told, in one line.
 
-    `outcome` is `done`, `partial` (something is left), `shown` (a dry run), or `refused`. `role`, `uid` and `pid` are
-    the caller's; the last two None where the engine itself has said it.
+    `outcome` is `done`, `partial` (something is left), `shown` (a dry run), `refused`, or `begun`: then another follows
+    under the same `request`. `role`, `uid` and `pid` are the caller's; the last two None where the engine itself has
+    said it.
     """
 
     lane: ClassVar[Lane] = Lane.ORDER

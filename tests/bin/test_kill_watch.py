@@ -30,7 +30,7 @@ class Watched:
         self.watch = KillWatch(self.gate, self.control, self.engine.board, self.clock, None)
 
     def kills(self) -> list[CommandAnswered]:
-        return [row for row in self.engine.audited if row.verb == "kill"]
+        return [row for row in self.engine.audited if row.verb == "kill" and row.outcome != "begun"]
 
     def only(self) -> CommandAnswered:
         """The one row of a kill that there is, when the next kill has one too."""

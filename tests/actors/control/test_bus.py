@@ -6,14 +6,17 @@ from threading import Timer
 import pytest
 from msgspec.structs import replace
 
+from actors.control.audit import UNCHANGED_MAX
 from actors.control.ports import Refused
 from models.answers import Rest
 from models.cells import TradingState
 from models.markets import Side
+from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.control import ExposureUpdated, ReadRisk
 from models.messages.orders import OrderChanged, PlaceOrder
 from models.orders import OrderState, TimeInForce
+from models.roles import Caller
 from models.units import SHARE
 from tests.little_engine import NO, TAG, LittleEngine
 
@@ -261,6 +264,24 @@ def test_where_the_file_of_a_kill_cannot_be_removed_all_stays_killed(monkeypatch
     assert killed.reason == "the file of the kill cannot be removed: Permission denied"
 
 
+def test_a_kill_whose_file_cannot_be_read_is_not_lifted_and_who_asked_stands_in_the_audit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+
+    def unreadable() -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(engine, "kills", unreadable)
+    with pytest.raises(Refused, match="the file of the kill cannot be read: Permission denied") as refused:
+        engine.control.clear_kill("cli anna", 1, word="CLEAR")
+    assert refused.value.code == "refused"
+    row = engine.audited[-1]
+    assert (row.who, row.verb, row.outcome) == ("cli anna", "clear_kill", "refused")
+    assert (engine.gate, engine.board.look().killed is None) == (["closed: drill"], False)
+
+
 def test_a_kill_that_was_said_while_another_was_lifted_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     engine = LittleEngine(1)
     engine.control.kill("drill", "cli", 1)
@@ -392,6 +413,50 @@ def test_every_command_is_audited_with_who_what_and_what_came_of_it() -> None:
     assert len({row.request for row in engine.audited}) == 4
     assert [row.outcome for row in engine.audited] == ["done", "done", "done", "partial"], "of the last nobody knows"
     assert engine.ended
+
+
+@pytest.mark.proves("I40")
+@pytest.mark.parametrize("verb", ["pause", "flatten", "kill", "cancel", "clear_kill"])
+def test_what_is_carried_out_is_in_the_audit_before_anything_of_it_is_said(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LittleEngine(1)
+    engine.place(1)
+    if verb == "clear_kill":
+        engine.control.kill("drill", "cli", 1)
+    engine.noted.clear()
+    seen: list[str] = []
+
+    def tell(message: Message) -> None:
+        if not isinstance(message, CommandAnswered):
+            seen.append(engine.noted[-1].outcome if engine.noted else "nothing")
+        engine.tell(message)
+
+    monkeypatch.setattr(engine.control, "_tell", tell)
+    match verb:
+        case "kill":
+            engine.control.kill("drill", "cli", 1)
+        case "clear_kill":
+            engine.control.clear_kill("cli", 1, word="CLEAR")
+        case "cancel":
+            engine.control.cancel([], "cli", 1)
+        case "pause" | "flatten":
+            engine.control.set_state(verb, [], "cli", 1, confirmed=True)
+        case _:
+            raise AssertionError(verb)
+    assert seen[0] == "begun"
+    begun, ended = engine.noted
+    assert (begun.request, begun.verb, ended.outcome) == (ended.request, verb, "done")
+
+
+def test_what_was_begun_and_then_refused_is_written_however_many_refusals_there_were() -> None:
+    engine = LittleEngine(1)
+    engine.control.kill("drill", "cli", 1)
+    for _ in range(UNCHANGED_MAX + 1):
+        engine.control.audit.refused(Caller("cli"), "POST /v1/kill", "no JSON")
+    with pytest.raises(Refused):
+        engine.control.set_state("resume", [], "cli", 1)
+    assert (engine.audited[-1].verb, engine.audited[-1].outcome) == ("resume", "refused")
 
 
 def test_why_asks_the_desk_now() -> None:

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from actors.store.database import StoreError
 from actors.store.queries import Reader
@@ -88,6 +89,18 @@ def test_the_audit_says_who_and_what_came_of_it(reader: Reader, writer: Writer) 
     assert (row["who"], row["verb"], row["result"]) == ("cli ada", "pause", "paused")
     assert row["arguments"] == {"market": "0xab"}
     assert (row["outcome"], row["role"], row["uid"], row["pid"]) == ("done", "", None, None)
+
+
+def test_what_came_of_a_command_takes_the_place_of_its_beginning(reader: Reader, writer: Writer) -> None:
+    begun = CommandAnswered("r1", "cli ada", "kill", None, {"reason": "x"}, "nobody knows", 13, 14, "begun")
+    write(writer, begun)
+    assert [(row["outcome"], row["result"]) for row in reader.audit()] == [("begun", "nobody knows")]
+    assert writer.kill_is_audited(), "who killed is known, though the engine died in the midst of it"
+    write(writer, replace(begun, result="killed", outcome="partial", at_ns=20, arguments={"reason": "x", "left": "1"}))
+    [row] = reader.audit()
+    assert (row["outcome"], row["result"], row["arguments"]) == ("partial", "killed", {"reason": "x", "left": "1"})
+    write(writer, CommandAnswered("r2", "cli ada", "clear_kill", None, {}, "nobody knows", 30, 31, "begun"))
+    assert writer.kill_is_audited(), "nothing is known to be lifted"
 
 
 def test_the_audit_names_the_process_and_the_role_of_a_refused_call(reader: Reader, writer: Writer) -> None:
