@@ -2,11 +2,13 @@
 
 import base64
 import json
+import sqlite3
 import subprocess
 import sys
 import urllib.error
 import urllib.request
 import zipfile
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -49,6 +51,22 @@ def test_a_tape_is_searched_as_far_as_it_goes(tmp_path: Path) -> None:
     assert [(hit.file, hit.offset) for hit in scan.hits] == [("tape.jsonl.zst/tape.jsonl", 5_000)]
     (tmp_path / "tape.jsonl.zst").write_bytes(b"no tape")
     assert not CANARIES.look_through(tmp_path).hits
+
+
+def test_what_two_pages_of_a_database_share_is_found_also_in_the_log_beside_it(tmp_path: Path) -> None:
+    database = tmp_path / "arb.db"
+    with closing(sqlite3.connect(database)) as journal:
+        journal.execute("PRAGMA journal_mode = wal")
+        journal.execute("CREATE TABLE journal (body TEXT)")
+        journal.execute("INSERT INTO journal VALUES (?)", ("x" * 4_100,))
+        journal.commit()
+        assert not CANARIES.look_through(tmp_path).hits
+        journal.execute("UPDATE journal SET body = ?", (f"{'x' * 455}{KEY[2:]}{'x' * 3_600}",))
+        journal.commit()
+        scan = CANARIES.look_through(tmp_path)
+        assert {hit.file for hit in scan.hits} == {"arb.db/rows"}, "no file has it in one piece"
+    database.write_bytes(database.read_bytes()[:4_000])
+    CANARIES.look_through(tmp_path)
 
 
 def test_what_stands_between_two_pieces_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
