@@ -9,7 +9,8 @@ of a bundle's reservation and of an event's worst case, and none of these can be
 Why a removed market stays on the board until the restart: what it won and lost is part of the figures of this run.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from actors.assembly import Assembly
 from actors.control.ports import Listed, Refused, View
+from actors.runtime.clock import monotonic_ns
 from actors.runtime.directory import Directory
 from actors.system import ADDED_MAX, System
 from actors.topology import Topology
@@ -78,7 +80,7 @@ class RunningMarkets:
         Raises Refused: `not_found`, `usage` (a page of several markets), `failure` (the venue does not say it),
         `refused`, `timeout`.
         """
-        with self._lock:
+        with self._alone(timeout_s) as left_s:
             market = self._found(clean(name, _NAME_MAX))
             line = self._engine.board.look().markets.get(market.id)
             if line is not None and not line.removed:
@@ -86,7 +88,7 @@ class RunningMarkets:
                 return Listed(market.id, market.slug, (f"{market.slug} {how}",), False, dry_run)
             self._require(market)
             if not dry_run:
-                self._add(market, who, timeout_s)
+                self._add(market, who, left_s)
             said = "would be added" if dry_run else "added: its actors stand, its book is asked for"
             return Listed(market.id, market.slug, (f"{market.slug} {said}", *self._cautions(market)), True, dry_run)
 
@@ -95,7 +97,7 @@ class RunningMarkets:
 
         Raises Refused: `not_found`, `refused` with what it still holds, `timeout`.
         """
-        with self._lock:
+        with self._alone(timeout_s) as left_s:
             board = self._engine.board.look()
             line = board.markets.get(market)
             if line is None:
@@ -105,11 +107,23 @@ class RunningMarkets:
                 return Listed(market, slug, (f"{slug} is removed already",), False, dry_run)
             self._require_alone(line.market)
             if not dry_run:
-                self._remove(line.market, who, timeout_s)
+                self._remove(line.market, who, left_s)
                 return Listed(
                     market, slug, (f"{slug} removed, also for later runs: nobody serves or hears it",), True, False
                 )
             return Listed(market, slug, (_would(board, line),), True, True)
+
+    @contextmanager
+    def _alone(self, timeout_s: float) -> Generator[float]:
+        """Wait for whoever adds or removes another; yield what is left of the time. Raises Refused."""
+        began_ns = monotonic_ns()
+        if not self._lock.acquire(timeout=timeout_s):
+            why = "another market is being added or removed: nothing was done"
+            raise Refused("refused", why, "ask again", retryable=True)
+        try:
+            yield max(0.0, timeout_s - (monotonic_ns() - began_ns) / 1e9)
+        finally:
+            self._lock.release()
 
     # Adding
 

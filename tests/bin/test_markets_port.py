@@ -5,6 +5,8 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event, Thread
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -15,6 +17,7 @@ from bin.catalogue import (
     Endpoints,
     SeveralMarkets,
     UnknownMarket,
+    VenueUnreachable,
     find_market,
     read_catalogue,
     sandbox_endpoints,
@@ -22,6 +25,7 @@ from bin.catalogue import (
 )
 from bin.engine import Engine
 from bin.engine_options import Options
+from bin.markets_port import RunningMarkets
 from config.settings import load
 from models.markets import Catalogue, Market
 from models.messages.control import RaiseCell, SetOperatorState
@@ -252,3 +256,32 @@ def test_what_was_removed_and_is_held_after_all_is_known_again(where: Endpoints,
     assert set(with_listed(where, known, removed).markets) == {third.id}
     assert set(with_listed(where, known, removed, {first.id}).markets) == {first.id, third.id}, "the file names it"
     assert set(with_listed(where, known, removed, {second.id}).markets) == {second.id, third.id}, "it was added, once"
+
+
+def test_who_waits_for_another_no_longer_than_asked_adds_nothing_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first is held up by a venue that does not answer."""
+    asked, go_on = list[str](), Event()
+
+    def slow(_: Endpoints, name: str) -> Market:
+        asked.append(name)
+        assert go_on.wait(60)
+        raise VenueUnreachable("too late")
+
+    monkeypatch.setattr("bin.markets_port.find_market", slow)
+    nobody: Any = SimpleNamespace(endpoints=None)
+    port = RunningMarkets(nobody, nobody, nobody, None)
+
+    def first() -> None:
+        with pytest.raises(Refused, match="too late"):
+            port.add("first", "test", 20, dry_run=False)
+
+    other = Thread(target=first)
+    other.start()
+    until(lambda: asked, "the first is under way")
+    for ask in (port.add, port.remove):
+        with pytest.raises(Refused, match="another market is being added or removed: nothing was done") as refused:
+            ask("second", "test", 0.05, dry_run=False)
+        assert (refused.value.code, refused.value.retryable) == ("refused", True)
+    go_on.set()
+    other.join()
+    assert asked == ["first"]
