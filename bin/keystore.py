@@ -30,8 +30,12 @@ class InvalidKeystore(ValueError):
     """A file that is no keystore, or a password that is not its own. Says neither key nor password."""
 
 
+class WrongPassword(InvalidKeystore):
+    """A password that is not the keystore's."""
+
+
 def unlock(body: bytes, password: Secret) -> Secret:
-    """Return the private key of a keystore as 64 hexadecimal digits. Raises InvalidKeystore."""
+    """Return the private key of a keystore as 64 hexadecimal digits. Raises InvalidKeystore, WrongPassword."""
     try:
         crypto = _crypto(body)
         derived = _derived(crypto, password)
@@ -44,7 +48,7 @@ def unlock(body: bytes, password: Secret) -> Secret:
             raise
         raise InvalidKeystore("it is not a JSON keystore of version 3") from None
     if not hmac.compare_digest(keccak256(derived[16:32] + cipher), checksum):
-        raise InvalidKeystore("the password is not that of the keystore")
+        raise WrongPassword("the password is not that of the keystore")
     return Secret(_cipher(derived, iv).decrypt(cipher).hex())
 
 

@@ -56,7 +56,7 @@ def in_credentials(environment: Mapping[str, str], names: tuple[str, ...]) -> It
     for secret in names if folder is not None else ():
         path = folder / file_name(secret)  # pyright: ignore[reportOptionalOperand] - there are no names without it
         if path.exists():
-            yield Found(secret, f"systemd credential {path.name}", _read(path, by_systemd=True))
+            yield Found(secret, f"systemd credential {path.name}", _read(secret, path, by_systemd=True))
 
 
 def in_keyring(names: tuple[str, ...]) -> Iterator[Found]:
@@ -69,7 +69,7 @@ def in_keyring(names: tuple[str, ...]) -> Iterator[Found]:
         with suppress(Exception):  # no keyring here, or a locked one, which is as good as none
             text = library.get_password(SERVICE, file_name(secret))
             if text:
-                yield Found(secret, f"keyring {SERVICE} {file_name(secret)}", Secret(text.strip()))
+                yield Found(secret, f"keyring {SERVICE} {file_name(secret)}", cleaned(secret, text))
 
 
 def in_folder(folder: Path | None, names: tuple[str, ...]) -> Iterator[Found]:
@@ -77,12 +77,12 @@ def in_folder(folder: Path | None, names: tuple[str, ...]) -> Iterator[Found]:
     for secret in names if folder is not None else ():
         path = folder / file_name(secret)  # pyright: ignore[reportOptionalOperand] - there are no names without it
         if path.exists():
-            yield Found(secret, f"file {path}", _read(path))
+            yield Found(secret, f"file {path}", _read(secret, path))
 
 
 def in_file(secret: str, path: Path) -> Found:
     """Return the secret that a file holds. Raises SecretProblem."""
-    return Found(secret, f"file {path}", _read(path))
+    return Found(secret, f"file {path}", _read(secret, path))
 
 
 def in_environment(environment: Mapping[str, str], env_file: Path | None) -> Iterator[Found]:
@@ -101,6 +101,11 @@ def in_environment(environment: Mapping[str, str], env_file: Path | None) -> Ite
         yield Found(secret, f"environment {name}", Secret(environment[name].strip()), exposed=True)
 
 
+def cleaned(secret: str, text: str) -> Secret:
+    """Return a secret without the space around it; a password may begin and end with some, and loses its line end."""
+    return Secret(text.rstrip("\r\n") if secret == PASSWORD else text.strip())
+
+
 def read_private(path: Path) -> bytes:
     """Return what a file holds that is ours alone. Raises SecretProblem."""
     return _content(path)
@@ -113,14 +118,14 @@ def _named(variables: Mapping[str, str]) -> Iterator[tuple[str, str]]:
                 yield secret, name
 
 
-def _read(path: Path, *, by_systemd: bool = False) -> Secret:
+def _read(secret: str, path: Path, *, by_systemd: bool = False) -> Secret:
     try:
-        text = _content(path, by_systemd=by_systemd).decode().strip()
+        found = cleaned(secret, _content(path, by_systemd=by_systemd).decode())
     except UnicodeDecodeError:
         raise SecretProblem(f"{path} cannot be read: it is no text", "name a file that holds the secret") from None
-    if not text:
+    if not found.reveal():
         raise SecretProblem(f"{path} is empty", "put the secret into it, or take it away")
-    return Secret(text)
+    return found
 
 
 def _content(path: Path, *, by_systemd: bool = False) -> bytes:

@@ -24,7 +24,7 @@ from actors.venues.polymarket.relayer import OwnKey, RelayerKey
 from actors.venues.polymarket.remote_signer import RemoteKey
 from actors.venues.redaction import hide_key_of
 from actors.venues.secret import Secret
-from bin.keystore import InvalidKeystore, unlock
+from bin.keystore import InvalidKeystore, WrongPassword, unlock
 from bin.secret_sources import (
     PASSWORD,
     Found,
@@ -146,6 +146,9 @@ def _found(
         body = read_private(path)
         try:
             found.append(Found(PRIVATE_KEY, f"keystore {path}", unlock(body, keystore_password(environment, path))))
+        except WrongPassword as error:
+            fix = "type it as it was when the key was imported; correct it where a credential or the keyring has it"
+            raise SecretProblem(f"{path}: {error}", fix) from None
         except InvalidKeystore as error:
             raise SecretProblem(f"{path}: {error}", "keel wallet import makes a new one") from None
     found += in_keyring(files)

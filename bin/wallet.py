@@ -139,9 +139,10 @@ def _settings(config: Path | None, env_file: Path | None) -> "Settings":
 
 
 def _piped() -> "tuple[Secret, Secret]":
-    from actors.venues.secret import Secret
+    from bin.secret_sources import PASSWORD, cleaned
+    from bin.secrets import PRIVATE_KEY
 
-    return Secret(sys.stdin.readline().strip()), Secret(sys.stdin.readline().rstrip("\n"))
+    return cleaned(PRIVATE_KEY, sys.stdin.readline()), cleaned(PASSWORD, sys.stdin.readline())
 
 
 def _asked(path: Path) -> "tuple[Secret, Secret]":

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import types
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import pytest
 
 from actors.venues.polymarket.keys import SigningKey
 from actors.venues.secret import Secret
-from bin import keystore
+from bin import keystore, wallet
 from bin.keystore import lock
 from bin.secret_sources import SecretProblem
-from bin.secrets import has_key, read_secrets
+from bin.secrets import has_key, keystore_password, read_secrets
 from config.settings import Settings, load
 from tests.bin.processes import ROOT, keel
 
@@ -86,13 +87,30 @@ def test_a_password_of_a_keystore_comes_from_a_credential_and_is_asked_of_nobody
         read_secrets(settings(keystore_file=store), None, {})
     file(tmp_path / "creds" / "keystore_password", "wrong")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
-    with pytest.raises(SecretProblem, match="the password is not that"):
+    with pytest.raises(SecretProblem, match="the password is not that") as raised:
         read_secrets(settings(keystore_file=store), None, environment)
+    assert raised.value.fix.startswith("type it as it was"), "and not: make a new one"
     file(tmp_path / "creds" / "keystore_password", PASSWORD)
     assert read_secrets(settings(keystore_file=store), None, environment).key.address == ADDRESS
     assert has_key(settings(keystore_file=store), None, {})
     assert not has_key(settings(), None, {})
     sys.stdin.close()
+
+
+@pytest.mark.parametrize("line_end", ["", "\n", "\r\n"])
+def test_a_space_at_an_end_of_a_password_is_a_part_of_it_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line_end: str
+) -> None:
+    password = f"  {PASSWORD}\t "
+    monkeypatch.setattr(sys, "stdin", StringIO(f" {PRIVATE} \n{password}{line_end}"))
+    assert [one.reveal() for one in wallet._piped()] == [PRIVATE, password]
+    file(tmp_path / "creds" / "keystore_password", password + line_end)
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path / "creds")}
+    assert keystore_password(environment, tmp_path).reveal() == password
+    keyring = types.ModuleType("keyring")
+    monkeypatch.setattr(keyring, "get_password", lambda *_: password + line_end, raising=False)
+    monkeypatch.setitem(sys.modules, "keyring", keyring)
+    assert keystore_password({}, tmp_path).reveal() == password
 
 
 def test_two_sources_that_differ_are_both_named_and_neither_is_shown(tmp_path: Path) -> None:
