@@ -27,6 +27,8 @@ _QUESTIONS: Final = msgspec.json.Decoder(Question)
 _CONNECTIONS_MAX: Final = 8
 _IDLE_S: Final = 60.0
 _LOOK_S: Final = 0.2
+_REFUSED_MAX: Final = 2_048
+"""So much is logged of a question that is refused: a hundred a second of 64 KiB each would fill a disk within a day."""
 
 
 class SignerServer:
@@ -120,6 +122,8 @@ class SignerServer:
         said["what"] = said.pop("type")
         if isinstance(what, SignOrder):
             said["gives"] = what.order.making
+        if not decision["signed"] and len(text := msgspec.json.encode(said, enc_hook=str).decode()) > _REFUSED_MAX:
+            said = {"what": said["what"], "asked": text[:_REFUSED_MAX], "asked_length": len(text)}
         try:
             self._log.write(now_ns, {**decision, **said})
         except OSError as error:

@@ -29,6 +29,7 @@ from actors.venues.polymarket.remote_signer import (
     read_frame,
     write_frame,
 )
+from actors.venues.polymarket.signables import SignIn
 from actors.venues.polymarket.signing import DigestSigner, signer_for
 from actors.venues.secret import Secret
 from bin.signer_log import SignerLog
@@ -195,6 +196,18 @@ def test_who_asks_in_another_way_is_cut_off_and_signed_nothing(folder: Path, sen
         with closing(RemoteKey(path)) as remote:
             assert remote.address == KEY.address, "it goes on for others"
     assert not list(folder.glob("signed-*"))
+
+
+def test_of_what_is_refused_only_so_much_is_logged(folder: Path) -> None:
+    now_s = CLOCK.now_ns() // 1_000_000_000
+    with signer(folder) as path, closing(RemoteKey(path)) as remote:
+        for address in ("0x" + "a" * 60_000, "0x1"):
+            with pytest.raises(SigningRefused, match="the account is"):
+                remote.sign(bytes(32), SignIn(137, address, now_s, 0))
+    long, short = lines(folder)
+    assert (long["signed"], long["what"], long["reason"]) == (False, "sign_in", f"the account is {KEY.address}")
+    assert (len(str(long["asked"])), int(str(long["asked_length"])) > 60_000) == (2_048, True)
+    assert (short["what"], short["address"]) == ("sign_in", "0x1")
 
 
 @pytest.mark.parametrize("answer", [b"", b"{", b'{"x":' + b"[" * 60_000])
