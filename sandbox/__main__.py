@@ -20,6 +20,10 @@ from sandbox.world.profiles import PROFILES
 from sandbox.world.recording import RecordingError, load
 from sandbox.world.replay_markets import load_facts
 
+_EXAMPLES = """Example: keel sandbox --port 9100 --profile sports_inplay --seed 7
+then, in another terminal: keel run --sandbox http://127.0.0.1:9100
+"""
+
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM or SIGINT. Exits with 2 on a bad flag, 1 on a bad recording or a port that is taken."""
@@ -114,7 +118,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("sandbox", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        "sandbox", description=__doc__, epilog=_EXAMPLES, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
     parser.add_argument("--port", type=_port, default=0, help="TCP port on 127.0.0.1, 0 for a free one (default 0)")
     parser.add_argument("--json", action="store_true", help="first print all addresses, accounts and markets")
     parser.add_argument("--profile", choices=tuple(PROFILES), help="the generated world (default demo)")

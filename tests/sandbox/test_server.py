@@ -9,6 +9,8 @@ import httpx
 import pytest
 import websocket
 
+from sandbox.__main__ import _options
+
 DEADLINE_S = 30
 
 
@@ -249,6 +251,12 @@ def test_a_bad_flag_says_what_would_be_right(arguments, said):
     assert done.returncode == 2
     assert said in done.stderr
     assert done.stdout == ""
+
+
+def test_its_help_has_an_example_that_is_understood():
+    shown = run("--help").stdout
+    example = next(line for line in shown.splitlines() if line.startswith("Example: keel sandbox "))
+    assert _options(example.split()[3:]).port == 9100
 
 
 def test_a_bad_recording_is_refused_before_anything_is_served(tmp_path):
