@@ -13,6 +13,11 @@ from models.units import format_money, format_price, format_size
 
 _PLACES: Final = {"shares": 6, "dollars": 6, "price": 4}
 _SHOW: Final = {"shares": format_size, "dollars": format_money, "price": format_price}
+MOST: Final = {
+    "shares": 10**15, "dollars": 10**15, "price": 10**7, "ratio": 10**9,
+    "ms": 10**12, "seconds": 10**9, "count": 10**15,
+}  # fmt: skip
+"""What no number is beyond, on either side of 0, in the key's own integers: more is a slip, whatever the key."""
 _SWITCH: Final = {
     **dict.fromkeys(("true", "yes", "on", "1"), True),
     **dict.fromkeys(("false", "no", "off", "0"), False),
@@ -98,7 +103,7 @@ def _parse_one(key: Key, text: str) -> Any:
         case "ms" | "seconds" | "count":
             if not _WHOLE.fullmatch(text):
                 raise ValueError(expected(key))
-            return int(text)
+            return _whole(key, text)
         case "ratio":
             if not _DECIMAL.fullmatch(text):
                 raise ValueError(expected(key))
@@ -116,6 +121,13 @@ def _parse_one(key: Key, text: str) -> Any:
             if not text:
                 raise ValueError(expected(key))
             return text
+
+
+def _whole(key: Key, text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:  # of thousands of digits
+        raise _beyond(key) from None
 
 
 def _exact(key: Key, text: str, places: int) -> int:
@@ -136,6 +148,13 @@ def _check_bounds(key: Key, value: Any) -> None:
     )
     if beyond:
         raise ValueError(expected(key))
+    if key.unit in MOST and abs(value) > MOST[key.unit]:
+        raise _beyond(key)
+
+
+def _beyond(key: Key) -> ValueError:
+    most = _show_bound(key, MOST[key.unit])
+    return ValueError(expected(key) if key.le is not None or key.lt is not None else f"{expected(key)}, at most {most}")
 
 
 def _text(given: object) -> str:

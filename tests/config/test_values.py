@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from config.registry import KEYS, Key
-from config.values import expected, parse, show
+from config.values import MOST, expected, parse, show
 
 
 def key(path: str) -> Key:
@@ -82,6 +82,22 @@ def test_what_is_no_value_says_what_would_be(path: str, text: object, said: str)
         parse(key(path), text)
 
 
+@pytest.mark.parametrize(
+    "path, text, said",
+    [
+        ("maker.bid_size", "9" * 60, "such as 5 or 0.5, more than 0, at most 1000000000$"),
+        ("paper.cash", "1000000000.01", "dollars as a plain decimal .*, at most 1000000000$"),
+        ("lead_lag.edge_min_pct", "9" * 400, "at least 0, at most 1000000000$"),
+        ("maker.tick_size", "1000.01", "at most 1000$"),
+        ("flow.window_ms", "9" * 5_000, "whole milliseconds, at least 1"),
+        ("tape.keep_bytes", "9" * 5_000, "a whole number.*, at most 1000000000000000$"),
+    ],
+)
+def test_no_number_is_beyond_all_measure(path: str, text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        parse(key(path), text)
+
+
 def test_bounds_are_said_in_the_unit_that_people_write() -> None:
     assert expected(key("tape.segment_bytes")) == "a whole number, at least 1000000"
     assert expected(key("maker.pair_target")).endswith("more than 0 and less than 1")
@@ -94,7 +110,7 @@ def test_what_is_shown_can_be_read_back(path: str, data: st.DataObject) -> None:
     value: Any = found.default
     if found.unit in ("shares", "dollars", "price", "count", "ms", "seconds"):
         least = int(found.ge if found.ge is not None else 0 if found.gt is None else found.gt + 1)
-        most = int(found.le if found.le is not None else 10**12 if found.lt is None else found.lt - 1)
+        most = int(found.le if found.le is not None else MOST[found.unit] if found.lt is None else found.lt - 1)
         value = data.draw(st.integers(least, most))
     elif found.choices:
         value = data.draw(st.sampled_from(found.choices))
