@@ -146,6 +146,8 @@ class Reloader:
             found = _admitted(self._settings, after, confirmed=confirmed, may_add_risk=may_add_risk)
             # What was raised until the restart is riskier than the file, in which it would be for good.
             _admitted(self._loaded, loaded, confirmed=confirmed, may_add_risk=may_add_risk)
+            if persist:
+                self._admit_over_file(values, confirmed=confirmed, may_add_risk=may_add_risk)
             lines = _said(found, values, self._file if persist else None, dry_run=dry_run)
             if dry_run:
                 return _answer(found, lines, dry_run=True, persisted=persist)
@@ -190,6 +192,15 @@ class Reloader:
             if given is not None and SOURCES.index(given.source) > SOURCES.index("yaml"):
                 text = f"nothing was changed: {path} is given by {given.place}, which stands above the file"
                 raise Refused("refused", text, f"change it there; or, until the restart: keel set {path}=...")
+
+    def _admit_over_file(self, values: Mapping[str, str], *, confirmed: bool, may_add_risk: bool) -> None:
+        """Judge values by those that they overwrite: somebody may have lowered them in the file since it was read."""
+        try:
+            before = self._load()
+            after = amended(before, _given(values, "yaml", str(self._file)))
+        except ConfigurationError as error:
+            raise Refused("configuration", str(error), "nothing was changed; mend the file and ask again") from error
+        _admitted(before, after, confirmed=confirmed, may_add_risk=may_add_risk)
 
     def _write(self, values: Mapping[str, str]) -> None:
         try:

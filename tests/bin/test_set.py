@@ -199,6 +199,19 @@ def test_what_was_raised_until_the_restart_is_kept_for_good_by_an_owner_who_conf
     assert desk.set(maker__bid_size="4", persist=True, confirmed=False, may_add_risk=False).segment
 
 
+def test_what_was_lowered_in_the_file_since_it_was_read_is_raised_by_an_owner_alone(desk: Desk) -> None:
+    lowered = _FILE.replace("bid_size: 5", "bid_size: 3")
+    desk.file.write_text(lowered, encoding="utf-8")
+    for kept in ("5", "4"):
+        with pytest.raises(Refused, match=f"maker.bid_size: 3 -> {kept} shares") as raised:
+            desk.set(maker__bid_size=kept, persist=True, may_add_risk=False)
+        assert raised.value.code == "not_permitted"
+        assert desk.refused(maker__bid_size=kept, persist=True, confirmed=False).code == "confirmation_required"
+    assert (desk.file.read_text(encoding="utf-8"), desk.value("maker.bid_size")[0]) == (lowered, "5")
+    desk.set(maker__bid_size="2", persist=True, confirmed=False, may_add_risk=False)
+    assert "bid_size: 2" in desk.file.read_text(encoding="utf-8")
+
+
 def test_what_others_just_write_into_the_file_is_not_taken_up_by_a_set(desk: Desk) -> None:
     desk.file.write_text(_FILE.replace("1000", "2000"), encoding="utf-8")
     desk.set(maker__bid_size="4")
