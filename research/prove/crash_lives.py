@@ -20,6 +20,7 @@ from random import Random
 from threading import Event
 from typing import Any, Final
 
+from actors.latch import read_latch
 from actors.runtime.clock import SystemClock, monotonic_ns
 from actors.store.database import StoreError
 from research.prove.control_socket import Refused, answers, ask
@@ -323,8 +324,9 @@ class Lives:
         running = self._running
         if self._killed:
             self._said(running, "/v1/kill/clear", {"word": self._word(running), "timeout_s": 60})
-            self._killed = False
-        self._said(running, "/v1/commands/resume", {"confirmed": True})
+            self._killed = self._is_latched
+        if not self._killed:
+            self._said(running, "/v1/commands/resume", {"confirmed": True})
         every = self.asked.ends_every
         if every and number % every == every - 1:
             self._end_market()
@@ -357,8 +359,13 @@ class Lives:
         except Refused as error:
             alive = not _waited(lambda: running.process.poll() is not None, _DYING_S)
             self._findings.hold("commands are carried out", not alive, lambda said=str(error): f"{route}: {said}")
-            return (running.data_dir / "KILL").exists() if route == "/v1/kill" else False
+            return self._is_latched if route == "/v1/kill" else False
         return True
+
+    @property
+    def _is_latched(self) -> bool:
+        """Whether the next life begins killed; what was being lifted when the engine died counts."""
+        return read_latch(self._data_dir / "KILL") is not None
 
 
 def _waited(condition: Callable[[], bool], timeout_s: float, every_s: float = _LOOK_S) -> bool:
