@@ -12,11 +12,12 @@ Why tables are never changed without a copy: a migration that turns out wrong ha
 # pyright: reportMissingTypeStubs=false
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import ParseResult, quote, unquote, urlparse
 
-from peewee import Database, ImproperlyConfigured, PeeweeException, PostgresqlDatabase, SqliteDatabase
+from peewee import Database, PeeweeException, PostgresqlDatabase, SqliteDatabase
 from playhouse.db_url import parse
 from playhouse.migrations import Runner
 
@@ -240,19 +241,18 @@ def _postgres(url: str, options: str = "") -> PostgresqlDatabase:
     watched = (
         "-c tcp_keepalives_idle=4 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c tcp_user_timeout=10000"
     )
+    if find_spec("psycopg") is None:
+        raise StoreError("PostgreSQL needs its driver", fix="install it with: pip install 'keel[postgres]'")
     settings = f"-c synchronous_commit=on -c lock_timeout={int(BUSY_SECONDS * 1000)} {watched} {options}".strip()
-    try:
-        return PostgresqlDatabase(
-            **found,
-            connect_timeout=5,
-            tcp_user_timeout=5_000,
-            options=settings,
-            prefer_psycopg3=True,
-            autoconnect=False,
-            thread_safe=False,
-        )
-    except ImproperlyConfigured as error:
-        raise StoreError("PostgreSQL needs its driver: pip install 'keel[postgres]'") from error
+    return PostgresqlDatabase(
+        **found,
+        connect_timeout=5,
+        tcp_user_timeout=5_000,
+        options=settings,
+        prefer_psycopg3=True,
+        autoconnect=False,
+        thread_safe=False,
+    )
 
 
 def _sqlite(file: Path) -> SqliteDatabase:

@@ -192,7 +192,7 @@ class _Trying:
             with monitor(self._data_dir) if self._tried.raiser == "monitor" else nullcontext(_nothing) as press:
                 self._read()  # what came before is not of this try
                 self._came.clear()
-                self._come_to_pace()
+                self._come_to_pace(running)
                 try:
                     killed_ns = self._raise(running, press)
                     killed = self._newest()
@@ -218,10 +218,12 @@ class _Trying:
 
     # The kill
 
-    def _come_to_pace(self) -> None:
+    def _come_to_pace(self, running: Engine) -> None:
         """Drive it until so many orders came within a second; a loss kills when it comes."""
         limit_s = time.monotonic() + _PACE_S
         while time.monotonic() < limit_s and not self._latch.exists():
+            if running.process.poll() is not None:
+                raise RuntimeError(f"the engine ended with {running.process.returncode}: {running.trouble}")
             self._drive()
             if self._most() >= self._report.asked.orders_per_s:
                 return

@@ -12,6 +12,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock, Thread  # noqa: TID251 - the way to a server, which is no part of an engine
@@ -25,12 +26,14 @@ _numbers = count(1)
 
 
 class NoServer(RuntimeError):
-    """PostgreSQL's programs are not here, or there is no user that may run them."""
+    """PostgreSQL's programs or its driver are not here, or there is no user that may run them."""
 
 
 @contextmanager
 def server() -> Iterator[Path]:
     """Run a server that listens on a socket only; yields the socket's folder. Raises NoServer."""
+    if find_spec("psycopg") is None:
+        raise NoServer("PostgreSQL's driver is not installed; bin/setup postgres brings it")
     binaries = _binaries()
     folder = Path(tempfile.mkdtemp(prefix="keel-pg-", dir="/tmp"))
     user = _somebody() if os.geteuid() == 0 else None  # initdb refuses to run as root
