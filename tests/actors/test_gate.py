@@ -177,6 +177,7 @@ def test_a_file_that_is_touched_or_left_while_it_is_lifted_stays(
 ) -> None:
     latch = tmp_path / "KILL"
     assert lift_latch(latch, None)
+    assert not lift_latch(latch, (0, 0)), "what was known has been lifted by another"
     latch.touch()
     assert not lift_latch(latch, (0, 0))
     assert [one.name for one in tmp_path.iterdir()] == ["KILL"]

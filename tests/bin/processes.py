@@ -12,7 +12,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from surfaces.cli.errors import CommandError
 from surfaces.client import EngineClient
@@ -108,12 +108,11 @@ def sandbox(*arguments: object) -> Iterator[Sandbox]:
 
 
 class Engine:
-    """A `keel run` in a folder of its own. What it prints is kept in files beside its data.
+    """A `keel run` in a folder of its own. What it prints is kept in files beside its data."""
 
-    `fresh`: a new Python, which has imported nothing but what this run asks for.
-    """
+    is_fresh: ClassVar = False
 
-    def __init__(self, data_dir: Path, *arguments: object, fresh: bool = False, **variables: str) -> None:
+    def __init__(self, data_dir: Path, *arguments: object, **variables: str) -> None:
         self.data_dir = data_dir
         data_dir.mkdir(parents=True, exist_ok=True)
         self._out, self._err = data_dir / "stdout", data_dir / "stderr"
@@ -124,7 +123,7 @@ class Engine:
                 subprocess.Popen(
                     [sys.executable, "-m", "bin.main", *command], cwd=ROOT, env=environment, stdin=subprocess.DEVNULL,
                     stdout=out, stderr=err,
-                ) if fresh else Forked(("keel", *command), environment, out.fileno(), err.fileno())
+                ) if self.is_fresh else Forked(("keel", *command), environment, out.fileno(), err.fileno())
             )  # fmt: skip
 
     @property
@@ -187,12 +186,30 @@ class Engine:
             raise AssertionError(f"the engine did not end:\n{self.log}\n{stacks}") from None
 
 
+class FreshEngine(Engine):
+    """One in a new Python, which has imported nothing but what its run asks for."""
+
+    is_fresh = True
+
+
 @contextmanager
-def engine(data_dir: Path, *arguments: object, fresh: bool = False, **variables: str) -> Iterator[Engine]:
+def engine(data_dir: Path, *arguments: object, **variables: str) -> Iterator[Engine]:
     """Run an engine; it is ended with the test, whatever became of it."""
-    running = Engine(data_dir, *arguments, fresh=fresh, **variables)
-    try:
+    with _ended(Engine(data_dir, *arguments, **variables)) as running:
         yield running.up()
+
+
+@contextmanager
+def fresh_engine(data_dir: Path, *arguments: object, **variables: str) -> Iterator[Engine]:
+    """Run one in a new Python."""
+    with _ended(FreshEngine(data_dir, *arguments, **variables)) as running:
+        yield running.up()
+
+
+@contextmanager
+def _ended(running: Engine) -> Iterator[Engine]:
+    try:
+        yield running
     finally:
         running.end()
 

@@ -13,7 +13,7 @@ from models.messages.control import RaiseCell
 from models.messages.position import Position
 from models.positions import cash_flow
 from models.units import parse_size
-from tests.bin.processes import Sandbox, engine, keel, sandbox, until
+from tests.bin.processes import Sandbox, engine, fresh_engine, keel, sandbox, until
 from tests.faults.live_engine import accounts, live, log, placed
 
 _WORLD = ("--port", 0, "--profile", "demo", "--markets-count", 4, "--seed", 3)
@@ -137,7 +137,7 @@ def test_without_the_official_library_live_becomes_paper_and_says_so(tmp_path: P
     (broken / "__init__.py").write_text("raise ImportError('not here')", encoding="utf-8")
     with sandbox(*_WORLD) as venue:
         start, variables = started(venue)
-        with engine(tmp_path / "data", *start, fresh=True, **variables, PYTHONPATH=str(broken.parent)) as running:
+        with fresh_engine(tmp_path / "data", *start, **variables, PYTHONPATH=str(broken.parent)) as running:
             assert running.status()["mode"] == "paper (forced)"
             assert "live is not possible" in running.log
             assert "ERROR" in running.log

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.bin.processes import ROOT, Sandbox, engine, keel, until
+from tests.bin.processes import ROOT, Sandbox, engine, fresh_engine, keel, until
 
 CANARY = "0x" + "ca9a7e" * 10
 
@@ -136,7 +136,7 @@ def test_no_secret_is_read_or_kept_on_paper(venue: Sandbox, tmp_path: Path) -> N
     }
     (tmp_path / ".env").write_text("".join(f"{name}={CANARY}\n" for name in secrets), encoding="utf-8")
     arguments = ("--sandbox", venue.url, "--profile", "small_250", "--env-file", tmp_path / ".env")
-    with engine(tmp_path / "data", *arguments, fresh=True, **secrets) as running:
+    with fresh_engine(tmp_path / "data", *arguments, **secrets) as running:
         until(lambda: running.status()["orders"], "it trades")
         loaded = Path(f"/proc/{running.process.pid}/maps").read_text(encoding="utf-8")
         assert "coincurve" not in loaded

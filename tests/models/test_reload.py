@@ -37,6 +37,7 @@ AFTER = replace(
     inventory=replace(BEFORE.inventory, max_net_diff=9 * SHARE),
     price=replace(BEFORE.price, bounds_ticks=4),
     failures=replace(BEFORE.failures, total=9),
+    rejects=replace(BEFORE.rejects, total=9, market=3),
 )  # fmt: skip
 MARKETS = {M: market(M)}
 ABLE = [family for family in FAMILIES if family.changed is not Guard.changed]

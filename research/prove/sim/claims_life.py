@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from models.messages.base import MarketId
 from models.messages.control import RaiseCell
-from models.messages.lanes import OrderFound, SubmitUnanswered
+from models.messages.lanes import AccountRead, OrderFound, SubmitUnanswered
 from models.messages.orders import (
     FillCounted,
     FillSettled,
@@ -54,6 +54,7 @@ class Life(Claim):
             Crashed: self._crashed,
             Started: lambda _: None,
             stepped(SubmitUnanswered): self._unanswered,
+            stepped(AccountRead): self._listed,
             stepped(RecallEnded): self._recalled,
             **{stepped(kind): self._sure for kind in _SURE},
             **{said(kind): self._filled for kind in (FillCounted, FillSettled, FillVoided)},
@@ -71,6 +72,13 @@ class Life(Claim):
         order = self.history.orders.get(event.message.order_id)
         if order is not None and event.actor == "executor":
             order.uncertain = False
+
+    def _listed(self, event: Any) -> None:
+        """What the venue lists as open is known to stand."""
+        for seen in event.message.open_orders if event.actor == "executor" else ():
+            order = self.history.orders.get(seen.order_id)
+            if order is not None:
+                order.uncertain = False
 
     def _recalled(self, event: Any) -> None:
         """Who was rebuilt knows of each order that is on the disk and not over, and of none what became of it."""
