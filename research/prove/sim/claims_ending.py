@@ -123,6 +123,8 @@ class Ending(Claim):
         venue = self.history.venue
         if any(order_id not in self.history.committed for _, order_id in venue.fills):
             return
+        if any(position.merging for position in self._positions.values()):
+            return  # the wallet may have it by now, and nobody has told us yet
         waiting = unmoved(venue)
         ours: Counter[tuple[MarketId, int]] = Counter()
         spent = 0
