@@ -123,7 +123,7 @@ def _read(secret: str, path: Path, *, by_systemd: bool = False) -> Secret:
         found = cleaned(secret, _content(path, by_systemd=by_systemd).decode())
     except UnicodeDecodeError:
         raise SecretProblem(f"{path} cannot be read: it is no text", "name a file that holds the secret") from None
-    if not found.reveal():
+    if not found:
         raise SecretProblem(f"{path} is empty", "put the secret into it, or take it away")
     return found
 

@@ -192,7 +192,6 @@ class Lists:
         return ()
 
 
-@pytest.mark.fault("F104")
 def test_a_kill_is_not_lifted_while_an_order_is_left_unless_a_person_says_that_it_is_meant() -> None:
     engine = LittleEngine(1)
     order = engine.place(1)
@@ -211,7 +210,6 @@ def test_a_kill_is_not_lifted_while_an_order_is_left_unless_a_person_says_that_i
     assert "working" in row.arguments["orders"]
 
 
-@pytest.mark.fault("F104")
 def test_a_kill_is_not_lifted_while_the_venue_lists_an_order_that_nobody_knows() -> None:
     engine = LittleEngine(1)
     engine.control.listings = lists = Lists(Rest("0xdead", engine.id(1), "BUY", "0.5", "5"))
