@@ -74,6 +74,8 @@ _LOSES: Final = {"KEEL_LOSSES__DRAWDOWN": "0.000001"}
 _PACE_S: Final = 60.0
 _FIRST_S: Final = 3.0
 """How long it may take from a resume to the first order."""
+_LOOK_S: Final = 0.1
+"""So seldom the venue is asked for its log: each answer takes time from what is to be at its pace."""
 _REST_S: Final = 0.4
 """Without an order for so long it has quoted everything, or cancelled it."""
 _MIDST_NS: Final = 3_000_000_000
@@ -85,6 +87,9 @@ _REQUEST: Final = 15
 _EMPTY_S: Final = 10.0
 _QUIET_S: Final = 1.5
 _TRADES_AGAIN_S: Final = 30.0
+_RESOLVED_S: Final = 120.0
+_UNRESOLVED: Final = "may still fill"
+"""As long as that is said of orders, whose answers the kill has cut off, nobody is to lift it."""
 _PAGE: Final = 10_000
 _OURS: Final = ("order_placed", "order_refused")
 _S: Final = 1_000_000_000
@@ -227,7 +232,7 @@ class _Trying:
             self._drive()
             if self._most() >= self._report.asked.orders_per_s:
                 return
-            wait(0.02)
+            wait(_LOOK_S)
 
     def _drive(self) -> None:
         """Have it cancel everything and quote it anew where it has come to rest."""
@@ -364,7 +369,10 @@ class _Trying:
     def _is_released(self, running: Engine) -> None:
         unasked = running.keel("kill", "--clear")
         self._hold("a clear has to be meant", unasked.returncode == 6, unasked.stdout)
+        limit_s = time.monotonic() + _RESOLVED_S
         cleared = running.keel("kill", "--clear", "--yes")
+        while cleared.returncode != 0 and _UNRESOLVED in cleared.stderr and time.monotonic() < limit_s:
+            cleared = running.keel("kill", "--clear", "--yes")
         self._hold("a person clears it", cleared.returncode == 0, cleared.stderr or cleared.stdout)
         self._hold("the latch is gone", not self._latch.exists(), "it is there")
         running.done("resume", "--yes")
