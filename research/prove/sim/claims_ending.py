@@ -17,7 +17,7 @@ from research.prove.sim.contract import Crashed, Healed, Operated, Written
 
 _LAST_WORD: Final = ("CONFIRMED", "FAILED")
 _LATE_NS: Final = 45 * S
-"""A trade that was matched so long ago, and has had its last word, is known with it."""
+"""A trade that was matched so long ago, and has had its last word, is known with it; a merge is over, either way."""
 _UNDER_WAY_NS: Final = 15 * S
 _HANGING: Final = frozenset({"recovery", "holdings", "supervisor"})
 """Sources of cells that have no business standing minutes after all was healed."""
@@ -31,6 +31,8 @@ class Ending(Claim):
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
         self._positions: dict[MarketId, Position] = {}
+        self._merging_ns: dict[MarketId, int] = {}
+        """Since when as much is being merged as now."""
         self._states: dict[MarketId, TradingStateChanged] = {}
         self._reasons: dict[MarketId, str] = {}
         self._healed_ns: int | None = None
@@ -54,6 +56,9 @@ class Ending(Claim):
 
     def _inventory(self, event: Any) -> None:
         update: InventoryUpdated = event.message
+        before = self._positions.get(update.market)
+        if before is None or before.merging != update.position.merging:
+            self._merging_ns[update.market] = event.at_ns
         self._positions[update.market] = update.position
 
     def _state(self, event: Any) -> None:
@@ -85,7 +90,7 @@ class Ending(Claim):
     def settled(self, event: Settled) -> None:
         self._all_orders(event.at_ns)
         self._all_fills(event.at_ns)
-        self._all_holdings()
+        self._all_holdings(event.at_ns)
 
     def _all_orders(self, now_ns: int) -> None:
         """What the engine takes for open is open, and the other way round."""
@@ -115,7 +120,7 @@ class Ending(Claim):
                 fits = standing is not None
             self.hold("I1", fits, lambda name=name, it=standing, its=fill.status: f"{name} is {it}, {its} there")
 
-    def _all_holdings(self) -> None:
+    def _all_holdings(self, now_ns: int) -> None:
         """What we say that we hold is what the wallet has, with what is still to be moved, to the last unit.
 
         What somebody else has traded in our name is not in our books: it has halted us.
@@ -123,15 +128,14 @@ class Ending(Claim):
         venue = self.history.venue
         if any(order_id not in self.history.committed for _, order_id in venue.fills):
             return
-        if any(position.merging for position in self._positions.values()):
-            return  # the wallet may have it by now, and nobody has told us yet
         waiting = unmoved(venue)
         ours: Counter[tuple[MarketId, int]] = Counter()
         spent = 0
         for market, position in self._positions.items():
-            ours[market, 0] += position.yes.shares
-            ours[market, 1] += position.no.shares
-            spent += position.realized - position.fees - position.yes.cost - position.no.cost
+            merged = self._merged_untold(market, position, waiting.tokens[market, 0], now_ns)
+            ours[market, 0] += position.yes.shares - merged
+            ours[market, 1] += position.no.shares - merged
+            spent += position.realized - position.fees - position.yes.cost - position.no.cost + merged
         theirs = venue.wallet.cash - venue.others.cash + waiting.cash
         if not self.history.resolved:
             self.hold("I3", spent == theirs, lambda: f"by our books {spent} came in, by the wallet {theirs}")
@@ -140,6 +144,13 @@ class Ending(Claim):
                 continue  # what pays nothing is never redeemed, and what pays waits for the chain
             held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting.tokens[token]
             self.hold("I25", ours[token] == held, lambda token=token, held=held: f"{token}: {ours[token]}, not {held}")
+
+    def _merged_untold(self, market: MarketId, position: Position, waiting: int, now_ns: int) -> int:
+        """Return the pairs of a merge that the chain has carried out so lately that we need not have heard of it."""
+        venue, token = self.history.venue, (market, 0)
+        held = venue.wallet.tokens[token] - venue.others.tokens[token] + waiting
+        is_through = held == position.yes.shares - position.merging
+        return position.merging if is_through and now_ns - self._merging_ns.get(market, 0) < _LATE_NS else 0
 
     def _all_markets(self, now_ns: int) -> None:
         """Every market is quoted, or something says why not that has a reason to stand."""
