@@ -2,10 +2,13 @@
 
 import argparse
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from research.prove.commands.arguments import count, show, show_report
 from research.prove.progress import bar
+
+if TYPE_CHECKING:
+    from research.prove.sim.run import Found
 
 NAME: Final = "sim"
 HELP: Final = "a live engine in virtual time, with faults, crashes and operators by seed: no invariant is broken"
@@ -41,5 +44,13 @@ def run(asked: argparse.Namespace) -> int:
     else:
         seeds = asked.seeds or 100
         with bar(f"sim, {seeds} seeds", shown=not asked.json) as told:
-            report = prove_sim(asked.seed, seeds, asked.jobs, told)
-    return show_report(asked, report.holds, document(report), lines(report))
+            report = prove_sim(asked.seed, seeds, asked.jobs, told, _say)
+    code = show_report(asked, report.holds, document(report), lines(report))
+    return 130 if report.is_interrupted else code
+
+
+def _say(seed: int, found: "Found") -> None:
+    """Say at once what a seed has broken: the others may take long."""
+    from research.prove.sim.table import found_lines
+
+    sys.stderr.write("\n".join(found_lines(seed, found, whole=False)) + "\n")

@@ -1,6 +1,7 @@
 """Seeds, one after the other or in several processes, and what came of them."""
 
 import os
+import signal
 import time
 import traceback
 from collections import Counter
@@ -95,6 +96,8 @@ class Report:
 
     first: int
     seeds: int = 0
+    is_interrupted: bool = False
+    """Whether somebody has ended it before it was through."""
     elapsed_s: float = 0.0
     processor_s: float = 0.0
     jobs: int = 1
@@ -110,8 +113,8 @@ class Report:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was found."""
-        return not self.found
+        """Whether nothing was found, in all that was asked for."""
+        return not self.found and not self.is_interrupted
 
     @property
     def seeds_per_s(self) -> float:
@@ -140,14 +143,26 @@ class Report:
 
 
 def prove_sim(
-    first: int, seeds: int, jobs: int | None = None, told: Callable[[float], object] = lambda _: None
+    first: int,
+    seeds: int,
+    jobs: int | None = None,
+    told: Callable[[float], object] = lambda _: None,
+    found: Callable[[int, Found], object] = lambda *_: None,
 ) -> Report:
-    """Run `seeds` seeds from `first` on in `jobs` processes (default: one for each core)."""
+    """Run `seeds` seeds from `first` on in `jobs` processes (default: one for each core).
+
+    `told` hears the share that is done, `found` what a seed has broken, at once. Ctrl-C ends it with what there is.
+    """
     jobs = min(jobs or os.cpu_count() or 1, seeds)
     report, began_s = Report(first, jobs=jobs), time.monotonic()
-    for outcome in _outcomes(range(first, first + seeds), jobs):
-        report.add(outcome)
-        told(report.seeds / seeds)
+    try:
+        for outcome in _outcomes(range(first, first + seeds), jobs):
+            report.add(outcome)
+            if outcome.found is not None:
+                found(outcome.seed, outcome.found)
+            told(report.seeds / seeds)
+    except KeyboardInterrupt:
+        report.is_interrupted = True
     report.elapsed_s = time.monotonic() - began_s
     report.found.sort(key=lambda one: one[0])
     return report
@@ -158,5 +173,13 @@ def _outcomes(seeds: range, jobs: int) -> Iterable[Outcome]:
         yield from map(run_seed, seeds)
         return
     # Processes of their own from the start: a fork in the midst of threads may inherit a lock that nobody gives back.
-    with ProcessPoolExecutor(jobs, mp_context=get_context("forkserver")) as pool:
-        yield from (ended.result() for ended in as_completed([pool.submit(run_seed, seed) for seed in seeds]))
+    with ProcessPoolExecutor(jobs, get_context("forkserver"), _leave_interrupts_to_the_parent) as pool:
+        try:
+            yield from (ended.result() for ended in as_completed([pool.submit(run_seed, seed) for seed in seeds]))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    """Finish the seed: a terminal sends Ctrl-C to all processes, and the parent ends the run."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

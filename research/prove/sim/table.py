@@ -24,7 +24,7 @@ def lines(report: Report) -> Iterator[str]:
     yield f"steps           {report.steps}"
     yield f"requests        {report.requests}"
     yield f"fills           {report.fills}"
-    yield f"crashes         {report.crashes} survived" if report.holds else f"crashes         {report.crashes}"
+    yield f"crashes         {report.crashes} survived" if not report.found else f"crashes         {report.crashes}"
     yield f"faults          {sum(report.faults.values())}: {', '.join(_counted(report.faults))}"
     yield f"checks          {sum(report.checks.values())}"
     for name, count in sorted(report.checks.items(), key=lambda one: (len(one[0]), one[0])):
@@ -34,6 +34,8 @@ def lines(report: Report) -> Iterator[str]:
         yield from found_lines(seed, found, whole=number < _FIRST_LINES)
     if report.found:
         yield f"{len(report.found)} of {report.seeds} seeds found something"
+    if report.is_interrupted:
+        yield f"interrupted after {report.seeds} seeds: these are not all that were asked for"
 
 
 def found_lines(seed: int, found: Found, *, whole: bool = True) -> Iterator[str]:
@@ -63,6 +65,7 @@ def document(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "holds": report.holds,
+        "interrupted": report.is_interrupted,
         "first": report.first,
         "seeds": report.seeds,
         "kinds": dict(report.kinds),

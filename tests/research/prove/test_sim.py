@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
@@ -91,6 +92,19 @@ def test_a_step_within_shows_what_happened_up_to_it(capsys: pytest.CaptureFixtur
 def test_many_seeds_end_at_no_step(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sim", "--seeds", "2", "--until", "5"]) == 2
     assert "--until" in capsys.readouterr().err
+
+
+def test_a_run_that_is_interrupted_shows_what_it_has_and_does_not_hold(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    with patch("research.prove.commands.sim.bar", return_value=nullcontext(interrupted)):
+        assert main(["sim", "--seed", str(SEED), "--seeds", "400", "--jobs", "2", "--json"]) == 130
+    said = json.loads(capsysbinary.readouterr().out)
+    assert (said["holds"], said["interrupted"], said["seeds"], said["found"]) == (False, True, 1, [])
+    assert said["requests"] > 100
 
 
 def test_what_is_broken_is_shown_with_the_command_that_shows_it_again(capsys: pytest.CaptureFixture[str]) -> None:
