@@ -3,12 +3,14 @@
 Why a route has no way past the table: who may say it is asked by the name of the route, before its handler is entered,
 and a route whose name is no command cannot be made.
 
-Why a kill has threads of its own: other commands wait in a pool of threads for their proof, and when that pool is full
-of them a kill must not stand in line.
+Why a kill has threads of its own, and a stop too: other commands wait in a pool of threads for their proof, and when
+that pool is full of them a kill must not stand in line; nor a stop behind kills that wait for an exchange that is gone.
 """
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Annotated, Any, Final, get_args
 
 from fastapi import Depends, FastAPI, Query, Request, Response
@@ -211,6 +213,8 @@ def _add_questions(route: _Routes, control: Control) -> None:
 
 
 def _add_commands(route: _Routes, control: Control) -> None:
+    stopping = ThreadPoolExecutor(1, "control-stop")
+
     def state(verb: Verb) -> Callable[..., Response]:
         def say(order: Order, by: By) -> Response:
             return answered(
@@ -255,7 +259,8 @@ def _add_commands(route: _Routes, control: Control) -> None:
     async def stop(by: By, order: StopOrder | None = None) -> Response:
         asked = order or StopOrder()
         pid, orders = control.look().engine.pid, len(control.look().orders)
-        await asyncio.to_thread(control.stop, by, force=asked.force, dry_run=asked.dry_run)
+        carry_out = partial(control.stop, by, force=asked.force, dry_run=asked.dry_run)
+        await asyncio.get_running_loop().run_in_executor(stopping, carry_out)
         return answered({"schema": "keel.stop/1", "stopping": not asked.dry_run, "pid": pid, "orders_open": orders})
 
     for verb in _STATES:

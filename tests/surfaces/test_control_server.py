@@ -213,9 +213,30 @@ def test_a_kill_does_not_stand_in_line_behind_other_commands(served: Served) -> 
         thread.join()
 
 
+def test_a_stop_does_not_stand_in_line_behind_kills(served: Served) -> None:
+    stuck = served.engine.place(1)
+    served.engine.stuck = {stuck}
+    waiting = [Thread(target=_kill, args=(served,)) for _ in range(45)]
+    for thread in waiting:
+        thread.start()
+    with served.client() as client:
+        assert client.post("/v1/stop")["stopping"]
+    assert served.engine.ended
+    assert all(thread.is_alive() for thread in waiting)
+    served.engine.stuck.clear()
+    served.engine.cancel_order(stuck, "at last")
+    for thread in waiting:
+        thread.join()
+
+
 def _pause(served: Served) -> None:
     with served.client(_OTHERS_WAIT_S) as client, suppress(CommandError):
         client.post("/v1/commands/pause", markets=[])
+
+
+def _kill(served: Served) -> None:
+    with served.client(_OTHERS_WAIT_S) as client, suppress(CommandError):
+        client.post("/v1/kill", reason="gone")
 
 
 def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> None:
