@@ -42,11 +42,11 @@ def pytest_runtest_setup() -> None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """Folder of recorded market data: `shared` beside the checkout, or wherever KEEL_SHARED points.
+    """Folder of recorded market data: `shared` beside the checkout, or wherever RECORDED_DATA points.
 
     It is no part of the project, so it may be absent; where it is there, whatever a test wants of it has to be.
     """
-    folder = Path(os.environ.get("KEEL_SHARED") or Path(__file__).parents[2] / "shared")
+    folder = Path(os.environ.get("RECORDED_DATA") or Path(__file__).parents[2] / "shared")
     if not folder.is_dir():
-        pytest.skip("recorded market data is no part of the project: it lies in `shared` beside it, or at KEEL_SHARED")
+        pytest.skip("recorded market data is no part of the project: in `shared` beside it, or at RECORDED_DATA")
     return folder
