@@ -10,7 +10,7 @@ from collections import deque
 from typing import Any, Final, NamedTuple
 
 from models.limiter import TIERS
-from models.markets import YES, Outcome, Side
+from models.markets import Side
 from models.messages.base import MarketId
 from models.messages.control import ExposureUpdated, SetOperatorState
 from models.messages.losses import Hold, LossesNoted
@@ -25,37 +25,15 @@ from models.messages.market import (
 )
 from models.messages.orders import OrderApproved, OrderChanged, PlaceBundle, PlaceOrder
 from models.messages.recall import RecallEnded
-from models.orders import TERMINAL
+from research.prove.live_venue import unmoved
 from research.prove.sim.claims_base import MS, Claim, Hears, said, stepped
-from research.prove.sim.claims_holdings import LEDGER, ONE, Holdings
-from research.prove.sim.contract import Committed, Crashed, Operated, Started
+from research.prove.sim.claims_holdings import LEDGER
+from research.prove.sim.claims_told import Nets, Open, Told, lowers
+from research.prove.sim.contract import Committed, Crashed, Faulted, Operated, Started
 
 _MOVES_BOOK: Final = (BookFrame, LevelsChanged, TradePrinted, TickSizeChanged)
 _TOLERANCE: Final = 4
 """Micro-dollars of rounding for each order and position."""
-
-
-class Open(NamedTuple):
-    """An order that may still fill, as risk was told of it."""
-
-    market: MarketId
-    outcome: Outcome
-    side: Side
-    price: int
-    left: int
-
-    @property
-    def move(self) -> int:
-        """By how much YES less NO moves when it fills."""
-        return self.left if (self.outcome == YES) is (self.side is Side.BUY) else -self.left
-
-
-class Nets(NamedTuple):
-    """YES less NO: now, with all that raises it filled, and with all that lowers it."""
-
-    now: int
-    up: int
-    down: int
 
 
 class Heard(NamedTuple):
@@ -73,13 +51,11 @@ class Approving(Claim):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self._open: dict[str, Open] = {}
-        self._told, self._committed = Holdings(), Holdings()
-        self._committed_open: dict[str, Open] = {}
+        self._told = Told()
         self._holds: dict[tuple[str, MarketId | None], Hold] = {}
         """What losses hold, as the disk has it."""
         self._reducing: set[MarketId | None] = set()
-        self._killed = False
+        self._killed = self._stale = False
         self._heard: dict[MarketId, Heard] = {}
         self._approved: deque[tuple[int, tuple[object, ...], str]] = deque()
         risk = self.facts.parameters.risk
@@ -99,6 +75,7 @@ class Approving(Claim):
             stepped(RecallEnded): self._recalled,
             Committed: self._committed_all,
             Operated: self._operated,
+            Faulted: self._faulted,
             Crashed: lambda _: self._heard.clear(),
             Started: lambda _: self._heard.clear(),
             **{stepped(kind): self._moved for kind in LEDGER},
@@ -121,24 +98,22 @@ class Approving(Claim):
 
     def _changed(self, event: Any) -> None:
         if event.actor == "risk":
-            _follow(self._open, event.message)
+            self._told.changed(event.message)
 
     def _moved(self, event: Any) -> None:
         if event.actor == "risk":
-            self._told.take(event.message)
+            self._told.held.take(event.message)
 
     def _committed_all(self, event: Committed) -> None:
         for message in event.messages:
-            self._committed.take(message)
-            if isinstance(message, OrderChanged):
-                _follow(self._committed_open, message)
-            elif isinstance(message, LossesNoted):
+            self._told.committed(message)
+            if isinstance(message, LossesNoted):
                 self._holds = {(hold.control, hold.market): hold for hold in message.holds}
 
     def _recalled(self, event: Any) -> None:
         """A supervisor that was rebuilt knows what is on the disk, and nothing else."""
         if event.actor == "risk":
-            self._told, self._open = self._committed.copy(), dict(self._committed_open)
+            self._told.recalled()
 
     def _commanded(self, event: Any) -> None:
         if event.actor != "risk":
@@ -152,6 +127,9 @@ class Approving(Claim):
     def _operated(self, event: Operated) -> None:
         if event.act in ("kill", "clear"):
             self._killed = event.act == "kill" and (event.done or self._killed)
+
+    def _faulted(self, event: Faulted) -> None:
+        self._stale |= event.fault == "stale_reads"
 
     def _event(self, event: Any) -> None:
         market: MarketId = event.message.market
@@ -172,9 +150,9 @@ class Approving(Claim):
     def _approval(self, event: Any) -> None:
         order: PlaceOrder = event.message.order
         name = order.intent
-        nets = self._nets(order.market)
+        nets = self._told.nets(order.market)
         now = Open(order.market, order.outcome, order.side, order.price, order.size)
-        opens = not _lowers(now, nets)
+        opens = not lowers(now, nets)
         self.hold("I27", not self._killed, lambda: f"{name} is approved though everything was killed")
         halted = [hold for hold in self._holds.values() if _halts(hold, order.market, event.at_ns)]
         self.hold("I27", not halted, lambda: f"{name} is approved though a loss has halted its market: {halted[0]}")
@@ -182,12 +160,14 @@ class Approving(Claim):
         self.hold("I11", not (reducing and opens), lambda: f"{name} opens in a market that is to be reduced: {nets}")
         self._once(order, name, event.at_ns)
         if order.side is Side.SELL:
-            free = self._sellable(order.market, order.outcome)
+            free = self._told.sellable(order.market, order.outcome)
             self.hold("I14", order.size <= free, lambda: f"{name} sells {order.size}, settled and free are {free}")
         if opens:
             self._knows_its_book(order.market, name, event.at_ns)
+        if order.side is Side.BUY:
+            self._may_pay(now, opens, name)
         self._within(now, opens, nets, name)
-        self._open[order.intent] = now
+        self._told.open[order.intent] = now
 
     def _once(self, order: PlaceOrder, name: str, at_ns: int) -> None:
         window_ns = self.facts.parameters.pace.duplicate_window_ms * MS
@@ -207,9 +187,9 @@ class Approving(Claim):
 
     def _within(self, order: Open, opens: bool, nets: Nets, name: str) -> None:
         risk, limits = self.facts.parameters.risk, self.facts.parameters.inventory
-        here = sum(1 for one in self._open.values() if one.market == order.market)
+        here = len(self._told.of(order.market))
         self.hold("I12", here < risk.open_orders_per_market, lambda: f"{name}: {here} orders are open in its market")
-        everywhere = len(self._open)
+        everywhere = len(self._told.open)
         self.hold("I12", everywhere < self._most_open, lambda: f"{name}: {everywhere} orders are open")
         if not opens:
             return
@@ -218,24 +198,58 @@ class Approving(Claim):
         alone = filled == held and held < limits.max_net_diff
         within = alone or filled + order.left <= limits.max_net_diff
         self.hold("I12", within, lambda: f"{name}: |net| may become {filled + order.left}, {nets}")
-        worst, was = self._worst(order.market, order), self._worst(order.market)
-        total = sum(self._worst(market) for market in self.facts.markets if market != order.market) + worst
+        worst, was = self._told.worst(order.market, order), self._told.worst(order.market)
+        total = sum(self._told.worst(market) for market in self.facts.markets if market != order.market) + worst
         if worst > was:
             most = int(risk.wallet_usd * risk.market_worst_case)
             self.hold("I12", worst <= most + _TOLERANCE, lambda: f"{name}: its market may lose {worst} of {most}")
             most_in_all = int(risk.wallet_usd * risk.total_worst_case)
             slack = _TOLERANCE * (1 + len(self.facts.markets))
             self.hold("I12", total <= most_in_all + slack, lambda: f"{name}: all may lose {total} of {most_in_all}")
+        if order.side is Side.BUY:
+            self._may_bet(order, name)
+
+    def _may_bet(self, order: Open, name: str) -> None:
+        """Of a token no more is tied up than its share of the wallet, and all markets together lean no further."""
+        risk, markets = self.facts.parameters.risk, self.facts.markets
+        tied, most = self._told.tied_up(order.market, order.outcome, order), int(risk.wallet_usd * risk.token_tied_up)
+        self.hold("I12", tied <= most + _TOLERANCE, lambda: f"{name}: its token ties up {tied} of {most}")
+        net, furthest = 0, int(risk.wallet_usd * risk.total_net)
+        for market in markets:
+            net += self._told.leans(market, order.outcome, order if market == order.market else None)
+        slack = _TOLERANCE * (1 + len(markets))
+        self.hold("I12", net <= furthest + slack, lambda: f"{name}: all may lean {net} its way, of {furthest}")
+
+    def _may_pay(self, order: Open, opens: bool, name: str) -> None:
+        """There is the cash for every bid, and what only hedges may use is left. The venue's own figures are taken.
+
+        Where somebody else spends, or the venue says what was so minutes ago, nobody can know what there is.
+        """
+        venue, risk = self.history.venue, self.facts.parameters.risk
+        if self._stale or any(order_id not in self.history.committed for _, order_id in venue.fills):
+            return
+        cash = venue.wallet.cash + unmoved(venue).cash
+        left = cash - order.cost - sum(self._unpaid(intent, one) for intent, one in self._told.open.items())
+        cost = sum(self._told.held.cost(market) for market in self.facts.markets)
+        reserve = int(min(risk.wallet_usd, cash + cost) * risk.cash_reserve) if opens else 0
+        slack = _TOLERANCE * (1 + len(self._told.open))
+        self.hold("I12", left >= reserve - slack, lambda: f"{name} would leave {left} of the cash, and not {reserve}")
+
+    def _unpaid(self, intent: str, order: Open) -> int:
+        """Return what a bid has still to pay: the venue may have filled some of it already."""
+        known = [self.history.orders[order_id] for order_id in self.history.by_intent.get(intent, ())]
+        left = min((order.left, *(one.terms.size - one.matched for one in known if one.terms is not None)))
+        return order._replace(left=left).cost
 
     def _exposure(self, event: Any) -> None:
         """What risk says that it has reserved is for every order that may still fill."""
         update: ExposureUpdated = event.message
-        here = sum(1 for one in self._open.values() if one.market == update.market)
+        here = len(self._told.of(update.market))
         said_of = f"{update.market[:10]}: risk counts {update.open_orders} orders that may fill"
         self.hold("I13", update.open_orders == here, lambda: f"{said_of}, there are {here}")
-        net = self._told.of(update.market).net
+        net = self._told.nets(update.market).now
         self.hold("I13", update.net_shares == net, lambda: f"{said_of}, and a net of {update.net_shares}, not {net}")
-        worst = self._worst(update.market)
+        worst = self._told.worst(update.market)
         enough = update.worst_case >= worst - _TOLERANCE
         self.hold("I13", enough, lambda: f"{said_of}, that may lose {update.worst_case}; {worst} may be lost")
 
@@ -248,59 +262,6 @@ class Approving(Claim):
                 "I27", not runs or at in kept, lambda at=at: f"{at[1]} was halted by {at[0]}, and is not any more"
             )
 
-    # Our own arithmetic
-
-    def _nets(self, market: MarketId) -> Nets:
-        now = self._told.of(market).net
-        moves = [one.move for one in self._open.values() if one.market == market]
-        return Nets(now, now + sum(move for move in moves if move > 0), now + sum(move for move in moves if move < 0))
-
-    def _sellable(self, market: MarketId, outcome: Outcome) -> int:
-        held = self._told.of(market)
-        offered = sum(
-            one.left
-            for one in self._open.values()
-            if (one.market, one.outcome, one.side) == (market, outcome, Side.SELL)
-        )
-        return (held.settled_yes if outcome == YES else held.settled_no) - held.merging - offered
-
-    def _worst(self, market: MarketId, more: Open | None = None) -> int:
-        """Return the most that can be lost from here on: in the worst outcome, with what makes it worse filled.
-
-        What is paid out is in 1/10,000 dollar a YES share; what is held is worth what was paid for it.
-        """
-        held = self._told.of(market)
-        cost = self._told.cost(market)
-        orders = [one for one in self._open.values() if one.market == market]
-        orders += [more] if more is not None else []
-        losses: list[int] = []
-        for payout in (ONE, 0, ONE // 2):
-            won = held.yes * payout + held.no * (ONE - payout)
-            losses.append(cost * ONE - won + sum(max(0, -_gain(one, payout)) for one in orders))
-        return max(0, max(losses) // ONE)
-
 
 def _halts(hold: Hold, market: MarketId, at_ns: int) -> bool:
     return hold.market == market and hold.until_ns is not None and hold.until_ns > at_ns
-
-
-def _gain(order: Open, payout_yes: int) -> int:
-    """Return what filling an order brings if YES pays so much, in micro-dollars times 10,000."""
-    pays = payout_yes if order.outcome == YES else ONE - payout_yes
-    each = pays - order.price if order.side is Side.BUY else order.price - pays
-    return each * order.left
-
-
-def _lowers(order: Open, nets: Nets) -> bool:
-    """Whether an order lowers |YES less NO| and cannot pass zero, whatever of its side fills beside it."""
-    if nets.now > 0:
-        return order.move < 0 <= nets.down + order.move
-    return nets.now < 0 < order.move and nets.up + order.move <= 0
-
-
-def _follow(orders: dict[str, Open], change: OrderChanged) -> None:
-    left = change.size - change.filled
-    if change.state in TERMINAL or left <= 0:
-        orders.pop(change.intent, None)
-    else:
-        orders[change.intent] = Open(change.market, change.outcome, change.side, change.price, left)

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from models.markets import NO, YES, Side
+from models.markets import NO, YES, Outcome, Side
 from models.messages.base import MarketId, Message
 from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed
 
@@ -103,6 +103,10 @@ class Holdings:
     def cost(self, market: MarketId) -> int:
         """Return what was paid for what is held of a market, by the averages that leave with sales and merges."""
         return sum(self._costs.get(market, (0, 0)))
+
+    def cost_of(self, market: MarketId, outcome: Outcome) -> int:
+        """Return what was paid for what is held of a token."""
+        return self._costs.get(market, (0, 0))[outcome]
 
     def markets(self) -> Iterable[MarketId]:
         """Return the markets in which anything ever happened."""

@@ -141,6 +141,7 @@ def _drawn(seed: int) -> Plan:
             "maker.bid_size": random.choice(("5", "10", "20")),
             "inventory.auto_merge": random.choice(("off", "when_blocked", "at_least")),
             **(rare.choice(_LIMITS) if rare.random() < 0.2 else {}),
+            **_money(Random(f"sim {seed}, money")),
         },
         latencies=Latencies(random.choice((1, 5, 20, 80)) * MS, random.choice((1, 10, 60)) * MS),
         disk_ns=random.choice((0, 1, 5, 20)) * MS,
@@ -192,6 +193,19 @@ _LIMITS: Final[tuple[Mapping[str, str], ...]] = (
     {_LOSS: "0.0002"},
 )  # fmt: skip
 """Limits that bind, for some seeds: a market maker of this size meets the ordinary ones never."""
+
+
+_MONEY: Final[tuple[Mapping[str, str], ...]] = (
+    {"risk.token_tied_up": "0.006"},
+    {"risk.total_net": "0.006"},
+    {"risk.wallet_usd": "10000", "risk.cash_reserve": "0.9975"},
+)
+"""Limits on dollars that bind, for some seeds: a few bids are in reach, and the account has 10,000 dollars."""
+
+
+def _money(random: Random) -> Mapping[str, str]:
+    """Draw one of them, if any."""
+    return random.choice(_MONEY) if random.random() < 0.2 else {}
 
 
 def _rare(random: Random, heal_ns: int) -> list[Due]:

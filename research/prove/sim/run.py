@@ -174,10 +174,12 @@ def _outcomes(seeds: range, jobs: int) -> Iterable[Outcome]:
         return
     # Processes of their own from the start: a fork in the midst of threads may inherit a lock that nobody gives back.
     with ProcessPoolExecutor(jobs, get_context("forkserver"), _leave_interrupts_to_the_parent) as pool:
+        asked = [pool.submit(run_seed, seed) for seed in seeds]
         try:
-            yield from (ended.result() for ended in as_completed([pool.submit(run_seed, seed) for seed in seeds]))
+            yield from (ended.result() for ended in as_completed(asked))
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            for one in asked:
+                one.cancel()
 
 
 def _leave_interrupts_to_the_parent() -> None:

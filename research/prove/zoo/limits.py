@@ -3,8 +3,10 @@
 from typing import Any, Final
 
 from models.cells import TradingState
+from models.markets import YES
 from models.messages.control import CommandApplied
 from models.messages.losses import LossesNoted
+from models.messages.orders import FillCounted
 from models.orders import OrderState
 from research.prove.zoo.bug import Bug, bug
 
@@ -96,6 +98,18 @@ def _takes_for_calm(original: Any) -> Any:
     return lambda self, flow, now_ns: () if flow.toxic else original(self, flow, now_ns)
 
 
+def _tied_up_by_what_is_held(_: Any) -> Any:
+    return lambda self, outcome: self.held.yes_cost if outcome == YES else self.held.no_cost
+
+
+def _leans_as_held(original: Any) -> Any:
+    return lambda self: original(self._replace(bid_sizes=(0, 0), bid_costs=(0, 0), bid_highest=(0, 0)))
+
+
+def _by_the_last_read(original: Any) -> Any:
+    return lambda self, message, now_ns: () if isinstance(message, FillCounted) else original(self, message, now_ns)
+
+
 LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "unknown_is_free", "an order of unknown fate reserves nothing",
@@ -130,6 +144,22 @@ LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "losses_forgotten", "a restart counts losses from zero, and lifts what they held",
         ("models.controls.losses:Losses.recall", _without_losses),
+    ),
+    bug(
+        "token_bids_are_free", "a bid ties up nothing of its token's share of the wallet before it is filled",
+        ("models.stakes:Stakes.tied_up", _tied_up_by_what_is_held),
+    ),
+    bug(
+        "bids_lean_nowhere", "all markets together lean as far as what is held, whatever bids could add",
+        ("models.stakes:Stakes.lean", _leans_as_held),
+    ),
+    bug(
+        "cash_for_one_bid", "every bid is held against all of the cash, as if there were no other",
+        ("models.controls.cash:Cash._bids", lambda _: property(lambda _: 0)),
+    ),
+    bug(
+        "cash_of_last_read", "what fills have spent counts once the venue is asked again, and not before",
+        ("models.controls.cash:Cash.heard", _by_the_last_read),
     ),
     bug(
         "pause_not_done", "a pause is answered and not done", ("models.halts:Halts._operator", _said_and_not_done),

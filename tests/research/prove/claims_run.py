@@ -3,14 +3,16 @@
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from models.engine import EngineParameters
+from models.inventory import InventoryParameters
 from models.markets import NO, YES, Market, Outcome, Side
 from models.messages.base import Message
 from models.messages.market import BookFrame
 from models.messages.orders import FillCounted, OrderApproved, OrderChanged, PlaceOrder, SubmitOrder
 from models.orders import OrderState, TimeInForce
-from models.units import SHARE
+from models.units import DOLLAR, SHARE
 from research.prove.sim.claims import Fold, first_violation
 from research.prove.sim.claims_history import Facts, Logged, Settled
 from research.prove.sim.contract import (
@@ -41,14 +43,20 @@ def market(condition_id: str, **more: Any) -> Market:
 
 
 class Run:
-    """Events in their order; `breaks` says what they break."""
+    """Events in their order, of an account with 10,000 dollars; `broken` says what they break."""
 
-    def __init__(self, *, second: dict[str, Any] | None = None, first: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, *, second: dict[str, Any] | None = None, first: dict[str, Any] | None = None, **limits: Any
+    ) -> None:
         markets = {M: market(M, **(first or {})), N: market(N, **(second or {}))}
-        self.facts = Facts(ME, WALLET, "desk", markets, EngineParameters())
+        by_default = EngineParameters()
+        inventory = InventoryParameters(limits.pop("max_net_diff", by_default.inventory.max_net_diff))
+        parameters = replace(by_default, risk=replace(by_default.risk, **limits), inventory=inventory)
+        self.facts = Facts(ME, WALLET, "desk", markets, parameters)
         self.events: list[Event] = []
         self.now_ns = BEGIN_NS
         self._calls = self._lines = self._trades = 0
+        self.logged("deposit", to=WALLET, amount=10_000 * DOLLAR)
         self.add(Started, 1, "run").read()
 
     # What happens

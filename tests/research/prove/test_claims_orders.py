@@ -7,10 +7,12 @@ from models.markets import NO, YES, Side
 from models.messages.control import ExposureUpdated, RaiseCell, SetOperatorState
 from models.messages.lanes import OrderFound, SubmitUnanswered
 from models.messages.market import FlowUpdated
-from models.messages.orders import CancelMarket, FillSettled, OrderApproved
+from models.messages.orders import CancelMarket, FillSettled, OrderApproved, PlaceOrder
 from models.messages.runtime import ActorFailed
 from models.orders import OrderState
-from models.units import SHARE
+from models.units import DOLLAR, SHARE
+from research.prove.sim.claims_told import Open, Told
+from research.prove.sim.contract import Faulted
 from tests.research.prove.claims_run import M, N, Run, bid
 
 
@@ -54,8 +56,54 @@ def test_counts_and_nets_stay_within_their_limits():
 
 def test_what_may_be_lost_stays_within_the_limit_of_the_market():
     large = bid(price=9_000, size=160 * SHARE)
-    assert Run().fresh().approved(large).broken is None  # 144 dollars of 150
-    assert Run().fresh().approved(replace(large, size=170 * SHARE)).broken == "I12"
+    assert Run(token_tied_up=1.0).fresh().approved(large).broken is None  # 144 dollars of 150
+    assert Run(token_tied_up=1.0).fresh().approved(replace(large, size=170 * SHARE)).broken == "I12"
+
+
+def test_what_a_token_ties_up_stays_within_its_share_with_all_of_its_bids():
+    two = Run(max_net_diff=1_000 * SHARE).fresh().approved(bid(price=5_000, size=100 * SHARE)).later(300)
+    assert two.approved(bid(price=4_900, size=100 * SHARE, number=2)).broken is None  # 99 dollars of 100
+    assert two.later(300).approved(bid(NO, 4_900, size=100 * SHARE, number=3)).broken is None
+    assert two.later(300).approved(bid(price=4_800, size=3 * SHARE, number=4)).broken == "I12"
+
+
+def test_all_markets_together_lean_one_way_no_further_than_their_share():
+    def leaning(second: PlaceOrder) -> str | None:
+        run = Run(total_net=0.1, token_tied_up=1.0).fresh().fresh(N)
+        return run.approved(bid(price=5_000, size=100 * SHARE)).later(300).approved(second).broken
+
+    other = bid(price=5_000, size=99 * SHARE, market_id=N)
+    assert leaning(other) is None  # 99.50 dollars of 100
+    assert leaning(replace(other, size=102 * SHARE)) == "I12"
+    assert leaning(replace(other, outcome=NO, size=102 * SHARE)) is None
+
+
+def test_how_far_a_market_leans_counts_shares_without_a_pair_at_their_average():
+    run, order = held(), bid(size=10 * SHARE)
+    told = Told()
+    told.held.take(run.traded(order, 10 * SHARE))  # 10 YES at 0.45
+    assert (told.leans(M, YES), told.leans(M, NO)) == (4_500_000, -4_500_000)
+    told.open["a"] = Open(M, YES, Side.BUY, 5_000, 4 * SHARE)
+    assert told.leans(M, YES) == 6_500_000
+    four, twelve = (Open(M, NO, Side.BUY, 6_000, shares * SHARE) for shares in (4, 12))
+    assert told.leans(M, NO, four) == -4_500_000 + 1_800_000
+    assert told.leans(M, NO, twelve) == 1_200_000
+
+
+def test_there_is_the_cash_for_every_bid_beside_what_only_hedges_may_use():
+    def ten_left() -> Run:
+        return Run(wallet_usd=10_000 * DOLLAR, cash_reserve=0.999, max_net_diff=100 * SHARE).fresh()
+
+    first = bid(price=5_000, size=10 * SHARE)
+    second = bid(price=4_900, size=10 * SHARE, number=2)
+    assert ten_left().approved(first).later(300).approved(second).broken is None
+    assert ten_left().approved(first).later(300).approved(replace(second, size=11 * SHARE)).broken == "I12"
+    spent = ten_left().sent(first)
+    spent.traded(first, 10 * SHARE)  # and not told yet: it is paid for once
+    assert spent.later(300).approved(second).broken is None
+    assert spent.later(300).approved(bid(price=4_800, size=12 * SHARE, number=3)).broken == "I12"
+    stale = ten_left().approved(first).later(300).add(Faulted, "stale_reads", "thrown")
+    assert stale.approved(replace(second, size=11 * SHARE)).broken is None
 
 
 def test_what_risk_has_reserved_is_for_all_that_may_fill():
