@@ -125,7 +125,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=0, help="TCP port on 127.0.0.1, 0 for a free one (default 0)")
     parser.add_argument("--json", action="store_true", help="first print all addresses, accounts and markets")
     parser.add_argument("--profile", choices=tuple(PROFILES), help="the generated world (default demo)")
-    parser.add_argument("--markets-count", type=_positive, metavar="N", help="how many markets (crypto_5m: coins)")
+    parser.add_argument(
+        "--markets-count", type=_positive, metavar="N", help="how many markets (crypto_5m: coins; neg_risk: events)"
+    )
     parser.add_argument(
         "--outside", choices=("reacts", "fixed"), help="whether others see what accounts do (default reacts)"
     )

@@ -199,6 +199,7 @@ _ADVERSE: Final = (
 
 RANGES: Final = {
     "demo": (),
+    "neg_risk": (),
     "sports_inplay": _SPORTS,
     "crypto_5m": _CRYPTO,
     "venue_wide_stress": _STRESS,

@@ -1,7 +1,8 @@
 """The generated worlds by name, and the numbers that make each what it is.
 
-`demo` is small and quick, so that half a minute shows a market maker everything. The others follow measured markets:
-live games (`sports_inplay`), five-minute crypto windows (`crypto_5m`), both at once at the venue's own scale
+`demo` is small and quick, so that half a minute shows a market maker everything, and `neg_risk` is as quick and has
+nothing but events of which one market alone resolves YES. The others follow measured markets: live games
+(`sports_inplay`), five-minute crypto windows (`crypto_5m`), both at once at the venue's own scale
 (`venue_wide_stress`), and games on a bad line (`adverse`).
 """
 
@@ -95,7 +96,7 @@ class World:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A world by name; `count` markets unless the caller says otherwise (coins in `crypto_5m`)."""
+    """A world by name; `count` markets unless the caller says otherwise (`crypto_5m`: coins, `neg_risk`: events)."""
 
     count: int
     build: Callable[[World, int], None]
@@ -109,17 +110,25 @@ def _build_demo(world: World, count: int) -> None:
     crowds: list[Crowd] = []
     for size, number in _blocks(count):
         if size == 10:
-            crowds += _group(world, *questions.soccer(number), (4_400, 2_700, 2_700))
-            crowds += _group(world, *questions.rates(number), (1_200, 3_800, 3_400, 1_400))
+            crowds += [*_game(world, number), *_decision(world, number)]
         else:
             crowds.append(_single(world, questions.election(number), 3_000 + number * 1_300 % 4_000))
         for strike in _strikes(size, number, base):
             crowds.append(_followed(world, bitcoin, strike))
+    _enliven(world, crowds)
+    LostFrames(crowds, seconds_around(8, 0.2), world.random, world.now_ns)
+
+
+def _build_neg_risk(world: World, count: int) -> None:
+    made = (_decision(world, number // 2) if number % 2 else _game(world, number // 2) for number in range(count))
+    _enliven(world, [crowd for crowds in made for crowd in crowds])
+
+
+def _enliven(world: World, crowds: list[Crowd]) -> None:
     for crowd in crowds:
         Trades(crowd, seconds_around(0.5, 0.1), whole_shares(1, 20), world.random, world.now_ns, alternating=True)
         Churn(crowd, seconds_around(0.8, 0.5), weighted([(1, 1)]), seconds_apart(0.1), 0.0, world.random, world.now_ns)
     Bursts(crowds, seconds_around(9, 0.1), whole_shares(14, 20), world.random, world.now_ns)
-    LostFrames(crowds, seconds_around(8, 0.2), world.random, world.now_ns)
 
 
 def _blocks(count: int) -> list[tuple[int, int]]:
@@ -131,6 +140,14 @@ def _strikes(size: int, number: int, base: int) -> tuple[int, ...]:
     if size == 10:
         return (base + number * 100, base + 12_000 + number * 100, base - 12_000 - number * 100)
     return ()
+
+
+def _game(world: World, number: int) -> list[Crowd]:
+    return _group(world, *questions.soccer(number), (4_400, 2_700, 2_700))
+
+
+def _decision(world: World, number: int) -> list[Crowd]:
+    return _group(world, *questions.rates(number), (1_200, 3_800, 3_400, 1_400))
 
 
 def _group(world: World, event: Event, asked: tuple[Question, ...], bids: tuple[int, ...]) -> list[Crowd]:
@@ -226,6 +243,7 @@ def _open(world: World, question: Question, event: Event, style: Style, bid: int
 
 PROFILES = {
     "demo": Profile(10, _build_demo),
+    "neg_risk": Profile(2, _build_neg_risk),
     "sports_inplay": Profile(8, _build_sports),
     "crypto_5m": Profile(3, _build_crypto),
     "venue_wide_stress": Profile(257, _build_stress),

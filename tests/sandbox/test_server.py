@@ -237,7 +237,7 @@ def run(*arguments):
         (["--prot", "1"], "did you mean --port?"),
         (["--whatever"], "see --help"),
         (["--port", "70000"], "expected a port from 0 to 65535"),
-        (["--profile", "demos"], "'demo', 'sports_inplay', 'crypto_5m', 'venue_wide_stress', 'adverse'"),
+        (["--profile", "demos"], "'demo', 'neg_risk', 'sports_inplay', 'crypto_5m', 'venue_wide_stress', 'adverse'"),
         (["--markets-count", "0"], "expected a whole number of at least 1"),
         (["--clock-speed", "-1"], "expected a number above 0"),
         (["--replay", "x", "--speed", "nan"], "expected a number above 0"),

@@ -206,8 +206,17 @@ class Approving(Claim):
             most_in_all = int(risk.wallet_usd * risk.total_worst_case)
             slack = _TOLERANCE * (1 + len(self.facts.markets))
             self.hold("I12", total <= most_in_all + slack, lambda: f"{name}: all may lose {total} of {most_in_all}")
+        self._of_its_event(order, name)
         if order.side is Side.BUY:
             self._may_bet(order, name)
+
+    def _of_its_event(self, order: Open, name: str) -> None:
+        event = (order.market, *self.facts.siblings(order.market))
+        then, was = self._told.worst_of_event(event, order), self._told.worst_of_event(event)
+        if len(event) > 1 and then > was:
+            most = int(self.facts.parameters.risk.wallet_usd * self.facts.parameters.risk.event_worst_case)
+            slack = _TOLERANCE * len(event)
+            self.hold("I12", then <= most + slack, lambda: f"{name}: its event may lose {then} of {most}")
 
     def _may_bet(self, order: Open, name: str) -> None:
         """Of a token no more is tied up than its share of the wallet, and all markets together lean no further."""

@@ -3,6 +3,7 @@
 Prices are whole 1/10,000 dollar and sizes micro-shares, so that nothing is rounded before the end.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from models.markets import NO, YES, Outcome, Side
@@ -81,16 +82,25 @@ class Told:
         return (held.settled_yes if outcome == YES else held.settled_no) - held.merging - offered
 
     def worst(self, market: MarketId, more: Open | None = None) -> int:
-        """Return the most that can be lost from here on: in the worst outcome, with what makes it worse filled.
+        """Return the most that can be lost from here on: in the worst outcome, with what makes it worse filled."""
+        return max(0, max(self.loss(market, payout, more) for payout in (ONE, 0, ONE // 2)) // ONE)
 
-        What is paid out is in 1/10,000 dollar a YES share; what is held is worth what was paid for it.
+    def worst_of_event(self, markets: Iterable[MarketId], more: Open | None = None) -> int:
+        """Return the least that the worst outcome of an event costs: one of its markets pays YES, or all are void."""
+        known = tuple(markets)
+        paid = [{market: ONE if market == winner else 0 for market in known} for winner in known]
+        outcomes = [*paid, dict.fromkeys(known, ONE // 2)]
+        return max(0, max(sum(self.loss(*each, more) for each in outcome.items()) for outcome in outcomes) // ONE)
+
+    def loss(self, market: MarketId, payout_yes: int, more: Open | None = None) -> int:
+        """Return what is lost from here on where YES pays so much, with what makes it worse filled; negative: won.
+
+        It is in micro-dollars times 10,000, and what is held is worth what was paid for it.
         """
-        held, cost, orders = self.held.of(market), self.held.cost(market), self.of(market, more)
-        losses: list[int] = []
-        for payout in (ONE, 0, ONE // 2):
-            won = held.yes * payout + held.no * (ONE - payout)
-            losses.append(cost * ONE - won + sum(max(0, -_gain(one, payout)) for one in orders))
-        return max(0, max(losses) // ONE)
+        held = self.held.of(market)
+        won = held.yes * payout_yes + held.no * (ONE - payout_yes)
+        orders = self.of(market, more if more is not None and more.market == market else None)
+        return self.held.cost(market) * ONE - won + sum(max(0, -_gain(one, payout_yes)) for one in orders)
 
     def tied_up(self, market: MarketId, outcome: Outcome, more: Open) -> int:
         """Return the dollars that a token holds with its bids filled."""

@@ -84,6 +84,7 @@ class Plan:
     """`calm`, `mixed` or `everything`."""
     profile: str
     markets: int
+    """As the profile counts: `neg_risk` has three in one event."""
     strategy: str
     signature_type: int
     protocol: Literal["2", "mixed"]
@@ -106,7 +107,7 @@ class Plan:
 
 def draw(seed: int) -> Plan:
     """Return the plan of a seed."""
-    plan = _drawn(seed)
+    plan = _with_event(_drawn(seed), Random(f"sim {seed}, neg risk"))
     if plan.kind == "calm":
         more = sweeps(seed, plan.heal_ns)
     else:
@@ -206,6 +207,14 @@ _MONEY: Final[tuple[Mapping[str, str], ...]] = (
 def _money(random: Random) -> Mapping[str, str]:
     """Draw one of them, if any."""
     return random.choice(_MONEY) if random.random() < 0.2 else {}
+
+
+def _with_event(plan: Plan, random: Random) -> Plan:
+    """Have some seeds trade the three markets of a neg-risk event, and some of them meet the limit on it."""
+    if random.random() >= 0.08:
+        return plan
+    limit = random.choice(({}, {"risk.event_worst_case": "0.008"}))
+    return replace(plan, profile="neg_risk", markets=1, settings={**plan.settings, **limit})
 
 
 def _rare(random: Random, heal_ns: int) -> list[Due]:

@@ -60,6 +60,8 @@ KNOWN: Final[Mapping[str, Known]] = MappingProxyType(
         "bids_lean_nowhere": Known(8, "I12"),
         "cash_for_one_bid": Known(39, "I12"),
         "cash_of_last_read": Known(3, "I12"),
+        "event_not_counted": Known(18, "I12"),
+        "siblings_forgotten": Known(154, "I6"),
     }
 )
 

@@ -8,7 +8,7 @@ from models.messages.control import CommandApplied
 from models.messages.losses import LossesNoted
 from models.messages.orders import FillCounted
 from models.orders import OrderState
-from research.prove.zoo.bug import Bug, bug
+from research.prove.zoo.bug import Bug, bug, instead
 
 
 def _free_while(*states: OrderState) -> Any:
@@ -152,6 +152,14 @@ LIMITS: Final[tuple[Bug, ...]] = (
     bug(
         "bids_lean_nowhere", "all markets together lean as far as what is held, whatever bids could add",
         ("models.stakes:Stakes.lean", _leans_as_held),
+    ),
+    bug(
+        "siblings_forgotten", "an order of unknown fate blocks its own market, and not the others of its event",
+        ("models.exposure:neg_risk_siblings", instead({})), ("actors.assembly:neg_risk_siblings", instead({})),
+    ),
+    bug(
+        "event_not_counted", "markets of which one alone can win are held to their own limits, not to their event's",
+        ("models.controls.worst_cases:WorstCases._event_refusal", instead(None)),
     ),
     bug(
         "cash_for_one_bid", "every bid is held against all of the cash, as if there were no other",

@@ -78,6 +78,22 @@ def test_all_markets_together_lean_one_way_no_further_than_their_share():
     assert leaning(replace(other, outcome=NO, size=102 * SHARE)) is None
 
 
+def test_an_event_loses_no_more_than_its_share_in_its_worst_outcome():
+    one_event = {"neg_risk": True, "group": "event"}
+
+    def approved(*, event: bool) -> str | None:
+        markets = {"first": one_event, "second": one_event} if event else {}
+        run = Run(**markets, event_worst_case=0.1, token_tied_up=1.0).fresh().fresh(N)
+        run.approved(bid(price=5_000, size=120 * SHARE)).later(300)  # 60 dollars of 100
+        return run.approved(bid(price=5_000, size=120 * SHARE, market_id=N)).broken
+
+    assert approved(event=False) is None
+    assert approved(event=True) is None  # 60 dollars, whichever of them wins
+    either = Run(first=one_event, second=one_event, event_worst_case=0.1, token_tied_up=1.0).fresh().fresh(N)
+    either.approved(bid(NO, 9_000, size=60 * SHARE)).later(300)  # 54 dollars are lost where it resolves YES
+    assert either.approved(bid(price=5_000, size=120 * SHARE, market_id=N, number=2)).broken == "I12"
+
+
 def test_how_far_a_market_leans_counts_shares_without_a_pair_at_their_average():
     run, order = held(), bid(size=10 * SHARE)
     told = Told()

@@ -9,7 +9,14 @@ from sandbox import wire
 from sandbox.trading.ledger import Ledger
 from sandbox.venue import Venue
 
-BRIEF = {"demo": 0.03, "sports_inplay": 0.3, "crypto_5m": 0.05, "venue_wide_stress": 0.003, "adverse": 0.5}
+BRIEF = {
+    "demo": 0.03,
+    "neg_risk": 0.03,
+    "sports_inplay": 0.3,
+    "crypto_5m": 0.05,
+    "venue_wide_stress": 0.003,
+    "adverse": 0.5,
+}
 COUNTS = {"venue_wide_stress": 30, "crypto_5m": 1}
 
 

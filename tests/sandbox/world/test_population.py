@@ -13,7 +13,8 @@ def by_kind(frames):
 
 
 @pytest.mark.parametrize(
-    "profile, seconds", [("demo", 30), ("sports_inplay", 120), ("crypto_5m", 20), ("venue_wide_stress", 3)]
+    "profile, seconds",
+    [("demo", 30), ("neg_risk", 30), ("sports_inplay", 120), ("crypto_5m", 20), ("venue_wide_stress", 3)],
 )
 def test_every_hash_and_touch_on_the_wire_is_proven_by_a_reader_of_frames(populated, lossless, profile, seconds):
     world = populated(profile)
@@ -26,7 +27,7 @@ def test_every_hash_and_touch_on_the_wire_is_proven_by_a_reader_of_frames(popula
         assert bid is None or ask is None or bid < ask
 
 
-@pytest.mark.parametrize("profile", ["demo", "sports_inplay", "crypto_5m", "adverse"])
+@pytest.mark.parametrize("profile", ["demo", "neg_risk", "sports_inplay", "crypto_5m", "adverse"])
 def test_the_same_seed_gives_the_same_bytes(populated, profile):
     texts = []
     for _ in range(2):
