@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from typing import Final
 
-from actors.venues.secret import known, known_count
+from actors.venues.secret import known, known_changes
 from actors.venues.secret_forms import forms
 from models.text import clean
 
@@ -38,7 +38,7 @@ _DIGITS: Final = re.compile(r"[0-9a-fA-F]{64,}")
 class _Known:
     """The secrets that are known, as one pattern, and the accounts whose keys are hidden wherever they stand."""
 
-    count = 0
+    changes = 0
     shapes: tuple[str, ...] = ()
     pattern = re.compile("")
     addresses: frozenset[str] = frozenset()
@@ -46,7 +46,7 @@ class _Known:
 
 def redacted(text: str) -> str:
     """Return a text without the secrets in it."""
-    if known_count() != _Known.count:
+    if known_changes() != _Known.changes:
         _learn()
     small = text.lower()
     # Whether there is anything to hide: the pattern of all shapes takes many times as long to say so.
@@ -72,14 +72,14 @@ def hide_key_of(address: str) -> None:
 
 
 def _learn() -> None:
-    """Learn the secrets of now. The count comes last: who writes meanwhile must not go by a pattern without them."""
-    count = known_count()
+    """Learn the secrets of now. The number comes last: who writes meanwhile must not go by a pattern without them."""
+    changes = known_changes()
     every = {form for text in known() for form in forms(text)}
     # The longest first: a form may hold another one.
     ordered = sorted(every, key=lambda one: (-len(one), one))
     _Known.pattern = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE)
     _Known.shapes = tuple({shape.lower() for shape in ordered})
-    _Known.count = count
+    _Known.changes = changes
 
 
 @lru_cache(maxsize=4_096)

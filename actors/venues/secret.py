@@ -6,10 +6,18 @@ Why each is remembered: whoever hides secrets in what is logged has to know them
 """
 
 import hmac
-from typing import Final, NoReturn, SupportsIndex
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import ClassVar, Final, NoReturn, SupportsIndex
 
 _SHOWN: Final = "<secret>"
-_known: dict[str, None] = {}
+
+
+class _Known:
+    """The texts of all secrets, and how often they have changed."""
+
+    texts: ClassVar[dict[str, None]] = {}
+    changes = 0
 
 
 class Secret:
@@ -20,7 +28,9 @@ class Secret:
 
     def __init__(self, text: str) -> None:
         self._text = text
-        _known[text] = None
+        if text not in _Known.texts:
+            _Known.texts[text] = None
+            _Known.changes += 1
 
     def reveal(self) -> str:
         """Return the text itself, for the one call that needs it."""
@@ -47,9 +57,20 @@ class Secret:
 
 def known() -> tuple[str, ...]:
     """Return the texts of all secrets that this process has had, for those who hide and who look for them."""
-    return tuple(_known)
+    return tuple(_Known.texts)
 
 
-def known_count() -> int:
-    """Return how many there are: whether there are more than before."""
-    return len(_known)
+def known_changes() -> int:
+    """Return how often that has changed: whether they are others than before."""
+    return _Known.changes
+
+
+@contextmanager
+def known_for_a_while() -> Generator[None]:
+    """Know what is learned meanwhile no longer than that: for a process that plays many lives, one after the other."""
+    before = dict(_Known.texts)
+    try:
+        yield
+    finally:
+        _Known.texts = before
+        _Known.changes += 1

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from multiprocessing import get_context
 from typing import Final
 
+from actors.venues.secret import known_for_a_while
 from research.prove.sim.claims import Claims
 from research.prove.sim.contract import Violation
 from research.prove.sim.plan import BEGIN_NS, EnoughSteps, draw
@@ -61,7 +62,7 @@ def run_seed(seed: int, *, planted: Planted | None = None, until: int | None = N
     began_s = time.process_time()
     found: Found | None = None
     enough = False
-    with (planted or nullcontext)():
+    with known_for_a_while(), (planted or nullcontext)():
         world = World(plan, claims, until=until, digests=digests)
         try:
             world.run()
