@@ -89,6 +89,16 @@ def test_a_sweep_that_cannot_read_proves_nothing(venue: dict[str, Any], trader: 
         live(venue, trader, tmp_path).sweep(1.0)
 
 
+def test_a_sweep_of_a_venue_that_does_not_answer_ends_when_its_time_is_over(
+    venue: dict[str, Any], trader: Trader, tmp_path: Path
+) -> None:
+    clear(venue)
+    throw(venue, "latency", delay=3_000, path="/data/orders", count=100)
+    with pytest.raises(Unproven, match="timed out"):  # and does not wait for the one answer that would come
+        live(venue, trader, tmp_path).sweep(1.0)
+    clear(venue)
+
+
 @pytest.mark.proves("I39")
 def test_nothing_of_a_venue_shows_a_secret(venue: dict[str, Any], trader: Trader) -> None:
     told = venue["accounts"][0]
