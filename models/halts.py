@@ -112,16 +112,20 @@ class Halts:
         if command.verb in ("off", "on") and (market is None or self._is_removed(market)):
             refusal = "name the market" if market is None else "it was removed: keel markets add"
             return (_applied(command, command.verb, market, False, refusal, now_ns),)
+        if self._is_barred(command):
+            refusal = "killed: a person clears it with `keel kill --clear`"
+            return (_applied(command, command.verb, market, False, refusal, now_ns),)
         if command.verb == "flatten":
             return self._begin_flatten(command, now_ns)
         self._flattening.commanded(command.verb, market)
         out = self._raise(RaiseCell(market, *meaning), now_ns)
-        refusal = None
-        if command.verb in ("resume", "on") and self._states.killed:
-            refusal = "killed: a person clears it with `keel kill --clear`"
         parked = () if market is None else (*self._unpark(market, command.verb), *self._park(market))
-        applied = _applied(command, command.verb, market, bool(out), refusal, now_ns)
+        applied = _applied(command, command.verb, market, bool(out), None, now_ns)
         return (*out, *parked, applied, *self._flatten(now_ns))
+
+    def _is_barred(self, command: SetOperatorState) -> bool:
+        """Whether a kill bars it: what was let go meanwhile would trade as soon as the kill is cleared."""
+        return command.verb in ("resume", "on") and self._states.killed
 
     def _kill(self, command: Kill, now_ns: int) -> Messages:
         changed = self._states.put(None, "kill", TradingState.KILLED, command.reason, now_ns)

@@ -20,7 +20,16 @@ from models.inventory import InventoryParameters
 from models.limits import Limits, RiskParameters, lowers_net
 from models.markets import Market, Outcome, Side, complement
 from models.messages.base import MarketId, Message
-from models.messages.control import ExposureUpdated, Kill, KillLatched, MarketHeld, RaiseCell, ReadRisk, RiskRead
+from models.messages.control import (
+    ExposureUpdated,
+    Kill,
+    KillLatched,
+    MarketHeld,
+    RaiseCell,
+    ReadRisk,
+    RiskRead,
+    SetOperatorState,
+)
 from models.messages.market import FlowUpdated
 from models.messages.orders import (
     INTENT_TIME_TO_LIVE_NS,
@@ -94,7 +103,8 @@ class RiskMachine(Halts):
         """Take in one message; approve, deny, raise and clear. The first one of all makes it say how it came up."""
         handler = self._handlers.get(type(message))
         out = () if handler is None else handler(message, now_ns)
-        for guard in self._hearing.get(type(message), ()):
+        barred = isinstance(message, SetOperatorState) and self._is_barred(message)
+        for guard in () if barred else self._hearing.get(type(message), ()):
             out += self._followed(guard.heard(message, now_ns), now_ns)
         if self._unsaid:
             self._unsaid = False

@@ -78,14 +78,16 @@ class Holds(RuleBasedStateMachine):
         self.risk.now_ns += 1_000_000
         out = self.risk.say(verb, scope)
         self.said |= {one.market: one.state for one in out if isinstance(one, TradingStateChanged)}
-        self.put(scope, "operator", VERBS[verb])
+        if not (verb == "resume" and (None, "kill") in self.table):
+            self.put(scope, "operator", VERBS[verb])
 
     @rule(market=MARKETS, verb=st.sampled_from(sorted(SWITCHES)))
     def an_operator_switches(self, market: str, verb: str) -> None:
         self.risk.now_ns += 1_000_000
         out = self.risk.say(verb, market)
         self.said |= {one.market: one.state for one in out if isinstance(one, TradingStateChanged)}
-        self.put(market, "switch", SWITCHES[verb])
+        if not (verb == "on" and (None, "kill") in self.table):
+            self.put(market, "switch", SWITCHES[verb])
 
     @rule()
     def somebody_kills(self) -> None:

@@ -6,6 +6,7 @@ from models.cells import TradingState
 from models.controls.control import Guard
 from models.controls.price_guard import PriceGuard, PriceParameters
 from models.exposure import Exposures
+from models.flattening import is_flattened
 from models.markets import NO, YES, Side
 from models.messages.control import (
     ClearKill,
@@ -140,6 +141,36 @@ def test_a_kill_is_latched_and_resume_says_so() -> None:
     assert risk.place(YES, 4_900) == "killed"
     risk.tell(ClearKill("r2", "cli"))
     assert isinstance(risk.place(YES, 4_900), PlaceOrder)
+
+
+@pytest.mark.parametrize(
+    ("held", "let_go", "market", "then"),
+    [("pause", "resume", None, "cancel_only"), ("pause", "resume", M, "cancel_only"), ("off", "on", M, "halted")],
+)
+def test_what_is_refused_because_of_a_kill_is_not_done_when_the_kill_is_cleared(
+    held: str, let_go: str, market: str | None, then: str
+) -> None:
+    risk = Supervisor()
+    risk.say(held, market)
+    risk.tell(Kill("test", "r", "cli"))
+    (answer,) = risk.say(let_go, market)
+    assert isinstance(answer, CommandApplied)
+    assert not answer.changed
+    assert "killed" in (answer.refusal or "")
+    risk.tell(ClearKill("r2", "cli"))
+    assert risk.place(YES, 4_900) == then
+    risk.say(let_go, market)
+    assert isinstance(risk.place(YES, 4_900), PlaceOrder)
+
+
+def test_a_flatten_goes_on_after_a_kill_during_which_a_resume_was_refused() -> None:
+    risk = Supervisor()
+    risk.fill(risk.place(YES, 4_900, 8))
+    risk.say("flatten", M)
+    risk.tell(Kill("test", "r", "cli"))
+    risk.say("resume", M)
+    risk.tell(ClearKill("r2", "cli"))
+    assert is_flattened(risk.machine._states.covering(M))
 
 
 def test_start_paused_places_nothing_until_resumed() -> None:

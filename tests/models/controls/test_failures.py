@@ -7,6 +7,7 @@ from models.cells import TradingState
 from models.controls.failures import FailedTrades, FailureParameters
 from models.exposure import Exposures
 from models.markets import NO, YES
+from models.messages.control import ClearKill, Kill
 from models.messages.orders import CancelMarket, FillVoided
 from tests.models.controls.guarded import SECOND, Guarded
 from tests.models.supervisor import M, N
@@ -109,6 +110,17 @@ def test_a_person_may_let_go_what_is_held() -> None:
     assert risk.state() is TradingState.CANCEL_ONLY
     risk.say("resume", M)
     assert risk.state() is TradingState.ACTIVE
+
+
+def test_a_resume_that_a_kill_has_refused_lets_nothing_go() -> None:
+    risk = guarded()
+    failed(risk, 5)
+    risk.tell(Kill("drill", "k", "test"))
+    risk.say("resume", M)
+    risk.tell(ClearKill("c", "test"))
+    assert risk.state() is TradingState.CANCEL_ONLY
+    risk.say("resume", M)
+    assert risk.state() is TradingState.REDUCING, "what holds all is let go by its own word"
 
 
 def test_counts_and_cells_are_those_of_before_after_a_death() -> None:
