@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +38,8 @@ _SETTINGS: Final = {
 }  # fmt: skip
 _START_S: Final = 90.0
 _SCENES: Final = 9
+_SIGNATURES: Final = 8
+"""Signed requests whose signatures are searched: any that stood in a log would stand there as often as requests do."""
 
 
 @dataclass(slots=True)
@@ -71,6 +73,7 @@ def prove_canary(seed: int, told: Callable[[float], object], folder: Path | None
     told(1.0)
     report.shapes = canaries.shapes
     report.scan = canaries.look_through(report.folder, (SECRETS,))
+    report.wrong += [f"a database that cannot be read: {name}" for name in report.scan.unread]
     report.wrong += [f"a core file: {path.name}" for path in report.folder.rglob("core*") if path.is_file()]
     return report
 
@@ -120,6 +123,7 @@ class _Scenes:
                 until(lambda: way.echoed >= 12, "headers are said back", _START_S)
                 self._ask(running, "echoed", where)
                 way.on = False
+                self._search_for(way.signatures)
                 self._scene("connections that are cut, answers that are lost")
                 for fault in ("lose_answer", "error_though_done"):
                     self._venue.asked("/faults", {"fault": fault, "count": 5})
@@ -154,6 +158,10 @@ class _Scenes:
                 self._ask(running, "signer", where)
 
     # Parts
+
+    def _search_for(self, signatures: Sequence[str]) -> None:
+        self._hold("requests with signatures were said back", bool(signatures))
+        self.secrets |= {f"a request's signature {number}": one for number, one in enumerate(signatures[-_SIGNATURES:])}
 
     def _trades(self, running: Engine) -> None:
         self._scene(f"trading in {running.data_dir.name}")

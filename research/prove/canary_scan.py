@@ -5,6 +5,7 @@ pattern of some hundred takes ten times as long as all of them one after the oth
 Why databases are read row by row besides: a long value lies in several pages of the file, torn apart.
 """
 
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -24,6 +25,7 @@ _UNPACKED: Final = 64 << 10
 """So much of a compressed file is searched at once; what is torn off makes the piece before it unreadable."""
 
 _ROWS: Final = 1_000
+_HEX: Final = re.compile(r"[0-9a-fA-F]+")
 _DATABASE: Final = b"SQLite format 3\0"
 
 
@@ -46,13 +48,15 @@ class Scan:
     files: int = 0
     bytes: int = 0
     hits: list[Hit] = field(default_factory=list[Hit])
+    unread: list[str] = field(default_factory=list[str])
+    """Databases whose rows could not be read: of them nothing is known."""
 
 
 class Canaries:
     """Secrets that are looked for, by what they are called."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._shapes = {shape.encode(): name for name, text in secrets.items() for shape in forms(text)}
+        self._shapes = {shape.encode(): name for name, text in secrets.items() for shape in _cases(forms(text))}
         self._longest = max(map(len, self._shapes), default=1)
 
     @property
@@ -79,7 +83,10 @@ class Canaries:
             file.seek(0)
             self._search(shown, _pieces(file), scan)
         if is_database:
-            self._search(f"{shown}/rows", _rows(path), scan)
+            try:
+                self._search(f"{shown}/rows", _rows(path), scan)
+            except sqlite3.DatabaseError:
+                scan.unread.append(shown)
         if path.suffix == ".zip" and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as packed:
                 for name in packed.namelist():
@@ -104,6 +111,14 @@ class Canaries:
         scan.hits += [Hit(shown, offset, name) for offset, name in sorted(found)]
 
 
+def _cases(shapes: Iterable[str]) -> Iterator[str]:
+    """Yield each shape, and what is hexadecimal in either case."""
+    for shape in shapes:
+        yield shape
+        if _HEX.fullmatch(shape):
+            yield from (shape.lower(), shape.upper())
+
+
 def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     while piece := file.read(_PIECE):
         yield piece
@@ -120,12 +135,12 @@ def _unpacked(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _rows(database: Path) -> Iterator[bytes]:
-    """Yield the values of all rows, as far as they can be read, with what is still in the log beside the database."""
+    """Yield the values of all rows, with what is still in the log beside the database. Raises sqlite3.DatabaseError."""
     with tempfile.TemporaryDirectory() as folder:
         for part in ("", "-wal"):
             with suppress(FileNotFoundError):
                 shutil.copyfile(f"{database}{part}", Path(folder, f"copy{part}"))
-        with closing(sqlite3.connect(Path(folder, "copy"))) as copy, suppress(sqlite3.DatabaseError):
+        with closing(sqlite3.connect(Path(folder, "copy"))) as copy:
             copy.text_factory = bytes
             tables = [name.decode() for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
             for table in tables:

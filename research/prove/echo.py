@@ -23,6 +23,8 @@ class Echo:
     def __init__(self, venue: str) -> None:
         self.on = False
         self.echoed = 0
+        self.signatures: list[str] = []
+        """What the requests were signed with that it has said back: good for a few seconds, and no text for a log."""
         self.host = urlsplit(venue).netloc
         self.url = ""
 
@@ -66,6 +68,7 @@ def _handler(state: Echo) -> type[BaseHTTPRequestHandler]:
 
         def _echo(self, body: bytes) -> None:
             state.echoed += 1
+            state.signatures += self.headers.get_all("POLY_SIGNATURE", [])
             # The most secret first: what is kept of a long text is its beginning.
             headers = dict(sorted(self.headers.items(), key=lambda one: one[0].lower() != "poly_passphrase"))
             said = {"error": f"bad request: {headers!r}", "headers": headers, "body": body.decode()}

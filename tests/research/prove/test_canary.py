@@ -28,16 +28,19 @@ CANARIES = Canaries({"private key": KEY, "passphrase": 'a "canary" phrase/ß'})
 def test_every_shape_is_found_with_file_and_place_and_not_told(tmp_path: Path) -> None:
     (tmp_path / "clean.log").write_bytes(b"order 0x" + b"ab" * 32)
     (tmp_path / "raw.log").write_text(f"0123456789{KEY}", encoding="utf-8")
+    (tmp_path / "upper.log").write_text(KEY[2:].upper(), encoding="utf-8")
     (tmp_path / "base64").write_bytes(base64.b64encode(b"x" + bytes.fromhex(KEY[2:])))
     (tmp_path / "json").write_text(json.dumps({"p": 'a "canary" phrase/ß'}), encoding="utf-8")
     with zipfile.ZipFile(tmp_path / "log.zip", "w", zipfile.ZIP_DEFLATED) as packed:
         packed.writestr("old.log", f"{' ' * 5_000}{KEY[2:]}")
     (tmp_path / f"named-{KEY[2:]}").touch()
     scan = CANARIES.look_through(tmp_path)
-    assert {hit.file for hit in scan.hits} == {"raw.log", "base64", "json", "log.zip/old.log", f"named-{KEY[2:]}"}
+    assert {hit.file for hit in scan.hits} == {
+        "raw.log", "upper.log", "base64", "json", "log.zip/old.log", f"named-{KEY[2:]}",
+    }  # fmt: skip
     assert next(hit for hit in scan.hits if hit.file == "raw.log").offset == 10
     assert next(hit for hit in scan.hits if hit.file == "log.zip/old.log").offset == 5_000
-    assert scan.files == 6
+    assert scan.files == 7
     assert all(KEY[2:] not in str(hit) for hit in scan.hits if "named" not in hit.file)
     assert not CANARIES.look_through(tmp_path / "clean.log").hits
 
@@ -65,8 +68,9 @@ def test_what_two_pages_of_a_database_share_is_found_also_in_the_log_beside_it(t
         journal.commit()
         scan = CANARIES.look_through(tmp_path)
         assert {hit.file for hit in scan.hits} == {"arb.db/rows"}, "no file has it in one piece"
+    assert not scan.unread
     database.write_bytes(database.read_bytes()[:4_000])
-    CANARIES.look_through(tmp_path)
+    assert CANARIES.look_through(tmp_path).unread == ["arb.db"], "of what cannot be read nothing is known"
 
 
 def test_what_stands_between_two_pieces_is_found_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
