@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from actors.venues.secret import Secret
+from config.problems import ConfigurationError
 from config.sources import SECRETS, read_env_file
 
 PASSWORD: Final = "keystore password"  # noqa: S105 - what it is called
@@ -86,11 +87,14 @@ def in_file(secret: str, path: Path) -> Found:
 
 
 def in_environment(environment: Mapping[str, str], env_file: Path | None) -> Iterator[Found]:
-    """Yield what stands in the environment and in a `.env` file. Raises SecretProblem for a file that others may read.
+    """Yield what stands in the environment and in a `.env` file.
 
-    A file among systemd's credentials is one of them.
+    A file among systemd's credentials is one of them. Raises SecretProblem for a file that others may read, or nobody.
     """
-    said = {} if env_file is None or not env_file.exists() else read_env_file(env_file)
+    try:
+        said = {} if env_file is None else read_env_file(env_file)
+    except ConfigurationError as error:
+        raise SecretProblem(str(error), "make it a text file that you can read, or remove it") from None
     if env_file is not None and any(name in said for names in SECRETS.values() for name in names):
         by_systemd = env_file.parent == credentials_folder(environment)
         os.close(_opened(env_file, by_systemd=by_systemd))

@@ -172,7 +172,7 @@ class _Found:
         env_file: Path | None,
         environment: Mapping[str, str],
     ) -> None:
-        in_file = {} if env_file is None else read_env_file(env_file)
+        in_file, unread = _in_env_file(env_file)
         typed = _typed({**options, "profile": profile})
         layers = [read_environment(in_file, ".env", env_file), read_environment(environment, "env"), typed]
         if config_file is not None and (config_file != CONFIG_FILE or config_file.exists()):
@@ -182,10 +182,8 @@ class _Found:
         self.given: dict[str, Given] = {}
         for layer in self.layers:
             self.given |= layer.given
-        self.problems = [problem for layer in self.layers for problem in layer.problems]
+        self.problems = [*unread, *(problem for layer in self.layers for problem in layer.problems)]
         self.problems += disagreements(environment, in_file)
-        if env_file is not None and env_file != ENV_FILE and not env_file.exists():
-            self.problems.append(Problem(str(env_file), "the file", "cannot be read: there is none"))
         variables = {**in_file, **environment}
         self.secrets = {
             secret: name for secret, names in SECRETS.items() for name in reversed(names) if variables.get(name)
@@ -201,6 +199,19 @@ class _Found:
                     yield read_switch(name, given.value, given.place)
                 except ValueError as error:
                     self.problems.append(Problem(given.place, name, str(error), str(given.value)))
+
+
+def _in_env_file(path: Path | None) -> tuple[dict[str, str], tuple[Problem, ...]]:
+    """Return what a `.env` file says, and what is wrong with it. One that was named has to be there."""
+    if path is None:
+        return {}, ()
+    try:
+        said = read_env_file(path)
+    except ConfigurationError as error:
+        return {}, error.problems
+    if path != ENV_FILE and not path.exists():
+        return {}, (Problem(str(path), "the file", "cannot be read: there is none"),)
+    return said, ()
 
 
 def _typed(options: Mapping[str, object]) -> Layer:

@@ -14,7 +14,7 @@ import yaml
 from pydantic_settings import BaseSettings, DotEnvSettingsSource
 
 from config.modes import ENVIRONMENT, FILE
-from config.problems import Problem, nearest_key
+from config.problems import ConfigurationError, Problem, nearest_key
 from config.registry import KEYS, PREFIX, ROOT, SECTIONS, Key
 from config.values import parse
 
@@ -68,16 +68,23 @@ def read_yaml(path: Path, source: str) -> Layer:
             return layer
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        layer.problems.append(Problem(str(path), "the file", f"cannot be read: {reason}"))
+        layer.problems.append(_unreadable(path, error))
         return layer
     _YamlWalk(path, source, layer).walk(text)
     return layer
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Return the names and values of a `.env` file, empty ones left out."""
-    found = DotEnvSettingsSource(BaseSettings, env_file=path, case_sensitive=True).env_vars
+    """Return the names and values of a `.env` file, empty ones left out.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        found = DotEnvSettingsSource(BaseSettings, env_file=path, case_sensitive=True).env_vars
+    except (OSError, UnicodeDecodeError) as error:
+        # Not chained: an error of decoding carries what it read, and that may be a secret.
+        raise ConfigurationError([_unreadable(path, error)]) from None
     return {name: value for name, value in found.items() if value}
 
 
@@ -112,6 +119,11 @@ def disagreements(environment: Mapping[str, str], env_file: Mapping[str, str]) -
         found = [name for name in names if variables.get(name)]
         if len({variables[name] for name in found}) > 1:
             yield Problem(", ".join(found), secret, "expected one value, because these names are one secret")
+
+
+def _unreadable(path: Path, error: OSError | UnicodeDecodeError) -> Problem:
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+    return Problem(str(path), "the file", f"cannot be read: {reason}")
 
 
 def _settled(key: Key, text: str) -> object:

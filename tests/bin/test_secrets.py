@@ -154,6 +154,14 @@ def test_an_env_file_among_systemds_credentials_is_one_of_them(tmp_path: Path) -
     assert found.places["private key"] == "systemd credential env, POLYMARKET_PRIVATE_KEY"
 
 
+def test_an_env_file_that_is_not_text_is_named_and_not_shown(tmp_path: Path) -> None:
+    env = tmp_path / ".env"
+    env.write_bytes(f"PRIVATE_KEY={PRIVATE}\xff".encode("latin-1"))
+    with pytest.raises(SecretProblem, match=r"\.env: the file: cannot be read: it is not UTF-8") as raised:
+        read_secrets(settings(), env, {})
+    assert PRIVATE not in str(raised.value) + raised.value.fix
+
+
 @pytest.mark.parametrize("wrong", ["group may read", "another's", "a folder for everybody", "a fifo", "empty"])
 def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, wrong: str) -> None:
     path = tmp_path / "folder" / "key"

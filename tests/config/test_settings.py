@@ -243,6 +243,20 @@ def test_a_file_that_was_named_must_be_there() -> None:
     assert problem.place == "other.env"
 
 
+def test_an_env_file_that_is_not_text_is_named_beside_all_else_that_is_wrong_and_not_shown() -> None:
+    Path(".env").write_bytes(b"PRIVATE_KEY=\xff\xfesecret\n")
+    [problem, other] = problems(environment={"PM_BID_SIZE": "1,5"})
+    assert str(problem) == ".env: the file: cannot be read: it is not UTF-8"
+    assert other.place == "environment PM_BID_SIZE"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="this system has no file that nobody can read")
+def test_an_env_file_that_cannot_be_read_is_named() -> None:
+    Path(".env").symlink_to("/proc/self/mem")
+    [problem] = problems()
+    assert str(problem) == ".env: the file: cannot be read: Input/output error"
+
+
 @pytest.mark.parametrize(
     "text, key, reason",
     [
