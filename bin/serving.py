@@ -127,6 +127,9 @@ def _reload(control: Control) -> None:
         hint = "to have it: keel reload --yes" if refused.code == "confirmation_required" else refused.hint
         logger.bind(code=refused.code).error("reload refused: {}; {}", " | ".join(str(refused).splitlines()), hint)
         return
+    except Exception as error:  # noqa: BLE001 - what asked was a signal: whatever is wrong, the engine goes on as it is
+        logger.opt(exception=error).error("reload failed: {}", type(error).__name__)
+        return
     for line in done.lines:
         logger.warning("reload: {}", line)
 
