@@ -98,6 +98,10 @@ class Carrying(Reads):
             late = refused.code == "timeout" and not call.dry_run and call.verb != "clear_kill"
             self._note(call, request, redacted("", str(refused)), "partial" if late else "refused")
             raise
+        except Exception as error:  # a mistake of ours: nobody knows how far it came, and who said it must be known
+            outcome = "refused" if call.dry_run else "partial"
+            self._note(call, request, f"internal: {type(error).__name__}", outcome)
+            raise
         outcome = "shown" if call.dry_run else "done" if result.proven else "partial"
         self._note(call, request, "\n".join(result.lines), outcome)
         return result

@@ -7,7 +7,7 @@ from threading import Thread
 import pytest
 from msgspec.structs import replace
 
-from actors.control.ports import Refused
+from actors.control.ports import Refused, Reloaded
 from models.answers import Rest
 from models.messages.orders import FillSettled
 from models.messages.position import InventoryUpdated, Position
@@ -220,3 +220,18 @@ def test_a_pause_does_not_ask_the_venue() -> None:
     engine.control.listings = venue = Venue(silent=True)
     assert engine.control.set_state("pause", [], "cli", 3).proven
     assert venue.asked == []
+
+
+@pytest.mark.parametrize(("dry_run", "outcome"), [(False, "partial"), (True, "refused")])
+def test_what_breaks_in_the_midst_of_a_command_is_written_down_with_who_said_it(dry_run: bool, outcome: str) -> None:
+    engine = LittleEngine(1)
+
+    class Broken:
+        def reload(self, who: str, *, confirmed: bool, dry_run: bool, may_add_risk: bool = True) -> Reloaded:
+            raise ZeroDivisionError("not said: it may tell a secret")
+
+    engine.control.reloads = Broken()
+    with pytest.raises(ZeroDivisionError):
+        engine.control.reload("cli", dry_run=dry_run)
+    (row,) = engine.audited
+    assert (row.who, row.verb, row.result, row.outcome) == ("cli", "reload", "internal: ZeroDivisionError", outcome)
