@@ -141,7 +141,7 @@ class RecalledExecutor(ExecutorMachine):
             self._orders.reopen(record)
         record.recall(event)
         if not record.is_open:
-            for order_id in self._orders.end(record, self._accounts.is_final):
+            for order_id in self._orders.end(record, self._may_forget):
                 self._accounts.forget(order_id)
 
 

@@ -283,9 +283,13 @@ class OrderLife:
         record.ended_ns = now_ns
         self._deadlines.drop(record.order_id)
         self._deadlines.drop(_TTL + record.order_id)
-        for order_id in self._orders.end(record, self._accounts.is_final):
+        for order_id in self._orders.end(record, self._may_forget):
             self._accounts.forget(order_id)
         return (record.changed(reason, now_ns),)
+
+    def _may_forget(self, record: OrderRecord) -> bool:
+        """Whether nothing is left to be said of an order that has ended."""
+        return self._accounts.is_final(record.order_id)
 
     def _foreign(self, market: MarketId, what: str) -> Messages:
         return (self._alarm(market, what),)

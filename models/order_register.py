@@ -21,12 +21,12 @@ class OrderRecord:
     only its price is out of date. `taken_off` is what the venue says was matched when it took the order off its book,
     while we still wait for some of these fills. `unlisted` counts the reads in a row that should have listed it and did
     not, `rest_says` is what REST last said of a disputed one: `live` or `gone`. Times are those of our own turns: when
-    it was sent, accepted, and ended; 0 where nobody knows.
+    it was sent, accepted, and ended, and `told_ns`: up to when we know all its fills; 0 where nobody knows.
     """
 
     __slots__ = (
         "accepted_ns", "cancel_reason", "cancel_urgent", "cancels_sent", "ended_ns", "filled", "order_id", "placed",
-        "rest_says", "sent_ns", "state", "taken_off", "unlisted",
+        "rest_says", "sent_ns", "state", "taken_off", "told_ns", "unlisted",
     )  # fmt: skip
 
     def __init__(self, order_id: str, placed: PlaceOrder) -> None:
@@ -41,6 +41,7 @@ class OrderRecord:
         self.unlisted = 0
         self.rest_says = ""
         self.sent_ns = 0
+        self.told_ns = 0
         self.accepted_ns = 0
         self.ended_ns = 0
 
@@ -125,7 +126,7 @@ class OrderRegister:
             and side in (None, record.placed.side)
         )
 
-    def end(self, record: OrderRecord, may_forget: Callable[[str], bool]) -> tuple[str, ...]:
+    def end(self, record: OrderRecord, may_forget: Callable[[OrderRecord], bool]) -> tuple[str, ...]:
         """Move an open order that has ended to the remembered ones; return the ids of those forgotten for it."""
         in_market = self._open[record.placed.market]
         del in_market[record.order_id]
@@ -135,7 +136,7 @@ class OrderRegister:
         forgotten: list[str] = []
         for _ in range(len(self._ended) - self._remembered):
             oldest = self._ended.popleft()
-            if may_forget(oldest.order_id):
+            if may_forget(oldest):
                 del self._by_id[oldest.order_id], self._by_intent[oldest.placed.intent]
                 forgotten.append(oldest.order_id)
             else:

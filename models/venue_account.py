@@ -7,6 +7,10 @@ Why a read under way is never begun anew: one that takes longer than the cadence
 early for is read when it is over.
 Why one read ends nothing: it may be older than what we were told. What is not listed is asked for, then cancelled, and
 is gone once the venue has left it out several times and does not cancel it either.
+Why trades are not read since the oldest order was sent: a quiet one may rest for days. Once it was listed with no more
+matched than we had counted, only what came after that can be missing.
+Why an order that filled is remembered for as long as a read goes back to it: its trades are told again then, and would
+be taken for those of a stranger.
 """
 
 from collections.abc import Callable
@@ -35,7 +39,7 @@ from models.messages.orders import (
     TradeReported,
     UserFeedRestored,
 )
-from models.order_life import NEVER_STOOD, Messages
+from models.order_life import DUST, NEVER_STOOD, Messages
 from models.order_register import OrderRecord
 from models.orders import OrderEvent, OrderState
 from models.reconciliation import Reconciliation
@@ -59,6 +63,8 @@ _HOLDINGS: Final = "holdings"
 """Key of the deadline of a read of holdings."""
 
 _MS: Final = 1_000_000
+_READ_BACK_NS: Final = 900_000 * _MS
+"""The reader goes back ten minutes further than it is asked to; with what the venue's clock may be off."""
 
 
 class VenueAccount(VenueAnswers):
@@ -71,6 +77,8 @@ class VenueAccount(VenueAnswers):
         self._is_reading = False
         self._reads_again_for = ""
         """Why the account has to be read again once the read under way has ended."""
+        self._since_ns = 0
+        """From when on the last read was to tell trades."""
         self._failed_looks = 0
         self._is_looking = False
         self._trades_in: tuple[MarketId, ...] = ()
@@ -124,11 +132,20 @@ class VenueAccount(VenueAnswers):
     def _read(self, reason: str, now_ns: int) -> Messages:
         self._is_reading, self._reads_again_for = True, ""
         self._deadlines.put(_ACCOUNT, now_ns + self._parameters.read_answer_ms * _MS)
-        under_way = [record.sent_ns or record.placed.created_ns for record in self._orders.open_in(None)]
+        under_way = [
+            record.told_ns or record.sent_ns or record.placed.created_ns for record in self._orders.open_in(None)
+        ]
         provisional_ns = self._accounts.oldest_provisional_ns()
         if provisional_ns is not None:
             under_way.append(provisional_ns)
-        return (ReadAccount(reason, self._reading.since_ns(min(under_way, default=None), now_ns)),)
+        self._since_ns = self._reading.since_ns(min(under_way, default=None), now_ns)
+        return (ReadAccount(reason, self._since_ns),)
+
+    def _may_forget(self, record: OrderRecord) -> bool:
+        """Remember what filled for as long as a read may tell of its trades again."""
+        ended_ns = record.ended_ns or record.sent_ns
+        is_told_again = self._live and record.filled > 0 and ended_ns + _READ_BACK_NS >= self._since_ns
+        return not is_told_again and super()._may_forget(record)
 
     def _query_failed(self, failed: QueryFailed, now_ns: int) -> Messages:
         """Learn nothing; ask again when it is time. Only the account has no other deadline that comes soon."""
@@ -220,6 +237,8 @@ class VenueAccount(VenueAnswers):
             return self._rest_says(record, "live", now_ns)
         if record.is_open:
             record.unlisted = 0
+            if seen.filled <= record.filled + DUST:
+                record.told_ns = read.asked_ns
             self._answered(record)
             return ()
         if record.state is OrderState.FILLED:

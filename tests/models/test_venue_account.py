@@ -6,7 +6,15 @@ from models.cells import TradingState
 from models.executor import ExecutorMachine
 from models.markets import NO, YES, Side
 from models.messages.control import RaiseCell
-from models.messages.lanes import AccountRead, CashRead, DriftFound, HoldingsFound, QueryFailed, ReadAccount
+from models.messages.lanes import (
+    AccountRead,
+    CashRead,
+    DriftFound,
+    HoldingsFound,
+    OpenOrderSeen,
+    QueryFailed,
+    ReadAccount,
+)
 from models.messages.market import MarketResolved
 from models.messages.orders import ForeignOrderSeen, OrderChanged, SubmitOrder
 from models.messages.runtime import ActorRestarted, WakeAt
@@ -19,6 +27,7 @@ from tests.models.wishes import M, report, wish
 CANCEL_ONLY = TradingState.CANCEL_ONLY
 BID = wish(1)
 OTHER = wish(2, outcome=NO)
+QUIET = wish(3)
 STRANGER = wish(99)
 LAG = 30 * S
 
@@ -227,11 +236,11 @@ def test_for_one_markets_sake_a_read_under_way_is_not_begun_anew() -> None:
 
 def test_trades_are_read_since_the_oldest_thing_that_is_under_way() -> None:
     floor = LiveFloor()
-    floor.working(BID)
+    floor.unknown(BID)
     sent_ns = floor.now_ns
     for _ in range(5):
         floor.wait(30 * S)
-        floor.read([BID])
+        floor.read()
     assert floor.heard(ReadAccount)[-1].since_ns == sent_ns
     floor.cancelled(BID)
     floor.wait(30 * S)
@@ -243,6 +252,76 @@ def test_trades_are_read_since_the_oldest_thing_that_is_under_way() -> None:
     floor.read()
     floor.wait(30 * S)
     assert floor.heard(ReadAccount)[-1].since_ns == filled_ns, "its last word is still to come"
+
+
+def test_of_an_order_that_was_listed_trades_are_read_since_that_read() -> None:
+    floor = LiveFloor()
+    floor.working(BID)
+    for _ in range(5):
+        floor.wait(30 * S)
+        floor.read([BID])
+    assert floor.heard(ReadAccount)[-1].since_ns == floor.now_ns - 30 * S - 1
+    floor.cancel(BID)
+    floor.wait(30 * S)
+    assert floor.heard(ReadAccount)[-1].since_ns == floor.now_ns - 30 * S, "also while it is being cancelled"
+
+
+def test_an_order_that_is_listed_with_more_matched_than_we_know_is_read_since_it_was_sent() -> None:
+    floor = LiveFloor()
+    floor.working(BID)
+    sent_ns = floor.now_ns
+    floor.wait(30 * S)
+    asked_ns = floor.now_ns
+    more = OpenOrderSeen(floor.id_of(BID), M, BID.outcome, BID.side, BID.price, BID.size, SHARE)
+    floor.tell(AccountRead("test", (more,), 0, asked_ns, floor.now_ns))
+    floor.wait(30 * S)
+    assert floor.heard(ReadAccount)[-1].since_ns == sent_ns
+    floor.trade(BID, "CONFIRMED", size=SHARE)
+    asked_ns = floor.now_ns
+    floor.tell(AccountRead("test", (more,), 0, asked_ns, floor.now_ns))
+    floor.wait(30 * S)
+    assert floor.heard(ReadAccount)[-1].since_ns == asked_ns
+
+
+@pytest.mark.control("foreign", "nearly")
+def test_beside_a_quiet_order_a_trade_that_is_told_again_is_not_foreign() -> None:
+    floor = LiveFloor(remembered_orders=2)
+    floor.working(QUIET)
+    filled = [wish(number) for number in range(10, 14)]
+    for order in filled:
+        floor.working(order)
+        floor.trade(order, "CONFIRMED", order.intent)
+        floor.wait(30 * S)
+        floor.read([QUIET])
+    for order in filled:
+        floor.tell(report(order, floor.id_of(order), "CONFIRMED", order.intent, at_ns=floor.now_ns))
+    assert floor.cells() == []
+    assert floor.held() == 4 * filled[0].size
+
+
+def test_what_filled_is_forgotten_once_no_read_goes_back_to_it() -> None:
+    floor = LiveFloor(remembered_orders=2)
+    first = wish(10)
+    floor.working(first)
+    floor.trade(first, "CONFIRMED", first.intent)
+    for number in range(11, 17):
+        floor.wait(600 * S)
+        floor.read()
+        floor.working(wish(number))
+        floor.cancelled(wish(number))
+    floor.wait(600 * S)
+    floor.trade(first, "CONFIRMED", first.intent)
+    assert floor.cells() == [HALTED_ALL]
+    assert floor.held() == first.size, "and it is not counted twice"
+
+
+def test_a_forgotten_order_that_never_filled_is_foreign_when_it_fills() -> None:
+    floor = LiveFloor(remembered_orders=1)
+    for number in range(10, 13):
+        floor.working(wish(number))
+        floor.cancelled(wish(number))
+    floor.trade(wish(10), "MATCHED")
+    assert floor.cells() == [HALTED_ALL]
 
 
 # Orders
