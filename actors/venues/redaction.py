@@ -17,19 +17,29 @@ from models.text import clean
 
 HIDDEN: Final = "<redacted>"
 _NAME: Final = (
-    r"poly_(?:builder_)?(?:passphrase|signature|api_key|secret)|relayer_api_key(?!_address)|(?:proxy-)?authorization|"
-    r"(?:set-)?cookie|x-[\w-]*(?:key|token)|api[_-]?key|(?:api[_-]?)?secret|(?:api[_-]?)?passphrase|private[_-]?key|"
-    r"password|mnemonic|(?:access|auth|bearer)[_-]?token"
+    r"(?=[abcmpsx])(?:poly_(?:builder_)?signature|(?:proxy-)?authorization|(?:set-)?cookie|"
+    r"\bx-[\w-]{0,40}(?:key|token)|api[_-]?key|secret|passphrase|private[_-]?key|password|mnemonic|"
+    r"(?:access|auth|bearer)[_-]?token)"
 )
+"""Whatever stands before it: `POLYMARKET_API_SECRET` is one too. The first letters are a shortcut."""
+_QUOTE: Final = r"\\{0,7}['\"]"
+_QUOTED: Final = (
+    r"(?:(?P<double>\")(?:[^\"\\\r\n]|\\.)++(?=\")|(?P<single>')(?:[^'\\\r\n]|\\.)++(?=')|"
+    r"(?P<inner>\\{1,7}['\"])(?!(?P=inner)).+?(?<!\\)(?=(?P=inner))|(?P<open>\\{0,7}['\"])(?:[^\"\\\r\n]|\\.)++)"
+)
+"""A quoted value to the quote that closes it, which is escaped as it was opened; else to the end of what it is in."""
+_KEPT: Final = r"\g<name>\g<double>\g<single>\g<inner>\g<open>"
 _ASSIGNED: Final = re.compile(
-    rf"(?i)\b({_NAME})(\\?['\"]?\s*[:=]\s*(?:b?\\?['\"])?)"
-    rf"((?:bearer|basic|digest)\s+[^\s'\"\\,}}]+|[^\s'\"\\,;}})\]]+)"
+    rf"(?i)(?P<name>{_NAME}(?:{_QUOTE}\s*[:=]\s*|\s*[:=]\s*(?!{_QUOTE}\s*[,}}\])]))(?:b(?={_QUOTE}))?)"
+    rf"(?:{_QUOTED}|(?:bearer|basic|digest)\s+[^\s'\"\\,}}]+|[^\s'\"\\,;}})\]]+)"
 )
-_PAIRED: Final = re.compile(rf"(?i)(?<=['\"])({_NAME})(['\"]\s*,\s*b?['\"])([^'\"]+)")
-_BESIDE: Final = re.compile(r"(?i)((?:priv(?:ate)?|secret|signing)\W?(?:key)?\W{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b")
+_PAIRED: Final = re.compile(rf"(?i)(?P<name>(?<=['\"])[\w-]{{0,40}}{_NAME}{_QUOTE}\s*,\s*b?){_QUOTED}")
+_BESIDE: Final = re.compile(
+    r"(?i)((?:(?:priv(?:ate)?|secret|signing)[\W_]?(?:key)?|(?<![a-z0-9])pk)[\W_]{1,6}(?:is\W+)?)(?:0x)?[0-9a-f]{64}\b"
+)
 _WORDS: Final = (
     "passphrase", "secret", "api", "poly_", "authorization", "cookie", "x-", "priv", "password", "mnemonic", "token",
-    "signing",
+    "signing", "pk",
 )  # fmt: skip
 """One of these stands in whatever the patterns above find."""
 _DIGITS: Final = re.compile(r"[0-9a-fA-F]{64,}")
@@ -53,7 +63,7 @@ def redacted(text: str) -> str:
     if any(shape in small for shape in _Known.shapes):
         text = _Known.pattern.sub(HIDDEN, text)
     if any(word in small for word in _WORDS):
-        text = _PAIRED.sub(rf"\1\2{HIDDEN}", _ASSIGNED.sub(rf"\1\2{HIDDEN}", text))
+        text = _PAIRED.sub(_KEPT + HIDDEN, _ASSIGNED.sub(_KEPT + HIDDEN, text))
         text = _BESIDE.sub(rf"\1{HIDDEN}", text)
     if _Known.addresses:
         text = _DIGITS.sub(lambda found: HIDDEN if _opens(found[0].lower()) else found[0], text)

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from secrets import token_hex
+from time import process_time
 
 import httpx
 import pytest
@@ -20,6 +21,7 @@ from actors.venues.redaction import HIDDEN, hide_key_of, redacted, without_secre
 from actors.venues.secret import Secret
 from actors.venues.secret_forms import forms
 from bin.logs import log_to
+from config.sources import SECRETS
 
 PASSPHRASE = Secret("canary/phrase+of the desk")
 KEY = "0x" + "c4" * 32
@@ -57,7 +59,7 @@ def test_a_known_secret_is_hidden_in_every_form() -> None:
         "{'poly_signature': 'zzCanaryzz'}", '{"apiKey":"zzCanaryzz"}', "secret=zzCanaryzz",
         "api_secret = 'zzCanaryzz'", '{\\"passphrase\\":\\"zzCanaryzz\\"}', "Authorization: Bearer zzCanaryzz",
         "[(b'POLY_API_KEY', b'zzCanaryzz')]", "RELAYER_API_KEY=zzCanaryzz", "password=zzCanaryzz&x=1",
-        f"private key: {'9e' * 32}", f"PRIVATE_KEY={KEY[:-1]}1",
+        f"private key: {'9e' * 32}", f"PRIVATE_KEY={KEY[:-1]}1", f"POLYMARKET_PRIVATE_KEY={KEY[:-1]}1", f"pk={KEY}",
     ],
 )  # fmt: skip
 def test_what_is_named_as_a_secret_is_hidden_though_nobody_knows_it(text: str) -> None:
@@ -65,6 +67,43 @@ def test_what_is_named_as_a_secret_is_hidden_though_nobody_knows_it(text: str) -
     assert "9e9e9e" not in redacted(text)
     assert "c4c4c4" not in redacted(text)
     assert HIDDEN in redacted(text)
+
+
+@pytest.mark.proves("I39")
+@pytest.mark.parametrize("name", [*(name for names in SECRETS.values() for name in names), "keystore_password"])
+def test_what_stands_under_a_name_of_ours_is_hidden_to_its_last_character(name: str) -> None:
+    value = 'zz Canary, "quoted" and \\ it\'s zz\\'
+    said = json.dumps({name: value, "next": 1})
+    for text in (said, json.dumps({"body": said}), json.dumps({"log": json.dumps({"body": said})})):
+        assert "zz" not in redacted(text)
+        assert "Canary" not in redacted(text)
+        assert "next" in redacted(text) or "log" in text
+    assert json.loads(redacted(said)) == {name: HIDDEN, "next": 1}
+    assert redacted(f"{name}=zzCanaryzz next") == f"{name}={HIDDEN} next"
+    assert redacted(f"{name.lower()} = 'zz Canary zz' next") == f"{name.lower()} = '{HIDDEN}' next"
+    assert redacted(f"('{name}', 'zz Canary zz'), ('x', 'y')") == f"('{name}', '{HIDDEN}'), ('x', 'y')"
+    assert "Canary" not in redacted(f'{{"body": "{{\\"{name}\\": \\"zz Can')
+
+
+@pytest.mark.parametrize(
+    "said", [{"hint": "give the password:", "next": 1}, {"hint": "its secret: "}, {"password": "", "next": 1}]
+)
+def test_where_nothing_follows_a_name_a_document_stays_one(said: dict[str, object]) -> None:
+    assert json.loads(redacted(json.dumps(said))) == said
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["secret='", 'secret="\\', "secret=\\\\'a ", "x-", "secret:   ", "'secret',", "private is ", "'" + "a-" * 20],
+)
+def test_a_hostile_text_is_looked_through_in_a_time_that_grows_with_its_length_alone(unit: str) -> None:
+    def took_s(length: int) -> float:
+        text = (unit * length)[:length]
+        began = process_time()
+        redacted(text)
+        return process_time() - began
+
+    assert took_s(80_000) < 16 * max(took_s(10_000), 0.002), "twice 8 times, where its square would be 64"
 
 
 def test_ids_are_shown_and_the_key_of_our_account_is_not() -> None:
