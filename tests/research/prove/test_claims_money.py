@@ -164,9 +164,12 @@ def test_minutes_after_all_was_healed_every_market_is_quoted_or_says_why_not():
             run.said("executor", state)
         return run.operated("pause").broken
 
-    def held_by(source: str) -> TradingStateChanged:
-        return TradingStateChanged(M, TradingState.HALTED, (CellNote("all", source, TradingState.HALTED, "", 0),), 0)
+    def held_by(*sources: str) -> TradingStateChanged:
+        cells = tuple(CellNote("all", source, TradingState.HALTED, "", 0) for source in sources)
+        return TradingStateChanged(M, TradingState.HALTED, cells, 0)
 
     assert end() == "I25"
     assert end(held_by("operator")) is None
     assert end(held_by("recovery")) == "I26"
+    assert end(held_by("supervisor")) == "I26"
+    assert end(held_by("runtime", "supervisor")) is None  # it died too often: the next process starts it again
