@@ -5,6 +5,10 @@ Nothing here is done in another mode.
 Why a refusal and not a queue: an order's price is good for half a second. What finds no token, or a venue that takes no
 orders, is refused in figures, and its strategy decides anew. A cancel waits for its token instead, and is sent; a stop
 that would wait for longer than the venue takes to notice that we are gone is left to that: we give no sign of life.
+
+Why a bundle is held up with its first leg or not at all: legs without the others are a position that nobody wanted. The
+legs come one right after the other; what follows a leg that was sent is as urgent as an exit, and uses what is kept for
+those, and none follows a leg that was refused.
 """
 
 from collections.abc import Callable, Mapping
@@ -57,6 +61,9 @@ class VenueLimits(OrderLife):
             parameters.slow_answers_ms, parameters.slow_tail_ms, parameters.slow_answer_ms, parameters.slow_pause_ms
         )
         self._lapses_ns = 0
+        self._bundle: str | None = None
+        """The bundle whose legs came last, and why its last leg was refused."""
+        self._broken: Refusal | None = None
         if self._live:
             self._handlers |= {
                 LimitsSeen: self._limits_seen,
@@ -67,6 +74,21 @@ class VenueLimits(OrderLife):
     # May it be sent?
 
     def _refusal(self, placed: PlaceOrder, now_ns: int) -> Refusal | None:
+        if self._broken is not None and self._follows(placed):
+            return self._broken
+        refusal = self._held_up(placed, now_ns)
+        if placed.bundle is not None:
+            self._bundle, self._broken = placed.bundle, refusal
+        return refusal
+
+    def _follows(self, placed: PlaceOrder) -> bool:
+        """Whether another leg of its bundle came before it."""
+        return placed.bundle is not None and placed.bundle == self._bundle
+
+    def _exits(self, placed: PlaceOrder) -> bool:
+        return self._follows(placed) or super()._exits(placed)
+
+    def _held_up(self, placed: PlaceOrder, now_ns: int) -> Refusal | None:
         refusal = super()._refusal(placed, now_ns)
         if refusal is not None or not self._live:
             return refusal

@@ -9,7 +9,7 @@ from models.markets import NO, Side
 from models.messages.control import SetOperatorState
 from models.messages.lanes import LeaveToHeartbeat
 from models.messages.orders import OrderAccepted, PlaceOrder
-from models.orders import OrderState
+from models.orders import OrderState, TimeInForce
 from models.units import SHARE
 from tests.models.live_venue import LiveFloor
 from tests.models.venue import MS, S
@@ -267,6 +267,60 @@ def test_hedges_and_exits_do_not_wait_for_the_question() -> None:
     floor.approve(wish(5, market="other"))
     for useful in (HEDGE, EXIT):
         assert floor.approve(useful) in floor.submitted()
+
+
+def bundle(count: int, name: str = "bundle") -> list[PlaceOrder]:
+    """As many legs, each in a market of its own."""
+    return [
+        replace(wish(1, market=f"{name} {number}"), bundle=name, post_only=False, time_in_force=TimeInForce.FOK)
+        for number in range(count)
+    ]
+
+
+def test_after_a_pause_a_whole_bundle_is_the_question() -> None:
+    floor = LiveFloor()
+    (slow, other), legs = quotes(2), bundle(3)
+    floor.approve(slow)
+    floor.now_ns += 3_001 * MS
+    floor.accept(slow)
+    floor.wait(10 * S)
+    sent = [floor.approve(leg) for leg in legs]
+    floor.approve(other)
+    assert floor.submitted()[1:] == sent
+    assert [reason for reason, _ in floor.denials()] == ["slow_venue"]
+
+
+def test_a_bundle_whose_first_leg_finds_a_token_takes_the_rest_from_what_is_kept() -> None:
+    floor = LiveFloor()
+    floor.limits(remaining=17)
+    sent = [floor.approve(leg) for leg in bundle(3)]
+    assert floor.submitted() == sent
+    floor.approve(quotes(1)[0])
+    assert [reason for reason, _ in floor.denials()] == ["rate_limited"]
+
+
+def test_of_a_bundle_whose_leg_was_refused_no_later_leg_is_sent() -> None:
+    floor = LiveFloor()
+    first, second, third = bundle(3)
+    floor.unknown(wish(7, market=second.market))
+    sent = floor.approve(first)
+    floor.approve(second)
+    floor.approve(third)
+    assert floor.submitted()[1:] == [sent]
+    ((_, why), (_, same)) = floor.denials()
+    assert why == same
+    other = bundle(2, "other")
+    assert [floor.approve(leg) for leg in other] == floor.submitted()[2:], "another bundle goes out"
+
+
+def test_of_a_bundle_whose_first_leg_is_refused_none_is_sent() -> None:
+    floor = LiveFloor()
+    floor.limits(remaining=15)
+    for leg in bundle(3):
+        floor.approve(leg)
+        floor.now_ns += 100 * MS
+    assert floor.submitted() == []
+    assert [reason for reason, _ in floor.denials()] == ["rate_limited"] * 3
 
 
 def test_a_token_is_taken_only_by_what_is_sent() -> None:
