@@ -1,7 +1,7 @@
 """What is held and what it cost, counted once more: our own arithmetic, of which production knows nothing.
 
 Whatever is told twice counts once, by what it is about: a fill by trade and order, a merge by its name, a payout by
-market and time. So the same word may come again after a restart and changes nothing.
+market and time where nothing came between. So the same word may come again after a restart and changes nothing.
 """
 
 from collections import Counter
@@ -79,7 +79,7 @@ class Holdings:
                 return self._merge(message)
             case PositionsRedeemed():
                 at = (message.market, message.at_ns)
-                if at in self._paid:
+                if at in self._paid and self._events[message.market][-1][0] == "paid":
                     return False
                 self._paid[at] = message
                 self._costs.pop(message.market, None)

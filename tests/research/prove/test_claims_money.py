@@ -6,7 +6,7 @@ from models.cells import TradingState
 from models.markets import NO, YES
 from models.messages.control import CellNote, RaiseCell, TradingStateChanged
 from models.messages.losses import Baseline, Hold, LossesNoted
-from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, TradeReported
+from models.messages.orders import FillCounted, FillSettled, FillVoided, MergeChanged, PositionsRedeemed, TradeReported
 from models.messages.position import InventoryUpdated, LedgerSnapshot, Leg, Position
 from models.messages.recall import RecallEnded
 from models.orders import OrderState
@@ -114,6 +114,15 @@ def test_holdings_count_what_is_told_twice_once_and_know_what_it_cost():
     assert held.cost(M) == 4_750_000 - 900_000 - 1_000_000
     held.take(FillVoided(fill, 1))
     assert held.of(M).yes == -2 * SHARE
+
+
+def test_each_fill_that_comes_after_the_end_of_its_market_is_paid_out_though_no_time_has_passed():
+    run, first = filled()
+    second = run.traded(bid(number=2), SIZE, 2)
+    paid, held = PositionsRedeemed("desk", M, 10_000, 1), Holdings()
+    for word in (first, paid, paid, second, paid, paid, first, paid):
+        held.take(word)
+    assert (held.of(M).yes, held.of(M).cash) == (0, 2 * SIZE - first.cash - second.cash)
 
 
 def test_a_market_that_a_loss_has_halted_stays_halted_over_a_restart():
