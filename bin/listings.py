@@ -26,8 +26,16 @@ class VenueListings:
         return _said(lambda: self._live.listed(markets, within_s))
 
     def swept(self, within_s: float) -> tuple[Rest, ...]:
-        """Cancel everything, and return what is listed still. Raises Refused `unproven`."""
-        return _said(lambda: self._live.sweep(within_s, at_rest=lambda: self._gate.at_rest))
+        """Cancel everything, and return what is listed still. Raises Refused `unproven`.
+
+        It ends when the kill is lifted: what is quoted from then on is meant to rest.
+        """
+        if self._is_lifted():
+            raise Refused("unproven", "the kill was lifted meanwhile", retryable=True)
+        return _said(lambda: self._live.sweep(within_s, self._is_lifted, lambda: self._gate.at_rest))
+
+    def _is_lifted(self) -> bool:
+        return self._gate.killed is None
 
 
 def _said(ask: "Callable[[], tuple[OpenOrder, ...]]") -> tuple[Rest, ...]:

@@ -92,7 +92,7 @@ def _until_clean(
             clean, trouble = 0, str(failed)
         else:
             clean = clean + 1 if proves and not left else 0
-            if left:
+            if left and not enough():  # it may have become so while we read
                 found(left)
         waiting.wait(_PAUSE_S)
     if left is None or (not left and clean < _CLEAN_READS):
