@@ -27,6 +27,8 @@ from surfaces import documents, explained, risk, told
 from surfaces.control_guard import answered, envelope, failed
 
 _STATES: Final = get_args(Verb)
+_KILLS_MAX: Final = 64
+"""So many kills may wait for their proof at once."""
 
 PATHS: Final = {
     "status": "/v1/status",
@@ -214,6 +216,7 @@ def _add_questions(route: _Routes, control: Control) -> None:
 
 def _add_commands(route: _Routes, control: Control) -> None:
     stopping = ThreadPoolExecutor(1, "control-stop")
+    killing = ThreadPoolExecutor(_KILLS_MAX, "control-kill")  # what asyncio has by itself is as few as there are cores
 
     def state(verb: Verb) -> Callable[..., Response]:
         def say(order: Order, by: By) -> Response:
@@ -229,8 +232,8 @@ def _add_commands(route: _Routes, control: Control) -> None:
 
     async def kill(order: KillOrder, by: By) -> Response:
         reason = clean(order.reason, 200) or "no reason given"
-        answer = await asyncio.to_thread(control.kill, reason, by, order.timeout_s, dry_run=order.dry_run)
-        return answered(told.command(answer))
+        carry_out = partial(control.kill, reason, by, order.timeout_s, dry_run=order.dry_run)
+        return answered(told.command(await asyncio.get_running_loop().run_in_executor(killing, carry_out)))
 
     def clear_kill(order: ClearOrder, by: By) -> Response:
         done = control.clear_kill(by, order.timeout_s, word=order.word, force=order.force, dry_run=order.dry_run)

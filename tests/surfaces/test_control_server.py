@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 from decimal import Decimal
-from threading import Thread
+from threading import Thread, active_count
 from time import monotonic
 
 import httpx
@@ -17,6 +17,7 @@ from models.units import SHARE
 from surfaces import control_guard
 from surfaces.cli.errors import CommandError
 from surfaces.socket_file import is_answered
+from tests.bin.processes import until
 from tests.little_engine import NO
 from tests.surfaces.conftest import Served
 
@@ -223,6 +224,20 @@ def test_a_stop_does_not_stand_in_line_behind_kills(served: Served) -> None:
         assert client.post("/v1/stop")["stopping"]
     assert served.engine.ended
     assert all(thread.is_alive() for thread in waiting)
+    served.engine.stuck.clear()
+    served.engine.cancel_order(stuck, "at last")
+    for thread in waiting:
+        thread.join()
+
+
+def test_a_kill_does_not_stand_in_line_behind_other_kills(served: Served) -> None:
+    stuck = served.engine.place(1)
+    served.engine.stuck = {stuck}
+    before, others = active_count(), 45
+    waiting = [Thread(target=_kill, args=(served,)) for _ in range(others)]
+    for thread in waiting:
+        thread.start()
+    until(lambda: active_count() >= before + 2 * others, "each waits for its proof in a thread of its own")
     served.engine.stuck.clear()
     served.engine.cancel_order(stuck, "at last")
     for thread in waiting:
