@@ -1,15 +1,16 @@
-"""What keeps a configured strategy from ever trading on the markets that it was given."""
+"""What keeps a configured strategy from ever trading on the markets that it was given, and what nobody looks after."""
 
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Collection, Iterable, Mapping
 
 from actors.assembly import Assembly
 from models.controls.order_size import OrderSize
 from models.engine import EngineParameters
 from models.markets import YES, Catalogue, Side
-from models.messages.base import Tag
+from models.messages.base import MarketId, Tag
 from models.messages.orders import PlaceOrder
 from models.orders import TimeInForce
-from models.units import ONE
+from models.units import ONE, Size, format_size
 
 
 def cautions(
@@ -25,6 +26,20 @@ def cautions(
         yield f"merge unavailable: {merge_unavailable}; a full market stays so until its pairs are gone"
     if "maker" in desks.values():
         yield from sizes_refused(assembly.plan.parameters, catalogue)
+
+
+def orphaned(
+    held: Mapping[tuple[Tag, MarketId], tuple[Size, Size]], desks: Collection[Tag], catalogue: Catalogue
+) -> Iterable[str]:
+    """Yield one line for each market in which a desk that is not started holds something: YES and NO shares."""
+    for (tag, market), (yes, no) in sorted(held.items()):
+        if tag in desks or market in catalogue.resolved:
+            continue
+        slug = catalogue.markets[market].slug if market in catalogue.markets else market
+        yield (
+            f"the desk {tag!r}, which is not started, holds {format_size(yes)} YES and {format_size(no)} NO of {slug}: "
+            f"nobody hedges, merges or flattens them; to do so: keel stop, then start with --tag {shlex.quote(tag)}"
+        )
 
 
 def sizes_refused(parameters: EngineParameters, catalogue: Catalogue) -> Iterable[str]:

@@ -15,6 +15,7 @@ from actors.control.bus import Control
 from actors.control.ports import Refused
 from actors.runtime.stacks import keep_stacks
 from actors.venues.redaction import redacted
+from bin.cautions import orphaned
 from bin.engine import EndedEarly, Engine
 from bin.kill_watch import killed_by_signal
 from bin.logs import log_to
@@ -60,6 +61,8 @@ def serve(
     keep_stacks(data_dir / "logs" / "stacks.log")
     engine.control.reloads = engine.control.settings = reloader
     engine.control.audit.hide = redacted
+    writer = engine.options.writer if engine.options.mode == "live" else None
+    orphans = () if writer is None else tuple(orphaned(writer.held(), engine.options.desks, engine.catalogue))
     note = partial(stint.note, engine.tell, lambda: reloader.settings) if stint is not None else _note_nothing
     with ended_by_signals(engine), killed_by_signal(engine.gate.trip), _hung_up() as hung_up:
         began = False
@@ -75,7 +78,7 @@ def serve(
             ).info("running; stop with Ctrl-C or: keel stop")
             if engine.options.mode == "live":
                 logger.warning("LIVE: orders move real money. It is paused; let it trade with: keel resume")
-            for warning in engine.warnings():
+            for warning in (*engine.warnings(), *orphans):
                 logger.warning(warning)
             _attend(engine, notifier, hung_up, note)
             note(last=True)

@@ -44,8 +44,9 @@ from actors.store.tables import (
     PositionSnapshot,
 )
 from actors.store.trouble import StoreError, trouble
-from models.messages.base import MarketId, Message
+from models.messages.base import MarketId, Message, Tag
 from models.messages.records import StoppedCleanly
+from models.units import Size
 
 _AGING: Final = (Event, Decision, BookSnapshot, LatencyMetric, Error)
 """Tables whose rows are kept for a time only, and in a number."""
@@ -235,12 +236,17 @@ class Writer:
 
         For the time before the journal runs.
         """
+        moved = Order.select(Order.market).where(Order.changed_ns >= since_ns)
+        return {market for _, market in self.held()} | {market for (market,) in moved.tuples().execute(self.database)}
+
+    def held(self) -> dict[tuple[Tag, MarketId], tuple[Size, Size]]:
+        """Return the YES and NO shares of every desk that holds any. For the time before the journal runs."""
         position = PositionSnapshot
         newest = position.select(fn.MAX(position.id)).group_by(position.tag, position.market)
         holds = (position.yes_shares != 0) | (position.no_shares != 0)
-        held = position.select(position.market).where(position.id.in_(newest), holds)
-        moved = Order.select(Order.market).where(Order.changed_ns >= since_ns)
-        return {market for query in (held, moved) for (market,) in query.tuples().execute(self.database)}
+        columns = (position.tag, position.market, position.yes_shares, position.no_shares)
+        found = position.select(*columns).where(position.id.in_(newest), holds)
+        return {(tag, market): (yes, no) for tag, market, yes, no in found.tuples().execute(self.database)}
 
     def prune(self, before_ns: int, keep_rows: int) -> bool:
         """Delete some of what is older than a time or beyond the newest `keep_rows`; return whether there may be more.

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from actors.assembly import Assembly, Plan
-from bin.cautions import cautions
+from bin.cautions import cautions, orphaned
 from models.engine import EngineParameters
 from models.markets import Catalogue, Market
 from models.units import DOLLAR, SHARE
@@ -47,4 +47,19 @@ def test_only_the_strategy_that_has_the_size_is_held_against_it() -> None:
 def test_pairs_that_nothing_can_merge_are_named() -> None:
     assert said(5, merges="no relayer key") == (
         "merge unavailable: no relayer key; a full market stays so until its pairs are gone",
+    )
+
+
+def test_what_the_desk_of_another_tag_holds_is_named_with_the_way_to_look_after_it() -> None:
+    held = {
+        ("desk", "one"): (SHARE, 0),
+        ("before", "two"): (12 * SHARE, 7 * SHARE),
+        ("before", "unlisted"): (0, SHARE),
+        ("before", "paid"): (SHARE, 0),
+    }
+    catalogue = replace(CATALOGUE, resolved={"paid": 10_000})
+    nobody = "nobody hedges, merges or flattens them; to do so: keel stop, then start with --tag before"
+    assert tuple(orphaned(held, {"desk": "maker"}, catalogue)) == (
+        f"the desk 'before', which is not started, holds 12 YES and 7 NO of two: {nobody}",
+        f"the desk 'before', which is not started, holds 0 YES and 1 NO of unlisted: {nobody}",
     )

@@ -221,6 +221,7 @@ def test_markets_concern_us_as_long_as_something_is_held_or_an_order_has_just_ch
     write(writer, InventoryUpdated("maker", "gone", Position(no=Leg(5, 2, 5)), 13), chain=False)
     write(writer, InventoryUpdated("maker", "gone", Position(), 14), chain=False)
     assert writer.markets_concerned(3_001) == {"held"}
+    assert writer.held() == {("maker", "held"): (5, 0)}
     writer.close()
 
 
