@@ -55,6 +55,7 @@ from actors.topology import (
     VENUE,
 )
 from actors.venues.paper import PaperVenue
+from actors.venues.redaction import redacted
 from bin.catalogue import catalogue_of, read_catalogue, resolved
 from bin.cautions import cautions
 from bin.engine_options import Options
@@ -123,7 +124,7 @@ class Engine:
             self.gate.kill(killed, "database")
         self._journal_waits = False
         self._tape = TapeWriter(options.data_dir / "tape", options.parameters.tape) if options.recording else None
-        emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed)
+        emergency = Emergency(Abort(self.gate.close, leave), self._order_overflowed, redacted)
         common = (self._directory, self.clock, self._timers, emergency)
         watched = (*common, LatencyMeter(self.tell))
         slow_ns = options.parameters.runtime.slow_turn_ms * 1_000_000

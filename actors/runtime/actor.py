@@ -214,7 +214,7 @@ class BaseActor(Actor):
         name = self.context.name
         logger.opt(exception=exception_value).bind(actor=name, handling=handling).error("{} died", name)
         if self.context.supervisor is None or isinstance(exception_value, (Fatal, MemoryError)):
-            self.context.dispatcher.emergency.abort(f"{name} died of {_said(exception_value)}")
+            self.context.dispatcher.emergency.abort(f"{name} died of {self.context.dispatcher.said(exception_value)}")
 
     def _actor_loop_teardown(self) -> None:
         try:
@@ -226,7 +226,7 @@ class BaseActor(Actor):
         context.dispatcher.forget(context.name, self.actor_urn)
         self.actor_inbox.close()
         if context.supervisor is not None:
-            error = None if failure is None else _said(failure)
+            error = None if failure is None else context.dispatcher.said(failure)
             handling = type(failed_on).__name__ if failed_on is not None else ""
             down = ActorDown(context.name, self.actor_urn, error, handling, digest_of(failed_on))
             context.send(context.supervisor, down)
@@ -236,12 +236,8 @@ class BaseActor(Actor):
             self.context.dispatcher.dead_letters.bury(self.context.name, message, reason)
 
 
-def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
-
-
 def _raise_to_pykka(error: BaseException) -> NoReturn:
     """Raise what pykka treats as the failure of one actor: an `Exception`."""
     if isinstance(error, Exception):
         raise error
-    raise ActorCrash(_said(error)) from error
+    raise ActorCrash(f"{type(error).__name__}: {error}") from error

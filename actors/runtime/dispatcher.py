@@ -60,6 +60,10 @@ class Dispatcher(ABC):
         self.emergency = emergency
         self.observe = observe
 
+    def said(self, error: BaseException) -> str:
+        """Return what an error says as it is told to others: its kind, and its text without secrets."""
+        return self.emergency.hide(f"{type(error).__name__}: {error}")
+
     def attach(self, actor: Owner, name: str, bounds: Bounds) -> None:
         """Bind an actor's mailbox, make its name known, and give it its first turn, in which it starts.
 

@@ -37,7 +37,7 @@ class SimDispatcher(Dispatcher):
     def __init__(
         self, directory: Directory, emergency: Emergency, start_ns: int = 0, observe: Observer | None = None
     ) -> None:
-        guarded = Emergency(self._guard(emergency.abort), self._guard(emergency.order_overflowed))
+        guarded = Emergency(self._guard(emergency.abort), self._guard(emergency.order_overflowed), emergency.hide)
         super().__init__(directory, self, self, guarded, observe)
         self._now_ns = start_ns
         self._ready: deque[Mailbox] = deque()

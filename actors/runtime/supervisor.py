@@ -231,7 +231,7 @@ class Supervisor(BaseActor):
             raise
         except BaseException as error:
             logger.opt(exception=True).bind(actor=spec.name).error("{} cannot be started", spec.name)
-            self._died(child, ActorDown(spec.name, "", f"{type(error).__name__}: {error}"))
+            self._died(child, ActorDown(spec.name, "", dispatcher.said(error)))
             return False
         child.state = _State.UP
         child.starts += 1

@@ -26,6 +26,8 @@ class Emergency:
     """Close the gate and end the process; the argument says why."""
     order_overflowed: Callable[[MailOverflowed], object]
     """Halt and reconcile what this actor serves: its ORDER lane is beyond its bound."""
+    hide: Callable[[str], str] = str
+    """Takes the secrets that this process knows out of what an actor died of: it is told, stored and shown."""
 
 
 class Owner(Protocol):

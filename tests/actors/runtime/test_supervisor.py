@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from threading import Event
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 from actors.runtime.actor import Context
 from actors.runtime.supervision import ChildSpec, Excess, Intensity, Restart, Strategy, Supervision
 from actors.runtime.supervisor import StartChild, StopChild, Supervisor
+from actors.venues.redaction import HIDDEN, redacted
+from actors.venues.secret import Secret
 from models.messages.runtime import ActorDown, ActorFailed, ActorQuarantined, ActorRestarted, Woke
 from tests.actors.runtime.worlds import (
     ERRORS,
@@ -105,6 +108,30 @@ def test_a_death_restarts_whom_the_strategy_says(world: World, strategy: Strateg
     for name in "abcd":
         world.directory.send(name, Filled(1))
         world.until(lambda name=name: family.seen[name][-1] == [Filled(1)])
+
+
+@pytest.mark.proves("I39")
+def test_what_a_child_died_of_is_told_without_the_secrets_in_it(world: World) -> None:
+    secret = Secret("canary of the supervisor").reveal()
+    world.place.emergency = replace(world.emergency, hide=redacted)
+    supervision = Supervision(listeners=("listener",), backoff_ns=MS, intensity=1, excess=Excess.QUARANTINE)
+    family = Family(world, supervision=supervision)
+
+    class Quotes(Recorder):
+        def on_receive(self, message: Any) -> int:
+            raise ValueError(f"bad header {secret}")
+
+    def refuse(_: Context) -> Any:
+        raise OSError(f"no socket for {secret}")
+
+    world.directory.send("family", StartChild(ChildSpec("quotes", lambda context: Quotes.start(context, []))))
+    world.until(lambda: world.directory.send("quotes", Filled(1)))
+    world.until(lambda: family.said(ActorRestarted))
+    world.directory.send("family", StartChild(ChildSpec("late", refuse)))
+    world.until(lambda: family.said(ActorQuarantined))
+    assert ActorFailed("quotes", "M1", f"ValueError: bad header {HIDDEN}", "Filled") in family.events
+    assert ActorFailed("late", "M1", f"OSError: no socket for {HIDDEN}", "") in family.events
+    assert secret not in str([*family.events, *world.aborts])
 
 
 @pytest.mark.proves("I34")
