@@ -10,8 +10,8 @@ came while one sync to the disk was under way share the next.
 Why what was not committed goes to the dead letters when the journal dies: whoever is rebuilt from the chain must find
 in it what was told before, so these messages have to come to the next incarnation.
 Why a database that refuses closes the gate and is asked again: no order may leave without its row, but cancels and
-fills go on; they are kept in memory, within bounds, and in a file beside, until the database takes them. Then the gate
-opens, unless something was lost or only a new start can say what is on the disk.
+fills go on; they and who said what are kept in memory, within bounds, and in a file beside, until the database takes
+them. Then the gate opens, unless something was lost or only a new start can say what is on the disk.
 """
 
 from collections import Counter
@@ -29,11 +29,13 @@ from actors.store.tape import Place
 from actors.store.trouble import StoreError
 from actors.store.writer import Writer
 from models.compaction import Compaction
+from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.market import BookUpdated
 from models.messages.operations import SubmitRedemption
 from models.messages.orders import OrderNotJournalled, SubmitMerge, SubmitOrder
 from models.messages.recall import Chained, RecallAsked, Recalled, RecallEnded
+from models.messages.records import SegmentOpened
 from models.messages.runtime import Woke
 from models.messages.trace import encode_step
 from models.storage import JournalParameters
@@ -44,6 +46,8 @@ _HOUR_NS: Final = 3_600 * _SECOND_NS
 _DAY_NS: Final = 24 * _HOUR_NS
 _PAGE: Final = 10_000
 _FLUSH, _BOOKS, _PRUNE, _HEAD = "flush", "books", "prune", "head"
+_KEPT: Final = (frozenset(CHAINED) | {CommandAnswered, SegmentOpened}) - {SubmitOrder}
+"""What is kept while the database refuses: what money hangs on, and who said what meanwhile."""
 
 
 class Outlets(NamedTuple):
@@ -56,7 +60,7 @@ class Outlets(NamedTuple):
     close_gate: Callable[[str], object]
     """Called with the reason, before anybody else is told, when the database refuses; until `open_gate`."""
     emergency: Path
-    """File that is made when the database refuses: the messages that money hangs on, as lines of a trace."""
+    """File that is made when the database refuses: what is kept then, as lines of a trace."""
     locate: Callable[[int], Place | None] = lambda _: None
     """Where on the tape the frame received at a time stands."""
     risk: str = "risk"
@@ -253,12 +257,12 @@ class JournalActor(BaseActor):
         """How many of those that wait stand in the emergency file."""
 
     def _refused(self, error: StoreError) -> None:
-        """Stop orders from leaving; keep what money hangs on for another try, and let the rest go."""
+        """Stop orders from leaving; keep what may not be lost for another try, and let the rest go."""
         self._close_gate(error)
         for message in self._passed_on:
             if isinstance(message, SubmitOrder):
                 self.context.send(self._outlets.executor, OrderNotJournalled(message.order_id, str(error)))
-        kept = [w for w in self._waiting if type(w.message) in CHAINED and type(w.message) is not SubmitOrder]
+        kept = [waiting for waiting in self._waiting if type(waiting.message) in _KEPT]
         self._record(kept[self._recorded :])
         most = self._parameters.kept_while_refused
         if len(kept) > most:

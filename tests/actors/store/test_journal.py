@@ -16,11 +16,13 @@ from actors.store.database import open_reader
 from actors.store.journal import JournalActor, MemoryJournal
 from actors.store.tape import Place
 from models.cells import TradingState
+from models.messages.audit import CommandAnswered
 from models.messages.base import Message
 from models.messages.control import CommandApplied, RaiseCell
 from models.messages.operations import Batch, SubmitRedemption
 from models.messages.orders import MergeChanged, OrderNotJournalled, SubmitMerge
 from models.messages.recall import RecallAsked, Recalled, RecallEnded
+from models.messages.records import SegmentOpened
 from models.orders import OrderState
 from models.storage import JournalParameters
 from tests.actors.store.desk import START, Desk, Listener
@@ -155,6 +157,23 @@ def test_what_money_hangs_on_is_kept_until_the_database_takes_it(desk: Desk, tab
     desk.tell(make.submit(2))
     assert desk.venue == [make.submit(2)]
     assert verify(desk.writer.database).seq == 2
+
+
+def test_who_said_what_while_the_database_refused_is_in_it_when_it_takes_rows_again(
+    desk: Desk, table: Table, make: Any
+) -> None:
+    desk.break_database()
+    said = CommandAnswered("r1", "cli", "set", None, {}, "done", START, START)
+    opened = SegmentOpened("tag", 2, {"maker.bid_size": "5 -> 6"}, {"maker.bid_size": "6"}, "cli", START)
+    desk.tell(said, opened, make.fill(1))
+    assert [json.loads(line)[2]["type"] for line in desk.emergency.read_text().splitlines()] == [
+        "CommandAnswered", "SegmentOpened", "FillCounted",
+    ]  # fmt: skip
+    desk.mend_database()
+    assert table("audit") == []
+    desk.wait(2)
+    assert [row["request"] for row in table("audit")] == ["r1"]
+    assert [row["kind"] for row in table("events") if row["kind"] == "segment"] == ["segment"]
 
 
 @pytest.mark.proves("I36")
