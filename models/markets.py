@@ -62,8 +62,9 @@ class Fees(msgspec.Struct, frozen=True):
 class Market(msgspec.Struct, frozen=True):
     """A condition with two tokens, as the catalogue knows it.
 
-    `assumed` names the fields that no source gave and that were inferred; `end_ns` and `start_ns` (game start) are UTC
-    nanoseconds or None where unknown; `reference` names the outside price that the market follows, if any.
+    `assumed` names the fields that no source gave and that were inferred; `end_ns` and `start_ns` (of the game or
+    window that it is about, else of the market) are UTC nanoseconds or None where unknown; `reference` names the
+    outside price that the market follows, if any.
     """
 
     id: MarketId

@@ -163,7 +163,8 @@ def market_of(found: _Object) -> Market:
         neg_risk=neg_risk,
         fees=_fees(found),
         end_ns=_time_ns(found.get("endDate")),
-        start_ns=_time_ns(found.get("gameStartTime")),
+        # Of the game or window that it is about, else of the market itself, which is opened a day before a window.
+        start_ns=_time_ns(found.get("gameStartTime") or found.get("eventStartTime") or found.get("startDate")),
         taker_delay_ms=delay_s * 1_000,
         group=_group(found) if neg_risk else None,
         placeholder=bool(found.get("negRiskOther")) or title.lower().startswith(_PLACEHOLDERS),

@@ -175,6 +175,12 @@ def test_a_short_market_is_guarded_for_a_fifth_of_its_life(starts: int | None, g
     assert watched.sees() == (WakeAt(guarded, "time_guard"),)
 
 
+def test_a_market_whose_start_is_known_is_guarded_as_long_after_a_restart_near_its_end() -> None:
+    watched = Watched(ends=110 * MINUTE, starts=10 * MINUTE)
+    watched.now_ns = 102 * MINUTE
+    assert watched.sees() == (near(),)
+
+
 def test_a_market_that_is_seen_at_its_end_is_guarded_at_once() -> None:
     assert Watched(ends=99 * MINUTE).sees() == (near(),)
 

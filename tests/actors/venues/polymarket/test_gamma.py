@@ -50,6 +50,15 @@ def test_a_market_object_is_read_exactly() -> None:
     assert market.assumed == ()
 
 
+def test_a_market_starts_with_its_game_or_window_and_else_when_it_was_opened() -> None:
+    opened, window = "2026-12-30T11:00:57.37498Z", "2026-12-31T11:45:00Z"
+    nothing = {key: value for key, value in LISTED.items() if key != "gameStartTime"}
+    assert market_of(nothing).start_ns is None
+    assert market_of(nothing | {"startDate": opened}).start_ns == 1_798_628_457_000_000_000
+    assert market_of(nothing | {"startDate": opened, "eventStartTime": window}).start_ns == 1_798_717_500_000_000_000
+    assert market_of(LISTED | {"startDate": opened}).start_ns == 1_798_624_800_000_000_000
+
+
 def test_what_an_object_does_not_say_is_assumed_and_named() -> None:
     market = market_of(
         {key: value for key, value in LISTED.items() if key not in ("orderMinSize", "orderPriceMinTickSize")}
