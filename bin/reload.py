@@ -23,12 +23,11 @@ from config.problems import ConfigurationError, keys_called, nearest_key
 from config.registry import KEYS, Key
 from config.settings import Settings, amended
 from config.sources import SOURCES, Given
-from config.values import concealed
 from config.written import write
 from models.engine import EngineParameters
 from models.messages.base import Message, Tag
 from models.messages.records import SegmentOpened
-from models.text import clean
+from models.text import clean, concealed
 
 _RUNTIME: Final = "runtime"
 _RESTART: Final = "put it into the configuration file and restart, or leave it out and ask again for the rest"
@@ -288,7 +287,7 @@ def _answer(
 
 def _wrong(error: ConfigurationError) -> str:
     """Say what is wrong with values; where they stand is known."""
-    wrong = ((one, concealed(clean(one.value or "", _NAME_MAX))) for one in error.problems)
+    wrong = ((one, clean(concealed(one.value or ""), _NAME_MAX)) for one in error.problems)
     return "; ".join(f"{one.key} = {value!r}: {one.reason}" for one, value in wrong)
 
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from config.registry import KEYS, OUTSIDE, ROOT, Key
 from config.settings import Settings
-from config.values import concealed
 from models.controls.families import changeable
+from models.text import concealed
 
 _LIVE: Final = frozenset({"maker", "lead_lag", "complete_set", "two_sided", "quotes", "inventory"})
 """Sections that desks go by, all keys of which can change while they run. Of risk's the families know themselves."""

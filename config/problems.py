@@ -8,6 +8,7 @@ from typing import Final
 from config.modes import DEFAULT
 from config.registry import KEYS, Key
 from config.run import Mode
+from models.text import concealed
 
 _ALIKE: Final = 0.6
 _VALUE_SHOWN: Final = 80
@@ -25,7 +26,7 @@ class Problem:
     """The valid key that was probably meant."""
 
     def __str__(self) -> str:
-        shown = None if self.value is None else self.value[:_VALUE_SHOWN]
+        shown = None if self.value is None else concealed(self.value)[:_VALUE_SHOWN]
         said = f"{self.place}: {self.key}" if shown is None else f"{self.place}: {self.key} = {shown!r}"
         meant = f"; did you mean {self.nearest}?" if self.nearest else ""
         return f"{said}: {self.reason}{meant}"

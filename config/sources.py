@@ -17,6 +17,7 @@ from config.modes import ENVIRONMENT, FILE
 from config.problems import ConfigurationError, Problem, nearest_key
 from config.registry import KEYS, PREFIX, ROOT, SECTIONS, Key
 from config.values import parse
+from models.text import concealed
 
 SOURCES: Final = ("default", "profile", "yaml", ".env", "env", "cli", "runtime")
 """From the weakest to the strongest; `runtime` is what was set in an engine that runs, and ends with it."""
@@ -113,7 +114,7 @@ def disagreements(environment: Mapping[str, str], env_file: Mapping[str, str]) -
     for key in KEYS.values():
         said = {name: variables[name] for name in key.names if variables.get(name)}
         if len({_settled(key, text) for text in said.values()}) > 1:
-            shown = ", ".join(f"{name}={text}" for name, text in said.items())
+            shown = ", ".join(f"{name}={concealed(text)}" for name, text in said.items())
             yield Problem(shown, key.path, "expected one value, because these names are one key")
     for secret, names in SECRETS.items():
         found = [name for name in names if variables.get(name)]

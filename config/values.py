@@ -24,7 +24,6 @@ _SWITCH: Final = {
 }
 _DECIMAL: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)")
 _WHOLE: Final = re.compile(r"[+-]?\d[\d_]*")
-_PASSWORD: Final = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 _NULL: Final = frozenset({"null", "~", "none"})
 _WORDS: Final = {
     "shares": "shares as a plain decimal such as 5 or 0.5",
@@ -70,11 +69,6 @@ def show(key: Key, value: Any) -> str:
     if isinstance(value, float):
         return _text(value)
     return _SHOW.get(key.unit, str)(value)
-
-
-def concealed(text: str) -> str:
-    """Return a text without the password of a URL in it."""
-    return _PASSWORD.sub(r"\1***@", text)
 
 
 def expected(key: Key) -> str:

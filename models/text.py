@@ -22,6 +22,8 @@ _BLANK: Final = frozenset({"Zs", "Zl", "Zp"})
 _BREAKS: Final = frozenset({"Zl", "Zp"})
 _WHITE_CONTROLS: Final = frozenset("\t\n\v\f\r\x85")
 _ELLIPSIS: Final = "..."
+_LOGIN: Final = re.compile(r"(://[^:@/\s]*:)(?:[^?]*@|.*@)", re.DOTALL)
+_ASKED: Final = re.compile(r"([?&](?:ssl)?password=)[^&#]*", re.IGNORECASE)
 _PLAIN: Final = re.compile(r"[ -~]*").fullmatch
 
 
@@ -58,6 +60,14 @@ def escaped(text: str) -> str:
     if _PLAIN(text):
         return text
     return "".join(_written_out(one) if _is_hidden(one) else one for one in text)
+
+
+def concealed(url: str) -> str:
+    """Return a text without the passwords of the URL that it is: in its login, and in what it asks for.
+
+    A password that should have been escaped ends at the last `@`, whatever is in it. Cut a text behind this only.
+    """
+    return _LOGIN.sub(r"\1***@", _ASKED.sub(r"\1***", url))
 
 
 def _is_hidden(character: str) -> bool:

@@ -23,6 +23,7 @@ from playhouse.migrations import Runner
 
 from actors.store.lease import FileLock, Lease, ServerLock, holder
 from actors.store.trouble import StoreBusy, StoreError
+from models.text import concealed
 
 BUSY_SECONDS: Final = 1.0
 """How long a writer waits for a lock before the storage counts as failed."""
@@ -60,9 +61,9 @@ def sqlite_file(url: str) -> Path | None:
 
 
 def redacted(url: str) -> str:
-    """Return a URL that may be shown: without its password. Raises StoreError where it is none."""
-    password = _parts(url).password
-    return url if password is None else url.replace(f":{password}@", ":***@", 1)
+    """Return a URL that may be shown: without its passwords. Raises StoreError where it is none."""
+    _parts(url)
+    return concealed(url)
 
 
 def _parts(url: str) -> ParseResult:

@@ -341,3 +341,13 @@ def test_a_kill_before_the_reducing_is_refused_with_its_path() -> None:
     )
     (problem,) = problems({"losses.day_loss": "0.06"}, config_file=None)
     assert (problem.place, problem.key, problem.value) == ("default", "losses.day_loss_kill", "0.05")
+
+
+def test_a_wrong_configuration_does_not_print_the_password_of_the_database() -> None:
+    one, other = "postgresql://u:hunter2pass@h/a", "postgresql://u:hunter3pass@h/" + "a" * 80
+    said = [str(problem) for problem in problems(environment={"DB_PATH": one, "KEEL_DB": other})]
+    assert "DB_PATH=postgresql://u:***@h/a" in said[0]
+    said += [str(Problem("config.yaml line 1", "run.mode", "expected another", other))]
+    said += [str(problem) for problem in problems({"run.log_level": one})]
+    assert len(said) >= 3
+    assert not [one for one in said if "hunter" in one]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.text import LENGTH_MAX, clean, escaped
+from models.text import LENGTH_MAX, clean, concealed, escaped
 
 
 def test_an_ordinary_title_stays_as_it_is() -> None:
@@ -83,3 +83,20 @@ def test_escaped_json_says_the_same(text: str) -> None:
 def test_cleaning_twice_changes_nothing(text: str) -> None:
     once = clean(text, 500)
     assert clean(once, 500) == once
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://u:hunter2pass@h/a", "postgresql://u:***@h/a"),
+        ("postgresql://:hunter2pass@h:5432/a", "postgresql://:***@h:5432/a"),
+        ("postgresql://u:hunter/2p@ss word@h/a?x=b@c", "postgresql://u:***@h/a?x=b@c"),
+        ("postgresql://u:hunter?2pass@h/a", "postgresql://u:***@h/a"),
+        ("postgresql://u@h/a?x=1&password=hunter2&y=2", "postgresql://u@h/a?x=1&password=***&y=2"),
+        ("postgresql://u@h:5432/a?sslPassword=hunter@2", "postgresql://u@h:5432/a?sslPassword=***"),
+        ("postgresql://u@h:5432/a?sslmode=require", "postgresql://u@h:5432/a?sslmode=require"),
+        ("sqlite:////home/a:b/c@d.db", "sqlite:////home/a:b/c@d.db"), ("arb.db", "arb.db"),
+    ],
+)  # fmt: skip
+def test_a_url_is_shown_without_its_passwords(url: str, shown: str) -> None:
+    assert concealed(url) == shown

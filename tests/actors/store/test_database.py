@@ -150,5 +150,10 @@ def test_a_server_that_is_not_there_is_said_without_the_password() -> None:
     assert "postgresql://keel:***@127.0.0.1:1/keel" in str(refused.value)
 
 
+@pytest.mark.parametrize("url", ["postgresql://keel:s3/cr@et@host/keel", "postgresql://host/keel?password=s3/cr@et"])
+def test_a_password_that_should_have_been_escaped_is_not_shown(url: str) -> None:
+    assert "s3" not in redacted(url)
+
+
 def test_a_url_without_a_password_is_shown_as_it_is() -> None:
     assert redacted("postgresql://keel@host/keel") == "postgresql://keel@host/keel"
