@@ -139,4 +139,7 @@ def _field(record: "Record", name: str, text: str) -> str:
 
 
 def _open_own(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Open a file of ours for its user alone, though it is there already with another mode; no link is followed."""
+    file = os.open(path, flags | os.O_NOFOLLOW, 0o600)
+    os.fchmod(file, 0o600)
+    return file

@@ -17,9 +17,14 @@ _kept: Final[list[TextIO]] = []
 
 
 def keep_stacks(path: Path) -> None:
-    """Write all stacks there from now on, also those of a fatal signal such as systemd's SIGABRT. Raises OSError."""
+    """Write all stacks there from now on, also those of a fatal signal such as systemd's SIGABRT.
+
+    Raises OSError, also for a link. A file that is there already becomes its user's alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8")
+    opened = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.fchmod(opened, 0o600)
+    file = os.fdopen(opened, "w", encoding="utf-8")
     faulthandler.enable(file=file, all_threads=True)
     _kept[:] = [file]
 

@@ -113,3 +113,18 @@ def test_without_a_folder_there_is_only_the_console(tmp_path: Path, capsys: pyte
     logger.error("loud")
     assert console(capsys) == ["ERROR    | engine | loud"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.proves("I39")
+def test_a_file_that_others_may_read_becomes_ours_alone_and_a_link_is_not_followed(tmp_path: Path) -> None:
+    for name in ("keel.log", "events.jsonl"):
+        (tmp_path / name).touch(0o644)
+        (tmp_path / name).chmod(0o644)
+    log_to(tmp_path, "CRITICAL")
+    logger.info("stopping")
+    logger.remove()
+    assert {(file.stat().st_mode & 0o777, file.stat().st_size > 0) for file in tmp_path.iterdir()} == {(0o600, True)}
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "keel.log").symlink_to(tmp_path / "keel.log")
+    with pytest.raises(OSError, match="symbolic links"):
+        log_to(tmp_path / "linked", "CRITICAL")
