@@ -1,8 +1,7 @@
 """The last point before a socket: what leaves was approved and journalled, in a market that allows it, or it stays.
 
 Why a lock and not a message: between saying "kill" and a mailbox reading it thousands of orders may pass. `passes`
-holds the lock around the write of a request, and so does whatever closes the gate: when `kill` returns nothing more
-gets out.
+holds the lock around the write of a request, and so does whatever closes the gate: after `kill` nothing gets out.
 
 Why it believes nobody: it hears approvals, states and epochs when they are said, not when they are read, and counts for
 itself. An order leaves once for each intent that was approved, as it was approved, after its row was committed; the
@@ -173,10 +172,11 @@ class Gate:
         with self._lock:
             self._held = reason
 
-    def release(self) -> None:
-        """Undo `hold`; whatever else has closed it keeps it closed."""
+    def release(self) -> str | None:
+        """Undo `hold`; whatever else has closed it keeps it closed. Returns that, but no kill: it has its own end."""
         with self._lock:
             self._held = None
+        return self._fault or self.lease()
 
     def kills(self) -> Kills:
         """Return the kills that stand now: what somebody knows of who begins to lift them."""

@@ -354,9 +354,8 @@ class Engine:
         self.tell(RaiseCell(None, "journal", TradingState.CANCEL_ONLY, reason))
 
     def _journal_took(self) -> None:
-        """Nothing waits for the database any more; a gate that was closed for good stays so."""
-        self.gate.release()
-        if self._journal_waits and self.gate.closed is None:
+        """Nothing waits for the database any more; what closed the gate for good stays. A kill has its own cell."""
+        if self.gate.release() is None and self._journal_waits:
             self._journal_waits = False
             self.tell(RaiseCell(None, "journal", TradingState.ACTIVE, ""))
 

@@ -309,8 +309,7 @@ class Engine:
         self.tell(RaiseCell(None, "journal", TradingState.CANCEL_ONLY, reason))
 
     def _journal_took(self) -> None:
-        self.gate.release()
-        if self._journal_waits and self.gate.closed is None:
+        if self.gate.release() is None and self._journal_waits:
             self._journal_waits = False
             self.tell(RaiseCell(None, "journal", TradingState.ACTIVE, ""))
 
