@@ -7,7 +7,8 @@ entry (`Checkpointed`), and a start begins there.
 Why messages and no state of risk or executor: a checkpoint is learned by the same steps as the entries that it stands
 for, so that whatever they come to mean in a later version, it means the same.
 Why orders that ended are kept, and those that filled longer: the venue tells of fills again, and one of an order that
-nobody remembers would be taken for a stranger's. Those whose fills wait for their last word are kept until it came.
+nobody remembers would be taken for a stranger's. Those whose fills wait for their last word are kept until it came, and
+those that filled for as long as a start would read the trades of their time again: since the oldest that is under way.
 """
 
 from collections import deque
@@ -48,6 +49,9 @@ _FILLED_KEPT: Final = 2_000
 _OTHERS_KEPT: Final = 500
 """Orders that ended last and are kept: those that filled, and those that did not."""
 
+_READ_BACK_NS: Final = 900_000_000_000
+"""A read of trades goes back ten minutes further than it is asked to; with what the venue's clock may be off."""
+
 _OPERATIONS_KEPT: Final = 1_000
 _ENDS: Final = ("confirmed", "failed")
 
@@ -55,7 +59,7 @@ _Fill = FillCounted | FillSettled | FillVoided
 
 
 class _Order:
-    __slots__ = ("changed", "ended", "fills", "submitted")
+    __slots__ = ("changed", "ended", "ended_ns", "fills", "submitted")
 
     def __init__(self) -> None:
         self.submitted: tuple[int, SubmitOrder] | None = None
@@ -64,6 +68,7 @@ class _Order:
         """By trade: its newest word, and before it that it had failed, where it was disputed."""
         self.ended = 0
         """The number of the entry with which it ended, 0 while it is open."""
+        self.ended_ns = 0
 
     @property
     def waits(self) -> bool:
@@ -78,6 +83,8 @@ class Compaction:
         """Entries since the checkpoint."""
         self._most = {True: filled_kept, False: others_kept}
         self._number = 0
+        self._goes_on = False
+        """Whether a checkpoint is being learned: what is open is the last of it, until then nothing is forgotten."""
         self._began_ns: int | None = None
         self._repeats = Repeats()
         self._orders: dict[str, _Order] = {}
@@ -145,12 +152,14 @@ class Compaction:
     def _checkpointed(self, before: Checkpointed, _: int) -> None:
         """Go on from a checkpoint, which stands for all that was before it."""
         self._began_ns = before.began_ns
+        self._goes_on = True
         for fill in before.fills:
             self._orders.setdefault(_order_of(fill), _Order())
             self._note_fill(fill)
         for at_ns, entry in before.entries:
             self._number += 1
             self._takers[type(entry)](entry, at_ns)
+        self._goes_on = False
         self.taken = 0
 
     # Orders and their fills
@@ -170,23 +179,31 @@ class Compaction:
         if event.state not in TERMINAL:
             order.ended = 0
         elif not order.ended:
-            order.ended = self._number
-            self._remember(event.order_id, order)
+            order.ended, order.ended_ns = self._number, at_ns
+            self._ended[bool(order.fills)].append(event.order_id)
+            if not self._goes_on:
+                self._forget(at_ns, filled=bool(order.fills))
 
-    def _remember(self, order_id: str, order: _Order) -> None:
-        """Forget the oldest for it, but no order that is open again or waits for the last word on a fill."""
-        ended, most = self._ended[bool(order.fills)], self._most[bool(order.fills)]
-        ended.append(order_id)
-        for _ in range(len(ended) - most):
+    def _forget(self, at_ns: int, *, filled: bool) -> None:
+        """Forget the oldest, but no order that is open again, waits for the last word on a fill, or is told again."""
+        ended, over = self._ended[filled], len(self._ended[filled]) - self._most[filled]
+        told_ns = self._told_again_ns(at_ns) if filled and over > 0 else 0
+        for _ in range(over):
             oldest_id = ended.popleft()
             oldest = self._orders.get(oldest_id)
             if oldest is None or not oldest.ended:
                 continue
-            if oldest.waits:
-                ended.append(oldest_id)
+            if oldest.fills and (not filled or oldest.waits or oldest.ended_ns >= told_ns):
+                self._ended[True].append(oldest_id)  # also what filled after it had ended
                 continue
             del self._orders[oldest_id]
             self._repeats.forget(oldest.fills)
+
+    def _told_again_ns(self, at_ns: int) -> int:
+        """Return from when on a start at that time would read trades."""
+        under_way = (order for order in self._orders.values() if not order.ended or order.waits)
+        begun = (order.submitted or order.changed for order in under_way)
+        return min((word[0] for word in begun if word is not None), default=at_ns) - _READ_BACK_NS
 
     def _filled(self, fill: _Fill, _: int) -> None:
         self._note_fill(fill)

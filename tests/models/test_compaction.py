@@ -15,6 +15,7 @@ from models.messages.orders import (
     FillSettled,
     FillVoided,
     OrderChanged,
+    PlaceOrder,
     PositionsRedeemed,
     SubmitCancel,
     SubmitOrder,
@@ -27,8 +28,9 @@ from models.orders import TERMINAL, OrderState
 from models.repeats import Repeats
 from models.units import SHARE
 from tests.models import test_risk_recall as supervised
+from tests.models.live_venue import LiveFloor
 from tests.models.test_executor_histories import histories, played
-from tests.models.venue import Floor
+from tests.models.venue import Floor, S
 from tests.models.wishes import wish
 
 Chain = list[tuple[int, Message]]
@@ -36,6 +38,15 @@ Chain = list[tuple[int, Message]]
 
 def timed(floor: Floor) -> Chain:
     return [(1_000 + number, entry) for number, entry in enumerate(floor.chain)]
+
+
+def hourly(floor: Floor) -> Chain:
+    return [(number * 3_600 * S, entry) for number, entry in enumerate(floor.chain)]
+
+
+def submitted(compaction: Compaction) -> list[str]:
+    """The intents of the orders that are kept."""
+    return [entry.order.intent for _, entry in compaction.checkpoint().entries if isinstance(entry, SubmitOrder)]
 
 
 def compacted(chain: Chain, compaction: Compaction | None = None) -> Compaction:
@@ -149,7 +160,7 @@ def test_of_orders_that_ended_the_oldest_are_forgotten_those_that_filled_later()
             floor.trade(order, "CONFIRMED", f"t{order.intent}")
         else:
             floor.cancelled(order)
-    kept = compacted(timed(floor), Compaction(filled_kept=2, others_kept=1)).checkpoint()
+    kept = compacted(hourly(floor), Compaction(filled_kept=2, others_kept=1)).checkpoint()
     assert [e.order.intent for _, e in kept.entries if isinstance(e, SubmitOrder)] == [
         orders[1].intent, orders[2].intent, orders[5].intent,
     ]  # fmt: skip
@@ -175,6 +186,63 @@ def test_an_order_whose_fill_waits_for_its_last_word_is_not_forgotten() -> None:
     compacted([(0, entry) for entry in floor.chain[seen:]], compaction)
     settled = [fill.fill for fill in compaction.checkpoint().fills if isinstance(fill, FillSettled)]
     assert [fill.size for fill in settled if fill.intent == waits.intent] == [waits.size]
+
+
+def test_what_filled_since_the_oldest_order_that_stands_is_kept_as_long_as_that_stands() -> None:
+    floor = Floor()
+    early, quiet, *later = (wish(number) for number in range(1, 9))
+
+    def fills(order: PlaceOrder) -> None:
+        floor.working(order)
+        floor.trade(order, "CONFIRMED", f"t{order.intent}")
+
+    fills(early)
+    floor.working(quiet)
+    for order in later[:4]:
+        fills(order)
+    compaction = Compaction(filled_kept=1, others_kept=1)
+    assert sorted(submitted(compacted(hourly(floor), compaction))) == sorted(
+        order.intent for order in (quiet, *later[:4])
+    )
+    again = Compaction(filled_kept=1, others_kept=1)
+    again.take(compaction.checkpoint(), len(floor.chain) * 3_600 * S)
+    assert submitted(again) == submitted(compaction)
+    seen = len(floor.chain)
+    floor.cancelled(quiet)
+    fills(later[4])
+    fills(later[5])
+    assert sorted(submitted(compacted(hourly(floor)[seen:], again))) == sorted(
+        order.intent for order in (quiet, later[5])
+    )
+
+
+def test_an_order_that_filled_after_it_had_ended_is_kept_as_one_that_filled() -> None:
+    floor = Floor()
+    late, *others = (wish(number) for number in range(1, 5))
+    for order in (late, *others):
+        floor.working(order)
+        floor.cancelled(order)
+        if order is late:
+            floor.trade(late, "CONFIRMED")
+    compaction = compacted(hourly(floor), Compaction(filled_kept=1, others_kept=1))
+    assert sorted(submitted(compaction)) == sorted(order.intent for order in (late, others[-1]))
+
+
+def test_after_a_restart_beside_a_quiet_order_a_trade_that_is_told_again_is_not_foreign() -> None:
+    floor = LiveFloor()
+    floor.working(wish(1))
+    filled = [wish(number) for number in range(2, 6)]
+    for order in filled:
+        floor.working(order)
+        floor.trade(order, "CONFIRMED", order.intent)
+        floor.now_ns += 3_600 * S
+    checkpoint = compacted(hourly(floor), Compaction(filled_kept=1, others_kept=1)).checkpoint()
+    floor.begin_anew([checkpoint])
+    floor.connect()
+    for order in filled:
+        floor.trade(order, "CONFIRMED", order.intent)
+    assert (None, "foreign", "HALTED") not in floor.cells()
+    assert floor.held() == 4 * filled[0].size
 
 
 def test_every_kind_that_is_chained_is_taken_in_or_says_nothing_that_lasts() -> None:
