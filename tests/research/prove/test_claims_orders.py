@@ -210,6 +210,8 @@ def test_an_order_is_given_up_after_enough_answers_late_enough():
     assert asked(3, 20_000, 2_000).broken is None
     assert asked(2, 20_000, 2_000).broken == "I8"
     assert asked(3, 5_000, 2_000).broken == "I8"
+    assert asked(3, 14_500, 2_000).broken is None  # the first one's list and trades were read later
+    assert asked(3, 12_500, 2_000).broken == "I8"
     assert asked(9, 20_000, 100).broken == "I8"
     assert asked(9, 20_000, 2_000, status=None).broken == "I8"  # an error is not "not found"
 
