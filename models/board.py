@@ -31,7 +31,9 @@ from models.snapshot import Board, DeskLine, Engine, LogLine, MarketLine, OrderL
 from models.statistics import Tally
 from models.words import outcome_text, price_text, shares_text, state_word
 
-_ANSWERS_KEPT: Final = 200
+_ANSWERS_KEPT: Final = 20_000
+"""One command may name 10,000 markets, and waits until each is answered; two of them may be said at once."""
+_FENCES_KEPT: Final = 200
 
 
 class BoardMachine:
@@ -44,7 +46,7 @@ class BoardMachine:
         self._desks = {(tag, market): DeskLine(tag, market) for tag in engine.tags for market in self._markets}
         self._orders: dict[str, OrderLine] = {}
         self._commands: dict[str, CommandApplied] = {}
-        self._fences: deque[str] = deque(maxlen=_ANSWERS_KEPT)
+        self._fences: deque[str] = deque(maxlen=_FENCES_KEPT)
         self._feeds: dict[str, FeedCounted] = {}
         self._risk: RiskRead | None = None
         self._sequences: dict[tuple[Tag, MarketId], int] = {}

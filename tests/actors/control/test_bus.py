@@ -75,6 +75,12 @@ def test_pause_and_resume_of_everything() -> None:
     assert {board.word(desk) for desk in board.desks.values()} == {"BALANCED"}
 
 
+def test_a_command_that_names_hundreds_of_markets_is_answered() -> None:
+    engine = LittleEngine(205)
+    names = [f"market-{number}" for number in range(1, 206)]
+    assert len(engine.control.set_state("pause", names, "cli", 1).lines) == 205
+
+
 def test_resume_without_a_market_never_clears_a_markets_own_pause() -> None:
     engine = LittleEngine(2)
     engine.control.set_state("pause", ["market-1"], "cli", 1)
