@@ -32,7 +32,10 @@ class EngineClient:
             # There is no TLS on a socket file, and loading every certificate authority takes longer than a command.
             transport=httpx.HTTPTransport(uds=str(path), verify=False),
             base_url="http://keel",
-            headers={"x-keel-who": f"{surface} {_user()}", **({} if role is None else {"x-keel-role": role})},
+            headers={
+                "x-keel-who": _in_a_header(f"{surface} {_user()}"),
+                **({} if role is None else {"x-keel-role": role}),
+            },
             timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
         )
 
@@ -90,6 +93,11 @@ def not_running(path: Path) -> CommandError:
     return CommandError(
         "not_running", f"engine is not running (socket {path})", "start it with: keel run", retryable=True
     )
+
+
+def _in_a_header(text: str) -> str:
+    """Return a text as a header can carry it: a name with other letters must not keep its user from a kill."""
+    return text.encode("ascii", "replace").decode("ascii")
 
 
 def _user() -> str:

@@ -41,7 +41,7 @@ def find_socket(data_dir: Path) -> Path:
     pointer = data_dir / "run" / "socket"
     try:
         told = pointer.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return socket_path(data_dir)
     return Path(told) if told else socket_path(data_dir)
 

@@ -254,6 +254,15 @@ def _kill(served: Served) -> None:
         client.post("/v1/kill", reason="gone")
 
 
+def test_a_user_whose_name_has_other_letters_may_kill_all_the_same(
+    served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getuser", lambda: "zoë")
+    with served.client() as client:
+        assert client.post("/v1/kill", reason="drill")["proven"]
+    assert served.engine.audited[0].who == "test zo?"
+
+
 def test_stop_is_acknowledged_with_the_process_that_stops(served: Served) -> None:
     with served.client() as client:
         assert client.post("/v1/stop") == {"schema": "keel.stop/1", "stopping": True, "pid": 4121, "orders_open": 0}

@@ -134,3 +134,10 @@ def test_a_stale_pointer_goes_when_the_socket_is_back_in_its_place(data_dir: Pat
     listener, path = bind(data_dir)
     with listener:
         assert find_socket(data_dir) == path
+
+
+@pytest.mark.parametrize("written", [b"\xff\xfe/run/keel.sock", b" \n"])
+def test_a_pointer_that_names_nothing_is_as_good_as_none(tmp_path: Path, written: bytes) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "socket").write_bytes(written)
+    assert find_socket(tmp_path) == socket_path(tmp_path)
