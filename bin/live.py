@@ -79,7 +79,8 @@ def told_as_commands() -> Generator[None]:
     try:
         yield
     except SecretProblem as error:
-        raise CommandError("configuration", str(error), error.fix) from None
+        code = "failure" if error.retryable else "configuration"
+        raise CommandError(code, str(error), error.fix, retryable=error.retryable) from None
     except NotAdmitted as error:
         raise CommandError(error.code, str(error), error.fix, retryable=error.retryable) from None
 

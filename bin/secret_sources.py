@@ -24,11 +24,15 @@ _OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
 
 
 class SecretProblem(Exception):
-    """A secret is missing or cannot be used. The text says which and why, `fix` what to do; neither says what it is."""
+    """A secret is missing or cannot be used. The text says which and why, `fix` what to do; neither says what it is.
 
-    def __init__(self, cause: str, fix: str) -> None:
+    `retryable`: it may be there the next time, though nobody does anything.
+    """
+
+    def __init__(self, cause: str, fix: str, *, retryable: bool = False) -> None:
         super().__init__(cause)
         self.fix = fix
+        self.retryable = retryable
 
 
 class Found(NamedTuple):

@@ -15,13 +15,17 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Final
 
+from loguru import logger
+
+from actors.runtime.clock import monotonic_ns
 from actors.venues.polymarket.credentials import Credentials, InvalidCredentials
 from actors.venues.polymarket.keys import InvalidKey, Key, SigningKey
 from actors.venues.polymarket.orders import SigningRefused
 from actors.venues.polymarket.relayer import OwnKey, RelayerKey
-from actors.venues.polymarket.remote_signer import RemoteKey
+from actors.venues.polymarket.remote_signer import RemoteKey, SignerAbsent
 from actors.venues.redaction import hide_key_of
 from actors.venues.secret import Secret
 from bin.keystore import InvalidKeystore, WrongPassword, unlock
@@ -29,6 +33,7 @@ from bin.secret_sources import (
     PASSWORD,
     Found,
     SecretProblem,
+    file_name,
     in_credentials,
     in_environment,
     in_file,
@@ -36,6 +41,7 @@ from bin.secret_sources import (
     in_keyring,
     read_private,
 )
+from config.run import AccountParameters
 from config.settings import ENV_FILE, Settings
 from config.sources import SECRETS
 
@@ -44,6 +50,9 @@ PRIVATE_KEY: Final = "private key"
 _REST: Final = tuple(secret for secret in SECRETS if secret != PRIVATE_KEY)
 _TRIPLE: Final = ("API key", "API secret", "API passphrase")
 _BUILDER: Final = ("builder API key", "builder secret", "builder passphrase")
+_WAITED_S: Final = 15.0
+"""For so long a live start waits for a signer that is not there: service managers start both at once."""
+_AGAIN_S: Final = 0.5
 _WAY_OUT: Final = "keel wallet import encrypts a key into a file; docs/secrets.md lists where secrets may stand"
 
 
@@ -90,8 +99,9 @@ def read_secrets(
     places = {one.secret: one.place for one in reversed(found)}
     try:
         if signer is not None:
-            _refuse_beside(signer, places, guarded=guarded)
-            key: Key = RemoteKey(Path(signer))
+            if guarded:
+                _refuse_beside(signer, settings.account, places)
+            key: Key = _remote_key(Path(signer), _WAITED_S if guarded else 0.0)
             places[PRIVATE_KEY] = f"signer {signer}"
         elif PRIVATE_KEY not in values:
             raise SecretProblem(
@@ -109,7 +119,8 @@ def read_secrets(
             cause, fix or "copy it whole, or leave all three of the API key out to have them made"
         ) from None
     except SigningRefused as error:
-        raise SecretProblem(str(error), "start it: keel signer; account.signer names its socket") from None
+        fix = "start it: keel signer; account.signer names its socket"
+        raise SecretProblem(str(error), fix, retryable=isinstance(error, SignerAbsent)) from None
 
 
 def has_key(settings: Settings, env_file: Path | None, environment: Mapping[str, str] = os.environ) -> bool:
@@ -183,12 +194,32 @@ def _exposed(found: Iterable[Found]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one.place for one in (*found, *here) if one.exposed))
 
 
-def _refuse_beside(signer: str, places: Mapping[str, str], *, guarded: bool) -> None:
-    if guarded and PRIVATE_KEY in places:
+def _refuse_beside(signer: str, account: AccountParameters, places: Mapping[str, str]) -> None:
+    """Refuse a private key where the engine could read it; what is a file is not opened for that."""
+    folder = account.secrets_dir
+    files = (account.private_key_file, None if folder is None else str(Path(folder) / file_name(PRIVATE_KEY)))
+    beside = [f"file {path}" for path in files if path is not None and os.access(path, os.F_OK)]
+    beside += [places[PRIVATE_KEY]] if PRIVATE_KEY in places else [one.place for one in in_keyring((PRIVATE_KEY,))]
+    if beside:
         raise SecretProblem(
-            f"the signer {signer} has the private key, and it stands within reach of the engine: {places[PRIVATE_KEY]}",
+            f"the signer {signer} has the private key, and it stands within reach of the engine: {', '.join(beside)}",
             "take it away there, or leave account.signer out",
         )
+
+
+def _remote_key(path: Path, within_s: float) -> RemoteKey:
+    """Return the key that a signer has; one that is just being started anew is asked again. Raises SigningRefused."""
+    until_ns, waits = monotonic_ns() + int(within_s * 1_000_000_000), False
+    while True:
+        try:
+            return RemoteKey(path)
+        except SignerAbsent as absent:
+            if monotonic_ns() >= until_ns:
+                raise
+            if not waits:
+                logger.warning("{}; it is asked again for {:g} s", absent, within_s)
+            waits = True
+        Event().wait(_AGAIN_S)
 
 
 def _credentials(values: Mapping[str, Secret]) -> Credentials | None:

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loguru import logger
 
 from actors.venues.polymarket.keys import SigningKey
+from actors.venues.polymarket.remote_signer import SignerAbsent
 from actors.venues.secret import Secret
 from bin import keystore, wallet
 from bin.keystore import lock
+from bin.live import told_as_commands
 from bin.secret_sources import SecretProblem
 from bin.secrets import has_key, keystore_password, read_secrets
 from config.settings import Settings, load
+from surfaces.cli.errors import CommandError
 from tests.bin.processes import ROOT, keel
 
 PRIVATE, OTHER = "0x" + "4d" * 32, "0x" + "4e" * 32
@@ -188,14 +192,52 @@ def test_a_file_that_is_not_ours_alone_is_refused(tmp_path: Path, wrong: str) ->
     assert says in str(raised.value)
 
 
-def test_with_a_signer_no_key_may_stand_within_reach(tmp_path: Path) -> None:
-    account = settings(signer=str(tmp_path / "s.sock"), private_key_file=file(tmp_path / "key", PRIVATE))
-    with pytest.raises(SecretProblem, match="does not answer"):
-        read_secrets(account, None, {}, guarded=True)
+def test_with_a_signer_no_key_may_stand_within_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    signer, key = str(tmp_path / "s.sock"), file(tmp_path / "key", PRIVATE)
+    folder = Path(file(tmp_path / "own" / "private_key", PRIVATE)).parent
     creds = Path(file(tmp_path / "creds" / "private_key", PRIVATE)).parent
-    with pytest.raises(SecretProblem, match="within reach of the engine: systemd credential private_key"):
-        read_secrets(account, None, {"CREDENTIALS_DIRECTORY": str(creds)}, guarded=True)
-    assert read_secrets(account, None, {}, as_signer=True).key.address == ADDRESS
+    Path(key).chmod(0o000)
+    for account, environment, says in (
+        (settings(signer=signer, private_key_file=key), {}, f"file {key}"),
+        (settings(signer=signer, secrets_dir=str(folder)), {}, f"file {folder}/private_key"),
+        (settings(signer=signer), {"CREDENTIALS_DIRECTORY": str(creds)}, "systemd credential private_key"),
+    ):
+        with pytest.raises(SecretProblem, match=f"within reach of the engine: {says}") as raised:
+            read_secrets(account, None, environment, guarded=True)
+        assert not raised.value.retryable
+    ring: Any = types.ModuleType("keyring")
+    ring.get_password = lambda _, name: PRIVATE if name == "private_key" else None
+    monkeypatch.setitem(sys.modules, "keyring", ring)
+    with pytest.raises(SecretProblem, match="within reach of the engine: keyring keel private_key"):
+        read_secrets(settings(signer=signer), None, {}, guarded=True)
+    environment = {"CREDENTIALS_DIRECTORY": str(creds)}
+    assert read_secrets(settings(signer=signer), None, environment, as_signer=True).key.address == ADDRESS
+
+
+def test_a_live_start_waits_for_a_signer_that_is_just_being_started_and_can_be_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account, asked = settings(signer=str(tmp_path / "s.sock")), list[Path]()
+    monkeypatch.setattr("bin.secrets._AGAIN_S", 0.01)
+
+    def started(path: Path) -> SigningKey:
+        asked.append(path)
+        if len(asked) < 3:
+            raise SignerAbsent(f"the signer at {path} does not answer")
+        return SigningKey(Secret(PRIVATE))
+
+    said: list[str] = []
+    sink = logger.add(said.append, format="{message}")
+    with monkeypatch.context() as one:
+        one.setattr("bin.secrets.RemoteKey", started)
+        assert read_secrets(account, None, {}, guarded=True).key.address == ADDRESS
+    logger.remove(sink)
+    assert (len(asked), len([line for line in said if "asked again" in line])) == (3, 1)
+    monkeypatch.setattr("bin.secrets._WAITED_S", 0.05)
+    for guarded in (True, False):
+        with pytest.raises(CommandError, match="does not answer") as raised, told_as_commands():
+            read_secrets(account, None, {}, guarded=guarded)
+        assert (raised.value.exit_code, raised.value.retryable) == (1, True), "systemd starts it again"
 
 
 def test_a_wallet_is_imported_and_tried_as_a_person_does(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_an_engine_trades_by_a_signer_stands_still_without_it_and_goes_on(tmp_pa
                 "KEEL_ACCOUNT__SIGNER": str(tmp_path / "signer" / "signer.sock")}  # fmt: skip
         flags = ("--mode", "live", "--i-understand-live", "--yes", "--sandbox", venue.url)
         refused = keel("run", *flags, "--data-dir", tmp_path / "data", **told)
-        assert refused.returncode == 4
+        assert refused.returncode == 1, "it is worth another try"
         assert "does not answer" in refused.stderr
         with signer(tmp_path, key, owner) as first, engine(tmp_path / "data", *flags, **told) as running:
             assert cores(running.process.pid) == cores(first.pid) == ["0", "0"]
