@@ -17,7 +17,10 @@ class JournalParameters(msgspec.Struct, frozen=True):
     ] = 2_000
     batch_rows: Annotated[int, parameter("Write as soon as this many rows wait.", "count", ge=1, le=100_000)] = 1_000
     kept_while_refused: Annotated[
-        int, parameter("Messages about orders and fills that are kept while the database refuses.", "count", ge=1)
+        int,
+        parameter(
+            "Messages about orders and fills and audit rows that are kept while the database refuses.", "count", ge=1
+        ),
     ] = 50_000
     checkpoint_every: Annotated[
         int,
