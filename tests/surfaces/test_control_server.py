@@ -1,7 +1,8 @@
 """Commands over a real socket, by the real client."""
 
 import json
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from threading import Thread, active_count
 from time import monotonic
@@ -197,51 +198,43 @@ def test_kill_and_its_release(served: Served) -> None:
 
 
 def test_a_kill_does_not_stand_in_line_behind_other_commands(served: Served) -> None:
-    stuck = served.engine.place(1)
-    served.engine.stuck = {stuck}
-    waiting = [Thread(target=_pause, args=(served,)) for _ in range(45)]
-    for thread in waiting:
-        thread.start()
-    with served.client(_OTHERS_WAIT_S) as client:
+    with _waiting(served, _pause) as waiting, served.client(_OTHERS_WAIT_S) as client:
         said = {"reason": "now", "timeout_s": 0.1}
         found = client._send("POST", "/v1/kill", json=said, headers={"x-keel-request": "kill-beside-45"})
-    assert not found["proven"]
-    assert served.engine.gate == ["closed: now"]
-    assert all(thread.is_alive() for thread in waiting)
-    served.engine.stuck.clear()
-    served.engine.cancel_order(stuck, "at last")
-    for thread in waiting:
-        thread.join()
+        assert not found["proven"]
+        assert served.engine.gate == ["closed: now"]
+        assert all(thread.is_alive() for thread in waiting)
 
 
 def test_a_stop_does_not_stand_in_line_behind_kills(served: Served) -> None:
-    stuck = served.engine.place(1)
-    served.engine.stuck = {stuck}
-    waiting = [Thread(target=_kill, args=(served,)) for _ in range(45)]
-    for thread in waiting:
-        thread.start()
-    with served.client() as client:
+    with _waiting(served, _kill) as waiting, served.client() as client:
         assert client.post("/v1/stop")["stopping"]
-    assert served.engine.ended
-    assert all(thread.is_alive() for thread in waiting)
-    served.engine.stuck.clear()
-    served.engine.cancel_order(stuck, "at last")
-    for thread in waiting:
-        thread.join()
+        assert served.engine.ended
+        assert all(thread.is_alive() for thread in waiting)
 
 
 def test_a_kill_does_not_stand_in_line_behind_other_kills(served: Served) -> None:
+    before = active_count()
+    with _waiting(served, _kill) as waiting:
+        most = before + 2 * len(waiting)
+        until(lambda: active_count() >= most, "each waits for its proof in a thread of its own")
+
+
+@contextmanager
+def _waiting(served: Served, command: Callable[[Served], None]) -> Generator[list[Thread]]:
+    """Have 45 commands wait for an order that does not end before this is over."""
     stuck = served.engine.place(1)
     served.engine.stuck = {stuck}
-    before, others = active_count(), 45
-    waiting = [Thread(target=_kill, args=(served,)) for _ in range(others)]
+    waiting = [Thread(target=command, args=(served,)) for _ in range(45)]
     for thread in waiting:
         thread.start()
-    until(lambda: active_count() >= before + 2 * others, "each waits for its proof in a thread of its own")
-    served.engine.stuck.clear()
-    served.engine.cancel_order(stuck, "at last")
-    for thread in waiting:
-        thread.join()
+    try:
+        yield waiting
+    finally:
+        served.engine.stuck.clear()
+        served.engine.cancel_order(stuck, "at last")
+        for thread in waiting:
+            thread.join()
 
 
 def _pause(served: Served) -> None:
