@@ -82,6 +82,8 @@ class Compaction:
         self.taken = 0
         """Entries since the checkpoint."""
         self._most = {True: filled_kept, False: others_kept}
+        self._next = dict(self._most)
+        """Beyond how many it is seen what may be forgotten: an eighth more each time, since that goes over all of them."""
         self._number = 0
         self._goes_on = False
         """Whether a checkpoint is being learned: what is open is the last of it, until then nothing is forgotten."""
@@ -186,9 +188,11 @@ class Compaction:
 
     def _forget(self, at_ns: int, *, filled: bool) -> None:
         """Forget the oldest, but no order that is open again, waits for the last word on a fill, or is told again."""
-        ended, over = self._ended[filled], len(self._ended[filled]) - self._most[filled]
-        told_ns = self._told_again_ns(at_ns) if filled and over > 0 else 0
-        for _ in range(over):
+        ended, most = self._ended[filled], self._most[filled]
+        if len(ended) <= self._next[filled]:
+            return
+        told_ns = self._told_again_ns(at_ns) if filled else 0
+        for _ in range(len(ended) - most):
             oldest_id = ended.popleft()
             oldest = self._orders.get(oldest_id)
             if oldest is None or not oldest.ended:
@@ -198,6 +202,7 @@ class Compaction:
                 continue
             del self._orders[oldest_id]
             self._repeats.forget(oldest.fills)
+        self._next[filled] = max(len(ended), most) + most // 8
 
     def _told_again_ns(self, at_ns: int) -> int:
         """Return from when on a start at that time would read trades."""
