@@ -83,7 +83,7 @@ class Compaction:
         """Entries since the checkpoint."""
         self._most = {True: filled_kept, False: others_kept}
         self._next = dict(self._most)
-        """Beyond how many it is seen what may be forgotten: an eighth more each time, since that goes over all of them."""
+        """Beyond how many it is seen what may be forgotten: an eighth more each time, since that goes over all."""
         self._number = 0
         self._goes_on = False
         """Whether a checkpoint is being learned: what is open is the last of it, until then nothing is forgotten."""
